@@ -1,0 +1,1 @@
+"""Events come in: HTTP dialects and event sources. Deployed, never in the wheel."""

@@ -1,0 +1,1 @@
+"""One HTTP wire format is one file or one folder."""

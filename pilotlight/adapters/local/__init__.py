@@ -1,0 +1,1 @@
+"""Local mode: SQLite, a folder, subprocesses, loopback wake-ups."""

@@ -1,0 +1,150 @@
+"""What a replica's parent and child say to each other: small JSON objects over a socket pair.
+
+Nothing else crosses, and never pickle. Outputs move as files; an event carries their paths.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Parent: do this job."""
+
+    job_id: str
+    fence: int
+    endpoint: str
+    attempt: int
+    input: str
+    folder: str
+    files: dict[str, str] = field(default_factory=dict)
+    """``blob:KEY`` to a local path, for every media field."""
+    streaming: bool = False
+    low_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Parent: stop this job between two steps."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Parent: close the model and exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Child: it runs and starts to load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Child: the model is loaded."""
+
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """Child: ``load`` raised; it exits after this."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Child: its control thread is alive. Sent every few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    job_id: str
+    fraction: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """``job_id`` is empty for a line that belongs to the replica."""
+
+    job_id: str
+    stream: str
+    """``stdout``, ``stderr`` or ``log``."""
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    job_id: str
+    output: str
+    """JSON text; small files inline as data URIs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    job_id: str
+    output: str
+    """JSON text; files as ``file://`` URLs below the attempt's folder."""
+    run_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    job_id: str
+    error: dict[str, Any]
+    """A JobError as a dictionary."""
+    retryable: bool = False
+    fatal: bool = False
+    """The child cannot go on (a sticky CUDA error): replace it."""
+
+
+Event = (
+    Run
+    | Cancel
+    | Leave
+    | Loading
+    | Ready
+    | LoadFailed
+    | Ping
+    | Progress
+    | Log
+    | Partial
+    | Done
+    | Failed
+)
+_KINDS: Final[dict[str, type[Event]]] = {
+    kind.__name__: kind
+    for kind in (
+        Run,
+        Cancel,
+        Leave,
+        Loading,
+        Ready,
+        LoadFailed,
+        Ping,
+        Progress,
+        Log,
+        Partial,
+        Done,
+        Failed,
+    )
+}
+
+
+def encode(event: Event) -> bytes:
+    return json.dumps(
+        [type(event).__name__, asdict(event)], separators=(",", ":"), default=str
+    ).encode()
+
+
+def decode(message: bytes) -> Event:
+    """Raises KeyError or TypeError on a word the other side should not have said."""
+    kind, fields = json.loads(message)
+    return _KINDS[kind](**fields)

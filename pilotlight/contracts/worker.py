@@ -1,0 +1,113 @@
+"""The author's side of the house: what a worker file declares.
+
+A worker file must import in milliseconds: engines import torch and friends inside functions, so
+that the ingress can read every contract without them.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+InputT = TypeVar("InputT", bound=BaseModel)
+OutputT = TypeVar("OutputT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A public id that callers use, with its contract."""
+
+    id: str
+    """``owner/name`` or deeper, as it stands in a URL."""
+    task: str
+    """Task type, such as ``fal/text-to-image``."""
+    input: type[BaseModel]
+    output: type[BaseModel]
+    description: str = ""
+
+
+class WorkerSpec(BaseModel):
+    """A worker's facts. Lengths in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
+    endpoints: tuple[Endpoint, ...] = Field(min_length=1)
+    gpu_memory_gib: NonNegativeFloat
+    """What the GPU must offer; 0 runs on the processor alone."""
+    timeout_s: PositiveInt = 300
+    """Longest run of one attempt, from lease to output."""
+    load_timeout_s: PositiveInt = 900
+    """Longest ``load``."""
+    hang_timeout_s: PositiveInt = 60
+    """The child answers a ping within this or is killed: it catches a stopped process."""
+    memory_limit_gib: NonNegativeFloat = 0
+    """Resident memory at which the child is killed; 0 sets no limit."""
+    jobs_per_replica: PositiveInt = 1
+    """Jobs one replica runs at a time: its slots."""
+    min_replicas: NonNegativeInt = 0
+    max_replicas: PositiveInt = 4
+    keep_alive_s: NonNegativeFloat = 60
+    """How long the last replica idles before it may go."""
+
+
+class Context(abc.ABC):
+    """What one attempt may use."""
+
+    job_id: str
+    endpoint: str
+    attempt: int
+    """1 for the first."""
+    folder: Path
+    """Scratch folder of this attempt: files named in the output must lie here."""
+    streaming: bool
+    """Somebody follows partial outputs live; when False, do not spend time on them."""
+    low_memory: bool
+    """The attempt before ran out of memory: offload, tile, slice."""
+
+    @abc.abstractmethod
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Say how far the job is, 0 to 1. Raises Cancelled when the job was cancelled."""
+
+    @abc.abstractmethod
+    def partial(self, output: BaseModel) -> None:
+        """Send a partial output; small files in it travel inline."""
+
+    @abc.abstractmethod
+    def log(self, message: str) -> None:
+        """Write one line to the job's log; ``print`` does the same."""
+
+    @abc.abstractmethod
+    def input_file(self, url: str) -> Path:
+        """The local copy of a media field. Raises InvalidInput when it is not one."""
+
+    @property
+    @abc.abstractmethod
+    def cancelled(self) -> bool:
+        """Whether to stop; ``progress`` raises by itself."""
+
+
+class Worker(abc.ABC, Generic[InputT, OutputT]):
+    """One model: its facts, how it loads, how it runs one job."""
+
+    spec: ClassVar[WorkerSpec]
+
+    def load(self) -> None:
+        """Read the weights. Called once per child process, before its first job."""
+
+    @abc.abstractmethod
+    def run(self, job_input: InputT, context: Context) -> Any:
+        """Do one job: return the output, yield partial ones, or be async and do either.
+
+        A generator's return value, else the last value it yields, is the output. Must be safe
+        to call again with the same input.
+        """
+
+    def close(self) -> None:
+        """Let go of what ``load`` took. Called when the child is asked to leave, not on a kill."""

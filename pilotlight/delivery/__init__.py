@@ -1,0 +1,1 @@
+"""A finished job becomes known: signed webhooks, retried."""

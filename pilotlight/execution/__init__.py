@@ -1,0 +1,1 @@
+"""A queued job becomes a finished one: lease, run, store, settle."""

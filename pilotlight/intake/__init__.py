@@ -1,0 +1,1 @@
+"""An event becomes a queued job: validate, admit, record, announce."""

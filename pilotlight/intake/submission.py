@@ -1,0 +1,33 @@
+"""What a dialect or an event source hands to the core when it wants a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pilotlight.contracts.job import NORMAL_PRIORITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A wish for a job, in our words. ``body`` is the endpoint's input as JSON bytes."""
+
+    caller: str
+    endpoint: str
+    body: bytes
+    origin: str
+    """Name of the dialect or source; its ``announce`` renders the webhook."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """JSON the origin wants back when the job is read."""
+    base_url: str = ""
+    """This ingress as the caller sees it: tells our own ``/files`` URLs from foreign ones."""
+    priority: int = NORMAL_PRIORITY
+    start_timeout_s: float | None = None
+    """Time to start; None takes the default."""
+    webhook: str | None = None
+    idempotency_key: str | None = None
+    max_queue: int | None = None
+    """Refuse with BacklogFull when more jobs than this wait already."""
+    may_retry: bool = True
+    """False: one attempt, and a lost lease is the end."""
+    streaming: bool = False

@@ -1,0 +1,1 @@
+"""Names that dashboards depend on."""

@@ -1,0 +1,50 @@
+"""One line per event; the event name is a constant, the facts are fields.
+
+Prompts, inputs, keys and signatures are never logged: only what is named at the call.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Final
+
+log: Final = logging.getLogger("pilotlight")
+
+
+class _Lines(logging.Formatter):
+    """``12:34:56 info  job.leased  job_id=... worker=echo`` on a terminal, else JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__(datefmt="%H:%M:%S")
+        self._json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = getattr(record, "fields", {})
+        if record.exc_info:
+            fields = {**fields, "traceback": self.formatException(record.exc_info)}
+        if self._json:
+            head = {"at": record.created, "level": record.levelname.lower()}
+            return json.dumps({**head, "event": record.getMessage(), **fields}, default=str)
+        tail = " ".join(f"{name}={value}" for name, value in fields.items())
+        level = record.levelname.lower()
+        return f"{self.formatTime(record, self.datefmt)} {level:<7} {record.getMessage()}  {tail}"
+
+
+def configure(level: str) -> None:
+    """Send the events to standard error. Called once per process, never at import."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(as_json=not sys.stderr.isatty()))
+    log.handlers[:] = [handler]
+    log.setLevel(level.upper())
+    log.propagate = False
+
+
+def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
+    log.log(level, name, extra={"fields": fields})
+
+
+def failure(name: str, **fields: object) -> None:
+    """An event with the traceback of the exception being handled."""
+    log.error(name, exc_info=sys.exc_info(), extra={"fields": fields})

@@ -1,0 +1,86 @@
+"""Files in and out, by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    key: str
+    size: int
+    sha256: str
+    content_type: str
+    file_name: str
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    number: int
+    etag: str
+
+
+class Blobs(Protocol):
+    """Whole objects: a key is there with all its bytes or not at all.
+
+    Keys are opaque ``/``-separated names made by us, never by a caller. Raises UnknownFile for a
+    key that is not there.
+    """
+
+    def put(
+        self,
+        key: str,
+        source: Path | bytes | Iterable[bytes],
+        *,
+        content_type: str,
+        file_name: str = "",
+        expires_at: float | None = None,
+        max_bytes: int | None = None,
+    ) -> BlobInfo:
+        """Store. Raises BodyTooLarge past ``max_bytes``, and then nothing is kept."""
+        ...
+
+    def info(self, key: str) -> BlobInfo: ...
+
+    def open(self, key: str) -> BinaryIO: ...
+
+    def local_copy(self, key: str, folder: Path) -> Path:
+        """A readable path: the file itself when it is on this machine, else a download."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Gone afterwards; a missing key is fine."""
+        ...
+
+    def get_url(self, key: str, *, base_url: str, expires_at: float | None) -> str:
+        """A URL that needs no key; ``base_url`` is this ingress as the caller sees it.
+
+        ``expires_at`` None: as long as the file lives.
+        """
+        ...
+
+    def put_url(self, key: str, *, base_url: str, expires_at: float) -> str:
+        """Where a caller may PUT this one object, without a key."""
+        ...
+
+    def start_parts(
+        self, key: str, *, content_type: str, file_name: str, expires_at: float | None
+    ) -> str:
+        """Begin a multipart upload; its id."""
+        ...
+
+    def put_part(self, key: str, upload_id: str, number: int, body: Iterable[bytes]) -> Part: ...
+
+    def finish_parts(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobInfo:
+        """Join the parts by number; raises InvalidInput for a part that is not there."""
+        ...
+
+    def sweep(self, *, now: float) -> int:
+        """Delete what has expired and uploads nobody finished; how many."""
+        ...

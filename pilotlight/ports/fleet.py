@@ -1,0 +1,85 @@
+"""Replicas: what runs, how to have more, how to have fewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Stage = Literal["starting", "loading", "ready", "draining", "failed", "gone"]
+LIVE: tuple[Stage, ...] = ("starting", "loading", "ready")
+"""Stages that count as capacity: a replica on its way is capacity too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One running process of a worker, as its row says."""
+
+    id: str
+    worker: str
+    stage: Stage
+    slots: int = 1
+    pid: int | None = None
+    asked_at: float = 0.0
+    """Capacity was asked for."""
+    loading_at: float | None = None
+    ready_at: float | None = None
+    active_at: float = 0.0
+    """A job was leased or settled here."""
+    ended_at: float | None = None
+    error: str | None = None
+    """Why it failed to load, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """One cold start, in seconds: until the process loads, and the load itself."""
+
+    start_s: float
+    load_s: float
+
+    @property
+    def total_s(self) -> float:
+        return self.start_s + self.load_s
+
+
+class Fleet(Protocol):
+    """The scaler's side."""
+
+    def replicas(self) -> list[Replica]:
+        """Those that live or ended in the last minutes, oldest first."""
+        ...
+
+    def start(self, worker: str, count: int) -> None:
+        """Ask for more; they show up as ``starting`` at once."""
+        ...
+
+    def retire(self, replica_id: str) -> bool:
+        """Let it go if it holds no job, atomically with its leases; whether it does."""
+        ...
+
+    def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
+        """The newest successful ones."""
+        ...
+
+
+class Roster(Protocol):
+    """The replica's own side."""
+
+    def report(self, replica_id: str, stage: Stage, *, now: float, error: str = "") -> None:
+        """Write the stage, with the time it was reached."""
+        ...
+
+    def may_lease(self, replica_id: str, *, now: float) -> bool:
+        """False once retired. Inside ``store.together()`` it is atomic with the lease.
+
+        Also records that the replica is active.
+        """
+        ...
+
+
+class Lighter(Protocol):
+    """The submit's own hand on the burner."""
+
+    def light(self, worker: str) -> None:
+        """Capacity of this worker may be short: decide now, not at the next tick. Never blocks."""
+        ...

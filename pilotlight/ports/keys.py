@@ -1,0 +1,40 @@
+"""API keys: only their keyed hash is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    id: str
+    caller: str
+    secret_hash: str
+    """HMAC-SHA256 of the secret with the deployment's pepper, hex."""
+    name: str = ""
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    last_used_at: float | None = None
+    """To the minute."""
+
+
+class KeyStore(Protocol):
+    def find(self, key_id: str) -> KeyRecord | None: ...
+
+    def add(self, record: KeyRecord) -> None:
+        """Raises IllegalTransition when the id exists."""
+        ...
+
+    def list_keys(self) -> list[KeyRecord]:
+        """Newest first."""
+        ...
+
+    def revoke(self, key_id: str, *, now: float) -> bool:
+        """Whether such a live key was there."""
+        ...
+
+    def touch(self, key_id: str, *, now: float) -> None:
+        """Remember that the key was used."""
+        ...

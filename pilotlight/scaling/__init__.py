@@ -1,0 +1,1 @@
+"""A backlog becomes replicas, and replicas become nothing again."""

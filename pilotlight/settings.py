@@ -1,0 +1,135 @@
+"""Every setting, in one file, grouped. Nothing else reads ``os.environ``.
+
+Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two underscores, such as
+``PILOTLIGHT_LEASE__LEASE_S=30``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngressSettings(_Group):
+    host: str = "127.0.0.1"
+    port: int = 8000
+    """0 takes a free one."""
+    tls_port: int | None = None
+    """Where the same app also answers TLS; None leaves it out."""
+    public_url: str | None = None
+    """How callers see this ingress, when no request tells: ``https://gpu.example.org``."""
+    max_body_bytes: PositiveInt = 20 * 1024 * 1024
+    """Largest JSON body; larger inputs belong in an upload."""
+    max_upload_bytes: PositiveInt = 5 * 1024**3
+    sync_timeout_s: PositiveFloat = 900
+    """Longest a synchronous call is held open."""
+
+
+class LeaseSettings(_Group):
+    lease_s: PositiveFloat = 60
+    """How long a replica owns a job before another may take it."""
+    beat_s: PositiveFloat = 15
+    """Between two beats; each varies by a fifth."""
+    margin_s: PositiveFloat = 10
+    """The reaper waits this much longer: at least twice the clock skew."""
+    storing_s: PositiveFloat = 300
+    """Lease while outputs are stored."""
+
+
+class JobSettings(_Group):
+    start_timeout_s: PositiveFloat = 6 * 3600
+    """A job that has not started by then expires; callers may ask for less or more."""
+    max_start_timeout_s: PositiveFloat = 14 * 24 * 3600
+    max_attempts: PositiveInt = 4
+    max_losses: PositiveInt = 3
+    """The lost lease that reaches this number within 72 hours fails the job."""
+    resend_s: PositiveFloat = 120
+    """A queued job without a lease gets its message again after this (not in local mode)."""
+    accept_s: PositiveFloat = 15
+    """An accepted job without a message gets one after this (not in local mode)."""
+    max_backlog: PositiveInt = 100_000
+    """Jobs of one worker that may wait; more are refused."""
+    retention_s: PositiveFloat = 30 * 24 * 3600
+    """How long finished jobs are remembered."""
+
+
+class ReplicaSettings(_Group):
+    grace_s: PositiveFloat = 30
+    """From SIGTERM to the end: what fits is finished, the rest handed back."""
+    cancel_grace_s: PositiveFloat = 5
+    """A cancelled run may stop by itself this long; then its child is killed."""
+    tick_s: PositiveFloat = 0.5
+    """How often an idle replica looks for work without being woken."""
+
+
+class ScalingSettings(_Group):
+    tick_s: PositiveFloat = 2
+    """Between two looks when nothing happens; a submit and a completion look at once."""
+    start_backoff_s: PositiveFloat = 2
+    """After a failed start; doubles with each further one."""
+    max_backoff_s: PositiveFloat = 300
+
+
+class WebhookSettings(_Group):
+    connect_timeout_s: PositiveFloat = 5
+    timeout_s: PositiveFloat = 15
+    """From connect to the end of the answer's head."""
+    schedule_s: tuple[NonNegativeFloat, ...] = (
+        0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400,
+    )  # fmt: skip
+    """Waits before each try: 75.6 hours in all, the example of Standard Webhooks."""
+    jitter: NonNegativeFloat = 0.2
+    max_retry_after_s: PositiveFloat = 3600
+    per_host: PositiveInt = 10
+    """Deliveries to one host at a time."""
+    disable_after_s: PositiveFloat = 5 * 24 * 3600
+    circuit_failures: PositiveInt = 20
+    """Failures in a row after which a host is only probed."""
+    circuit_probe_s: PositiveFloat = 300
+
+
+class FetchSettings(_Group):
+    connect_timeout_s: PositiveFloat = 5
+    first_byte_timeout_s: PositiveFloat = 10
+    total_timeout_s: PositiveFloat = 60
+    min_bytes_per_s: PositiveInt = 10_000
+    """Slower than this after ten seconds is given up."""
+    allow_plain_http: bool = True
+    max_redirects: int = 3
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="PILOTLIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    mode: Literal["local"] = "local"
+    data: Path = Path(".pilotlight")
+    """Local mode keeps everything here: the job table, files, keys, certificates."""
+    workers: tuple[str, ...] = ("workers",)
+    """Packages that hold worker files."""
+    handlers: str = "handlers"
+    """Package of the ways in."""
+    allow_loopback: bool = True
+    """Webhooks and inputs may point at this machine: for local mode only."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    ingress: IngressSettings = IngressSettings()
+    lease: LeaseSettings = LeaseSettings()
+    job: JobSettings = JobSettings()
+    replica: ReplicaSettings = ReplicaSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    fetch: FetchSettings = FetchSettings()
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the environment, with these on top."""
+    return Settings(**overrides)  # type: ignore[arg-type]
