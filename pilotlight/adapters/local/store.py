@@ -1,0 +1,186 @@
+"""The job records in SQLite."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from pilotlight.adapters.local import statements
+from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL, TERMINAL_SQL
+from pilotlight.adapters.local.statements import SELECT_JOB
+from pilotlight.contracts.job import HELD, AttemptRecord, Job, JobStatus
+from pilotlight.contracts.lifecycle import T12
+from pilotlight.ports.store import Created, Load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from pilotlight.adapters.local.database import Database, Execute
+    from pilotlight.contracts.lifecycle import Move
+
+_STATUS_AT: Final = COLUMNS.index("status")
+_STREAMING_AT: Final = COLUMNS.index("streaming")
+_STATUSES: Final = {str(status): status for status in JobStatus}
+_VALUES: Final = attrgetter(*COLUMNS)
+_RISES: Final = {"T7", "T9", "T10", "T11", "T12", "T14"}
+"""Transitions that end an attempt and raise the fence: it ran under the one before."""
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["status"] = _STATUSES[row[_STATUS_AT]]
+    values["streaming"] = bool(row[_STREAMING_AT])
+    return Job(**values)
+
+
+class SqliteStore:
+    remote = False
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def create(self, jobs: Sequence[Job]) -> list[Created]:
+        with self._db.write() as execute:
+            return [self._create(execute, job) for job in jobs]
+
+    def _create(self, execute: Execute, job: Job) -> Created:
+        if job.idempotency_key is not None:
+            known = execute(
+                f"SELECT {SELECT_JOB} FROM job WHERE id = "
+                "(SELECT job_id FROM idempotency WHERE caller = ? AND key = ?)",
+                (job.caller, job.idempotency_key),
+            ).fetchone()
+            if known:
+                return Created(job_of(known), existed=True)
+            execute(
+                "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
+                (job.caller, job.idempotency_key, job.id, job.created_at),
+            )
+        execute(statements.insert(), _VALUES(job))
+        return Created(job, existed=False)
+
+    def harden(self) -> None:
+        self._db.harden()
+
+    def together(self) -> AbstractContextManager[Any]:
+        return self._db.write()
+
+    def get(self, job_id: str) -> Job | None:
+        row = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE id = ?", (job_id,)).fetchone()
+        return job_of(row) if row else None
+
+    def move(self, job_id: str, move: Move) -> Job | None:
+        transition = move.transition
+        sql = statements.update(transition)
+        with self._db.write() as execute:
+            held = True
+            if transition is T12:  # the one that may also end a job nobody holds
+                before = execute("SELECT status FROM job WHERE id = ?", (job_id,)).fetchone()
+                held = before is not None and before[0] in HELD
+            row = execute(sql, {"job_id": job_id, **move.args}).fetchone()
+            if row is None:
+                return None
+            job = job_of(row)
+            if transition.ends_attempt and held:
+                self._record(execute, job, move)
+        return job
+
+    def _record(self, execute: Execute, job: Job, move: Move) -> None:
+        name = move.transition.name
+        ended = move.args.get("now", move.args.get("due_at"))
+        execute(
+            "INSERT INTO attempt (job_id, fence, owner, started_at, ended_at, outcome, error) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                job.id,
+                job.fence - (name in _RISES),
+                job.owner,
+                job.started_at,
+                ended,
+                name,
+                move.args.get("error"),
+            ),
+        )
+
+    def due(self, *, now: float, limit: int = 100) -> list[Job]:
+        return self._jobs("due_at <= ? ORDER BY due_at LIMIT ?", now, limit)
+
+    def next_due(self) -> float | None:
+        found: float | None = self._first("SELECT min(due_at) FROM job WHERE due_at IS NOT NULL")
+        return found
+
+    def held_by(self, owner: str) -> list[Job]:
+        return self._jobs(f"owner = ? AND {HELD_SQL}", owner)
+
+    def webhooks_due(self, *, now: float, limit: int = 100) -> list[Job]:
+        return self._jobs("webhook_due <= ? ORDER BY webhook_due LIMIT ?", now, limit)
+
+    def next_webhook_due(self) -> float | None:
+        found: float | None = self._first(
+            "SELECT min(webhook_due) FROM job WHERE webhook_due IS NOT NULL"
+        )
+        return found
+
+    def load(self) -> dict[str, Load]:
+        queued = self._db.read(
+            f"SELECT worker, count(*), min(created_at) FROM job WHERE {READY_SQL} GROUP BY worker"
+        ).fetchall()
+        running = dict(
+            self._db.read(f"SELECT worker, count(*) FROM job WHERE {HELD_SQL} GROUP BY worker")
+        )
+        loads = {worker: Load(0, count) for worker, count in running.items()}
+        for worker, count, oldest in queued:
+            loads[worker] = Load(count, running.get(worker, 0), oldest)
+        return loads
+
+    def ahead_of(self, job: Job) -> int:
+        return int(
+            self._first(
+                f"SELECT count(*) FROM job WHERE worker = :worker AND {READY_SQL} AND "
+                "(priority, seq) < (:priority, (SELECT seq FROM job WHERE id = :id))",
+                {"worker": job.worker, "priority": job.priority, "id": job.id},
+            )
+            or 0
+        )
+
+    def attempts_of(self, job_id: str) -> list[AttemptRecord]:
+        return [
+            AttemptRecord(*row)
+            for row in self._db.read(
+                "SELECT job_id, fence, owner, started_at, ended_at, outcome, error "
+                "FROM attempt WHERE job_id = ? ORDER BY seq",
+                (job_id,),
+            )
+        ]
+
+    def list_jobs(
+        self, *, caller: str | None = None, limit: int = 50, webhooks_only: bool = False
+    ) -> list[Job]:
+        mine = "caller = ?1" if caller is not None else "?1 IS NULL"
+        hooked = " AND webhook IS NOT NULL" if webhooks_only else ""
+        return self._jobs(f"{mine}{hooked} ORDER BY seq DESC LIMIT ?2", caller, limit)
+
+    def purge(self, *, ended_before: float, limit: int = 500) -> list[str]:
+        with self._db.write() as execute:
+            ids = [
+                row[0]
+                for row in execute(
+                    f"SELECT id FROM job WHERE ended_at < ? AND {TERMINAL_SQL} "
+                    "AND webhook_due IS NULL LIMIT ?",
+                    (ended_before, limit),
+                )
+            ]
+            for job_id in ids:
+                for table in ("feed", "attempt", "idempotency"):
+                    execute(f"DELETE FROM {table} WHERE job_id = ?", (job_id,))
+                execute("DELETE FROM job WHERE id = ?", (job_id,))
+        return ids
+
+    def _jobs(self, where: str, *args: object) -> list[Job]:
+        rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", args)
+        return [job_of(row) for row in rows]
+
+    def _first(self, sql: str, args: Any = ()) -> Any:
+        row = self._db.read(sql, args).fetchone()
+        return row[0] if row else None
