@@ -14,6 +14,7 @@ PilotlightError
 ├── NotFinished             the result was asked for too early
 ├── AlreadyFinished         too late to cancel
 ├── BacklogFull             try again later
+├── Unavailable             the store or the queue cannot be reached just now
 ├── IllegalTransition       the lifecycle forbids this move
 ├── FetchFailed             an outbound request was refused or failed (six codes, no more is told)
 ├── SettingsError           the owner's settings cannot work
@@ -123,6 +124,14 @@ class BacklogFull(PilotlightError):
 
     code = "backlog_full"
     http_status = 429
+    retryable = True
+
+
+class Unavailable(PilotlightError):
+    """An adapter raises it for its vendor's passing troubles; nothing was lost."""
+
+    code = "unavailable"
+    http_status = 503
     retryable = True
 
 

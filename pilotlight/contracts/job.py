@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pilotlight.errors import PilotlightError, Problem
+if TYPE_CHECKING:
+    from pilotlight.errors import PilotlightError, Problem
 
 
 class JobStatus(enum.StrEnum):
@@ -87,6 +89,12 @@ class Job:
     """Deadline of the running attempt: started_at + run_timeout_s."""
     started_at: float | None = None
     ended_at: float | None = None
+
+    artifact_ttl_s: float | None = None
+    """How long its files are kept; None as long as the row."""
+    keep_s: float = 30 * 24 * 3600
+    """How long the row is remembered after its end."""
+    forget_at: float | None = None
 
     progress: float = 0.0
     output: str | None = None

@@ -90,6 +90,7 @@ MINE: Final = Guard("fence", "=", ":fence")
 SEEN: Final = Guard("lease_until", "=", ":seen_lease")
 _ENDED: Final[dict[str, Effect]] = {
     "ended_at": Arg("now"),
+    "forget_at": Sum("keep_s", "now"),
     "webhook_due": Arg("webhook_due"),
     "due_at": CLEAR,
     "lease_until": CLEAR,

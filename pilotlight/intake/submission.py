@@ -31,3 +31,7 @@ class Submission:
     may_retry: bool = True
     """False: one attempt, and a lost lease is the end."""
     streaming: bool = False
+    artifact_ttl_s: float | None = None
+    """How long output files are kept; None as long as the job is remembered."""
+    keep_s: float | None = None
+    """How long the job is remembered after its end; None takes the default."""

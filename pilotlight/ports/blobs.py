@@ -65,6 +65,13 @@ class Blobs(Protocol):
         """
         ...
 
+    def own_key(self, url: str) -> str | None:
+        """The key when ``url`` is one that ``get_url`` gave out (whatever its host), else None.
+
+        Raises UnknownFile when it looks like one of ours but its grant is forged or over.
+        """
+        ...
+
     def put_url(self, key: str, *, base_url: str, expires_at: float) -> str:
         """Where a caller may PUT this one object, without a key."""
         ...

@@ -23,7 +23,9 @@ class QueueSender(Protocol):
     rides_on_store: bool
     """True when the job row itself is the queue: a created row already waits, send only wakes."""
 
-    def send(self, message: JobMessage) -> None: ...
+    def send(self, message: JobMessage) -> None:
+        """Raises Unavailable when the queue cannot be reached; upkeep then sends it later."""
+        ...
 
     def poke(self, worker: str, *job_ids: str) -> None:
         """Ask replicas of the worker to look at these rows at once; may do nothing."""

@@ -100,6 +100,10 @@ class JobStore(Protocol):
         """Newest first; of every caller when None."""
         ...
 
-    def purge(self, *, ended_before: float, limit: int = 500) -> list[str]:
-        """Forget terminal rows without a pending webhook, with feed and history; their ids."""
+    def purge(self, *, now: float, limit: int = 500) -> list[Job]:
+        """Forget terminal rows whose ``forget_at`` has passed, with feed and history.
+
+        A row with a pending webhook stays. Returns what was forgotten, so that the caller can
+        delete its files.
+        """
         ...

@@ -11,7 +11,7 @@ import typing
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.contracts.job import HELD, READY, TERMINAL, Job, JobStatus
+from pilotlight.contracts.job import HELD, READY, Job, JobStatus
 from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def listed(statuses: frozenset[JobStatus]) -> str:
 
 READY_SQL: Final = f"status IN ({listed(READY)})"
 HELD_SQL: Final = f"status IN ({listed(HELD)})"
-TERMINAL_SQL: Final = f"status IN ({listed(TERMINAL)})"
 
 _TYPES: Final = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL"}
 COLUMNS: Final = tuple(field.name for field in fields(Job))
@@ -58,10 +57,11 @@ TABLES: Final = (
     "CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX job_webhook ON job (webhook_due) WHERE webhook_due IS NOT NULL",
     "CREATE INDEX job_caller ON job (caller, seq)",
-    "CREATE INDEX job_ended ON job (ended_at) WHERE ended_at IS NOT NULL",
+    "CREATE INDEX job_forget ON job (forget_at) WHERE forget_at IS NOT NULL",
     """CREATE TABLE idempotency (
         caller TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL, created_at REAL NOT NULL,
         PRIMARY KEY (caller, key)) WITHOUT ROWID""",
+    "CREATE INDEX idempotency_job ON idempotency (job_id)",
     """CREATE TABLE attempt (
         seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, fence INTEGER NOT NULL, owner TEXT,
         started_at REAL, ended_at REAL NOT NULL, outcome TEXT NOT NULL, error TEXT)""",

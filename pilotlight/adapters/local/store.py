@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.local import statements
-from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL, TERMINAL_SQL
+from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.contracts.job import HELD, AttemptRecord, Job, JobStatus
 from pilotlight.contracts.lifecycle import T12
@@ -161,21 +161,14 @@ class SqliteStore:
         hooked = " AND webhook IS NOT NULL" if webhooks_only else ""
         return self._jobs(f"{mine}{hooked} ORDER BY seq DESC LIMIT ?2", caller, limit)
 
-    def purge(self, *, ended_before: float, limit: int = 500) -> list[str]:
+    def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         with self._db.write() as execute:
-            ids = [
-                row[0]
-                for row in execute(
-                    f"SELECT id FROM job WHERE ended_at < ? AND {TERMINAL_SQL} "
-                    "AND webhook_due IS NULL LIMIT ?",
-                    (ended_before, limit),
-                )
-            ]
-            for job_id in ids:
+            forgotten = self._jobs("forget_at <= ? AND webhook_due IS NULL LIMIT ?", now, limit)
+            for job in forgotten:
                 for table in ("feed", "attempt", "idempotency"):
-                    execute(f"DELETE FROM {table} WHERE job_id = ?", (job_id,))
-                execute("DELETE FROM job WHERE id = ?", (job_id,))
-        return ids
+                    execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))
+                execute("DELETE FROM job WHERE id = ?", (job.id,))
+        return forgotten
 
     def _jobs(self, where: str, *args: object) -> list[Job]:
         rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", args)

@@ -1,0 +1,122 @@
+"""Turn a submission into a recorded job: validate, fetch its media, admit, record, announce."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts.job import Job
+from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
+from pilotlight.intake.ids import new_id
+from pilotlight.intake.validation import validate
+
+if TYPE_CHECKING:
+    from pilotlight.catalogue import Catalogue
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.intake.admission import Admission
+    from pilotlight.intake.grouping import Recorder
+    from pilotlight.intake.inputs import Inputs
+    from pilotlight.intake.submission import Submission
+    from pilotlight.ports.clock import Clock
+    from pilotlight.settings import JobSettings
+
+MAX_KEY_CHARACTERS = 255
+MIN_START_TIMEOUT_S = 0.1
+"""fal's server refuses a shorter X-Fal-Request-Timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """``await submit(submission)`` returns the job once it cannot be lost.
+
+    Raises UnknownEndpoint, InvalidInput (nothing is recorded then), BacklogFull and
+    IdempotencyMismatch.
+    """
+
+    catalogue: Catalogue
+    inputs: Inputs
+    admission: Admission
+    recorder: Recorder
+    clock: Clock
+    settings: JobSettings
+    rides_on_store: bool
+
+    async def __call__(self, submission: Submission) -> Job:
+        endpoint, spec = self.catalogue.endpoint(submission.endpoint)
+        _check(submission)
+        value = validate(endpoint.input, submission.body)
+        self.admission.admit(spec.name, limit=submission.max_queue)
+        now = self.clock.now()
+        if self.inputs.wants(endpoint.input):
+            text = await asyncio.to_thread(
+                self.inputs.resolve, value, submission.body, caller=submission.caller, now=now
+            )
+        else:
+            text = (submission.body or b"{}").decode()
+        created = await self.recorder.record(self._job(submission, spec, text, now))
+        if created.existed:
+            _same_body(created.job, submission)
+        return created.job
+
+    def _job(self, submission: Submission, spec: WorkerSpec, text: str, now: float) -> Job:
+        wanted = submission.start_timeout_s or self.settings.start_timeout_s
+        start_by = now + min(wanted, self.settings.max_start_timeout_s)
+        key = submission.idempotency_key
+        job = Job(
+            id=new_id(now),
+            caller=submission.caller,
+            endpoint=submission.endpoint,
+            worker=spec.name,
+            origin=submission.origin,
+            input=text,
+            options=json.dumps(submission.options) if submission.options else "{}",
+            created_at=now,
+            priority=submission.priority,
+            streaming=submission.streaming,
+            max_attempts=self.settings.max_attempts if submission.may_retry else 1,
+            max_losses=self.settings.max_losses if submission.may_retry else 1,
+            due_at=min(start_by, now + self.settings.accept_s),
+            start_by=start_by,
+            run_timeout_s=spec.timeout_s,
+            artifact_ttl_s=submission.artifact_ttl_s,
+            keep_s=self.settings.retention_s if submission.keep_s is None else submission.keep_s,
+            webhook=submission.webhook,
+            idempotency_key=key,
+            body_sha256=_digest(submission) if key else None,
+        )
+        if self.rides_on_store:
+            # The created row already waits in the queue: T1 and T2 are one write.
+            job = lifecycle.apply(moves.queued(job, due_at=start_by), job)
+        return job
+
+
+def _digest(submission: Submission) -> str:
+    return hashlib.sha256(submission.endpoint.encode() + b"\n" + submission.body).hexdigest()
+
+
+def _same_body(job: Job, submission: Submission) -> None:
+    if job.body_sha256 != _digest(submission):
+        problem = Problem(
+            ("header", "idempotency-key"),
+            "this key was used before with another body; use a new key for a new job",
+            "idempotency_mismatch",
+        )
+        raise IdempotencyMismatch(problem.message, problem)
+
+
+def _check(submission: Submission) -> None:
+    key = submission.idempotency_key
+    if key is not None and not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii()):
+        raise _header("idempotency-key", f"1 to {MAX_KEY_CHARACTERS} ASCII characters")
+    timeout = submission.start_timeout_s
+    if timeout is not None and not timeout > MIN_START_TIMEOUT_S:
+        raise _header("start timeout", f"more than {MIN_START_TIMEOUT_S} seconds")
+
+
+def _header(name: str, wanted: str) -> InvalidInput:
+    problem = Problem(("header", name), f"must be {wanted}", "value_error")
+    return InvalidInput(f"{name} {problem.message}", problem)
