@@ -1,0 +1,1 @@
+"""Recipes that make the weights shipped with this project; never imported at run time."""

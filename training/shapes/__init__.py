@@ -1,0 +1,1 @@
+"""How the `pilotlight/shapes` starter model is made and scored; see README.md beside this file."""

@@ -1,0 +1,176 @@
+"""Captions for scenes: the English that the text encoder learns.
+
+A caption is an object phrase and a background phrase put together by a pattern, then dressed in
+openings, stray words, capitals and punctuation that change nothing. The sentences that the model
+is examined with (exam.py) use none of these patterns.
+"""
+
+from random import Random
+
+from training.shapes.drawing import COLOUR_NAMES, SHAPES, Scene, Thing
+from training.shapes.scenes import BLACK, WHITE, is_column, unsaid_background
+from training.shapes.vocabulary import LARGE_WORDS, SMALL_WORDS, STRAY
+
+SIZE_WORDS = {"small": SMALL_WORDS, "large": LARGE_WORDS}
+SIDE_PHRASES = {
+    "left": ["on the left", "at the left", "on the left side", "to the left"],
+    "right": ["on the right", "at the right", "on the right side", "to the right"],
+    "top": ["at the top", "on the top", "on top", "near the top"],
+    "bottom": ["at the bottom", "on the bottom", "near the bottom"],
+}
+GROUNDS = [
+    *["on {a}"] * 4,
+    *["on {name}"] * 2,
+    "with {a}",
+    "against {a}",
+    "over {a}",
+    "in front of {a}",
+    "on a plain {name} background",
+    "on a background of {name}",
+    ", {name} background",
+    ", {a}",
+    ", the background is {name}",
+    ", background in {name}",
+    "with the background in {name}",
+    ", on the {name} background",
+    ", background: {name}",
+]
+LONE = [
+    *["{o} {g}"] * 7,
+    "{a} with {o}",
+    "{a}, {o}",
+    "on {a}, {o}",
+    "{a} and {o}",
+    "{name} background: {o}",
+]
+LONE_ASIDE = [
+    "{o} {w} {g}",
+    "{o} {w} {g}",
+    "{o} {w} of {a}",
+    "{o} {g}, {w}",
+    "{w} {o} {g}",
+    "{w}, {o} {g}",
+]
+ROW = [
+    *["{o} and {p} {g}"] * 6,
+    "{o} next to {p} {g}",
+    "{o} beside {p} {g}",
+    "{o} to the left of {p} {g}",
+    "{o} left of {p} {g}",
+    "{o} plus {p} {g}",
+    "{o} with {p} {g}",
+    "{o} as well as {p} {g}",
+    "{o} on the left and {p} on the right {g}",
+    "{o} left, {p} right {g}",
+    "{o}, {p} {g}",
+    "{p} to the right of {o} {g}",
+    "{p} right of {o} {g}",
+    "{p} on the right and {o} on the left {g}",
+    "{a} with {o} and {p}",
+    "two things {g}: {o} and {p}",
+]
+COLUMN = [
+    "{o} above {p} {g}",
+    "{o} over {p} {g}",
+    "{o} on top of {p} {g}",
+    "{o} at the top and {p} at the bottom {g}",
+    "{p} below {o} {g}",
+    "{p} under {o} {g}",
+    "{a} with {o} above {p}",
+]
+OPENINGS = [
+    *["draw", "paint", "make", "show", "create", "please draw", "generate", "show me", "give me"],
+    *[
+        "i want",
+        "a picture of",
+        "an image of",
+        "a photo of",
+        "a drawing of",
+        "picture of",
+        "draw me",
+    ],
+    *["this is", "here is", "imagine", "render", "we see", "let us have", "get me"],
+]
+
+
+def standard(scene: Scene) -> str:
+    """The one plain caption of a scene, the same for every scene that looks the same."""
+    ground = f"on {_article(COLOUR_NAMES[scene.background] + ' background')}"
+    named = [_article(_words(thing, scene.size)) for thing in scene.things]
+    if len(named) == 1:
+        aside = f" {SIDE_PHRASES[scene.side][0]}" if scene.side else ""
+        return f"{named[0]}{aside} {ground}"
+    return f"{named[0]} {'above' if is_column(scene) else 'and'} {named[1]} {ground}"
+
+
+def caption(rng: Random, scene: Scene) -> str:
+    """One of many ways to say the scene."""
+    articles = rng.random() < 0.65
+    background = COLOUR_NAMES[scene.background]
+    words = {
+        "a": _article(f"{background} background") if articles else f"{background} background",
+        "name": background,
+        "o": _object(rng, scene, scene.things[0], articles),
+        "p": _object(rng, scene, scene.things[-1], articles),
+        "w": rng.choice(SIDE_PHRASES[scene.side]) if scene.side else "",
+    }
+    words["g"] = rng.choice(GROUNDS).format(**words)
+    pattern = rng.choice(_patterns(scene))
+    guessed = scene.background == unsaid_background([thing.colour for thing in scene.things])
+    if guessed and "{g}" in pattern and rng.random() < 0.35:
+        words["g"] = ""
+    text = pattern.format(**words)
+    return dress(rng, " ".join(text.split()).replace(" ,", ",").replace(" :", ":").strip(", "))
+
+
+def dress(rng: Random, text: str) -> str:
+    """Add what people add without meaning anything by it."""
+    if rng.random() < 0.3:
+        text = f"{rng.choice(OPENINGS)} {text}"
+    if rng.random() < 0.4:
+        words = text.split(" ")
+        for _ in range(rng.randint(1, 4)):
+            place = rng.choice([0, 0, 0, len(words), rng.randint(0, len(words))])
+            words.insert(place, rng.choice(STRAY) if rng.random() < 0.6 else _gibberish(rng))
+        text = " ".join(words)
+    kind = rng.random()
+    if kind < 0.35:
+        text = text[0].upper() + text[1:]
+    elif kind < 0.42:
+        text = text.upper() if kind < 0.385 else text.title()
+    return text + rng.choice([".", ".", "!", "?"]) if rng.random() < 0.25 else text
+
+
+def _patterns(scene: Scene) -> list[str]:
+    if len(scene.things) == 2:
+        return COLUMN if is_column(scene) else ROW
+    return LONE_ASIDE if scene.side else LONE
+
+
+def _object(rng: Random, scene: Scene, thing: Thing, articles: bool) -> str:  # noqa: FBT001
+    size = rng.choice(SIZE_WORDS[scene.size]) if scene.size else None
+    only = len(scene.things) == 1
+    contrast = BLACK if scene.background != BLACK else WHITE
+    if only and thing.colour == contrast and rng.random() < 0.2:
+        text = f"{size} {SHAPES[thing.shape]}" if size else SHAPES[thing.shape]
+    elif rng.random() < 0.06:
+        shape = f"{size} {SHAPES[thing.shape]}" if size else SHAPES[thing.shape]
+        text = f"{shape} in {COLOUR_NAMES[thing.colour]}"
+    elif size and rng.random() < 0.1:
+        text = f"{COLOUR_NAMES[thing.colour]} {size} {SHAPES[thing.shape]}"
+    else:
+        text = _words(thing, size)
+    return _article(text) if articles else text
+
+
+def _words(thing: Thing, size: str | None) -> str:
+    return " ".join(filter(None, [size, COLOUR_NAMES[thing.colour], SHAPES[thing.shape]]))
+
+
+def _article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _gibberish(rng: Random) -> str:
+    """A word no vocabulary holds; both tokenizers spell it letter by letter."""
+    return "".join(rng.choice("eeetaoinshrdlucmfwypvbgkjqxz") for _ in range(rng.randint(2, 7)))

@@ -1,0 +1,91 @@
+"""The words that have a token of their own, and the two tokenizers built on them.
+
+Everything else is spelled letter by letter. Both tokenizers are made here, from nothing.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.shapes.drawing import COLOUR_NAMES, SHAPES
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer, T5TokenizerFast
+
+TEXT_LENGTH = 64
+"""Most tokens of one caption that the CLIP encoder reads."""
+
+SMALL_WORDS = ["small", "little", "tiny"]
+LARGE_WORDS = ["large", "big", "huge"]
+STRAY = Path(__file__).with_name("stray_words.txt").read_text().split()
+"""Common words that say nothing about the scene here; captions are strewn with them at random."""
+
+MEANT = [
+    "a",
+    "an",
+    "the",
+    "on",
+    "in",
+    "of",
+    "with",
+    "and",
+    "at",
+    "to",
+    "over",
+    "under",
+    "above",
+    "below",
+    "against",
+    "front",
+    "background",
+    "next",
+    "beside",
+    "left",
+    "right",
+    "top",
+    "bottom",
+    "side",
+    "plus",
+    "well",
+    "two",
+]
+WORDS = sorted({*COLOUR_NAMES, *SHAPES, *SMALL_WORDS, *LARGE_WORDS, *MEANT, *STRAY})
+
+
+def clip_tokenizer() -> "CLIPTokenizer":
+    """Byte pairs merged just far enough that each word above becomes one token."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # noqa: PLC0415
+    from transformers import CLIPTokenizer  # noqa: PLC0415
+
+    pairs = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    pairs.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=4000, end_of_word_suffix="</w>", min_frequency=2, show_progress=False
+    )
+    pairs.train_from_iterator([word for word in WORDS for _ in range(50)], trainer)
+    learnt = json.loads(pairs.to_str())["model"]["merges"]
+    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in learnt]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = [letter + "</w>" for letter in letters]
+    marks = ["<|startoftext|>", "<|endoftext|>"]
+    tokens = dict.fromkeys([*letters, *ends, *(a + b for a, b in merges), *marks])
+    return CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)},
+        merges=merges,
+        model_max_length=TEXT_LENGTH,
+        bos_token=marks[0],
+        eos_token=marks[1],
+        unk_token=marks[1],
+        pad_token=marks[1],
+    )
+
+
+def t5_tokenizer() -> "T5TokenizerFast":
+    """Whole words or single letters; its encoder is silent, so it only has to be well formed."""
+    from transformers import T5TokenizerFast  # noqa: PLC0415
+
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?-'"
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -10.0), ("▁", -3.0)]
+    pieces += [("▁" + word, -1.0) for word in WORDS]
+    pieces += [(letter, -6.0) for letter in letters]
+    return T5TokenizerFast(vocab=pieces, extra_ids=0, model_max_length=TEXT_LENGTH)
