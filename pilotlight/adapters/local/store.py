@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight.adapters.local import statements
 from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
-from pilotlight.contracts.job import HELD, AttemptRecord, Job, JobStatus
-from pilotlight.contracts.lifecycle import T12
+from pilotlight.contracts.job import AttemptRecord, Job, JobStatus
+from pilotlight.contracts.lifecycle import TABLE
 from pilotlight.ports.store import Created, Load
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _STATUS_AT: Final = COLUMNS.index("status")
 _STREAMING_AT: Final = COLUMNS.index("streaming")
 _STATUSES: Final = {str(status): status for status in JobStatus}
 _VALUES: Final = attrgetter(*COLUMNS)
-_RISES: Final = {"T7", "T9", "T10", "T11", "T12", "T14"}
-"""Transitions that end an attempt and raise the fence: it ran under the one before."""
+_DISOWNS: Final = {t.name for t in TABLE if t.ends_attempt and "fence" in t.effects}
+"""Transitions that end an attempt and take the row from its holder."""
 
 
 def job_of(row: Sequence[Any]) -> Job:
@@ -32,6 +32,22 @@ def job_of(row: Sequence[Any]) -> Job:
     values["status"] = _STATUSES[row[_STATUS_AT]]
     values["streaming"] = bool(row[_STREAMING_AT])
     return Job(**values)
+
+
+def _holder(execute: Execute, job_id: str) -> tuple[Any, ...] | None:
+    """Fence, owner and start of the attempt that runs now, if one does."""
+    sql = f"SELECT fence, owner, started_at FROM job WHERE id = ? AND {HELD_SQL}"
+    found: tuple[Any, ...] | None = execute(sql, (job_id,)).fetchone()
+    return found
+
+
+def _record(execute: Execute, job_id: str, attempt: tuple[Any, ...], move: Move) -> None:
+    ended_at = move.args.get("now", move.args.get("due_at"))
+    execute(
+        "INSERT INTO attempt (job_id, fence, owner, started_at, ended_at, outcome, error) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (job_id, *attempt, ended_at, move.transition.name, move.args.get("error")),
+    )
 
 
 class SqliteStore:
@@ -72,36 +88,19 @@ class SqliteStore:
 
     def move(self, job_id: str, move: Move) -> Job | None:
         transition = move.transition
-        sql = statements.update(transition)
         with self._db.write() as execute:
-            held = True
-            if transition is T12:  # the one that may also end a job nobody holds
-                before = execute("SELECT status FROM job WHERE id = ?", (job_id,)).fetchone()
-                held = before is not None and before[0] in HELD
+            # T6 and T8 leave owner and fence as they were: the new row tells who ended it.
+            attempt = _holder(execute, job_id) if transition.name in _DISOWNS else None
+            sql = statements.update(transition)
             row = execute(sql, {"job_id": job_id, **move.args}).fetchone()
             if row is None:
                 return None
             job = job_of(row)
-            if transition.ends_attempt and held:
-                self._record(execute, job, move)
+            if transition.name in ("T6", "T8"):
+                attempt = (job.fence, job.owner, job.started_at)
+            if attempt is not None:
+                _record(execute, job_id, attempt, move)
         return job
-
-    def _record(self, execute: Execute, job: Job, move: Move) -> None:
-        name = move.transition.name
-        ended = move.args.get("now", move.args.get("due_at"))
-        execute(
-            "INSERT INTO attempt (job_id, fence, owner, started_at, ended_at, outcome, error) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                job.id,
-                job.fence - (name in _RISES),
-                job.owner,
-                job.started_at,
-                ended,
-                name,
-                move.args.get("error"),
-            ),
-        )
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
         return self._jobs("due_at <= ? ORDER BY due_at LIMIT ?", now, limit)
