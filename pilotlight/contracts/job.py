@@ -92,7 +92,7 @@ class Job:
 
     artifact_ttl_s: float | None = None
     """How long its files are kept; None as long as the row."""
-    keep_s: float = 30 * 24 * 3600
+    keep_s: float = 30 * 24 * 3600.0
     """How long the row is remembered after its end."""
     forget_at: float | None = None
 

@@ -17,6 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import schema
+from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +46,12 @@ class Database:
         self._wal_fd: int | None = None
         self._writer = self._connect()
         self._readers = threading.local()
-        with self._locked():
-            schema.create(self._writer)
+        try:
+            with self._locked():
+                schema.create(self._writer)
+        except SettingsError:
+            self.close()
+            raise
         path.chmod(0o600)
 
     def _connect(self) -> sqlite3.Connection:

@@ -1,0 +1,165 @@
+"""What only SQLite has to prove: indexes, priorities, processes side by side, versions."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from pilotlight.adapters.local import statements
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.queue import TableQueueReceiver
+from pilotlight.adapters.local.store import SqliteStore
+from pilotlight.adapters.local.wake import WakeSocket
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from pilotlight.errors import SettingsError
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = Database(tmp_path / "jobs.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def receiver(database, clock):
+    opened = TableQueueReceiver(database, WakeSocket(), clock, worker="echo", replica_id="r1")
+    yield opened
+    opened.close()
+
+
+def queued(make_job, **changes):
+    return make_job(status=JobStatus.QUEUED, **changes)
+
+
+def test_low_priority_and_later_jobs_come_after(database, receiver, make_job):
+    jobs = [queued(make_job, priority=1), queued(make_job), queued(make_job)]
+    SqliteStore(database).create(jobs)
+
+    order = [delivery.job_id for delivery in receiver.receive(limit=9)]
+
+    assert order == [jobs[1].id, jobs[2].id, jobs[0].id]
+
+
+def test_an_expired_or_delayed_job_at_the_head_starves_nobody(database, receiver, make_job, clock):
+    heads = [
+        queued(make_job, start_by=clock.now() - 1),
+        queued(make_job, not_before=clock.now() + 100),
+        queued(make_job, attempts=4),
+    ]
+    good = queued(make_job)
+    SqliteStore(database).create([*heads, good])
+
+    assert [delivery.job_id for delivery in receiver.receive(limit=1)] == [good.id]
+
+
+QUERIES = {
+    "next_ready": (statements.next_ready(), {"worker": "w", "now": 1.0, "limit": 1}, "job_ready"),
+    "due": ("SELECT id FROM job WHERE due_at <= ? ORDER BY due_at LIMIT 9", (1,), "job_due"),
+    "next_due": ("SELECT min(due_at) FROM job WHERE due_at IS NOT NULL", (), "job_due"),
+    "webhooks": (
+        "SELECT id FROM job WHERE webhook_due <= ? ORDER BY webhook_due LIMIT 9",
+        (1,),
+        "job_webhook",
+    ),
+    "purge": (
+        "SELECT id FROM job WHERE forget_at <= ? AND webhook_due IS NULL LIMIT 9",
+        (1,),
+        "job_forget",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_machinery_asks_only_partial_indexes(database, name):
+    sql, args, index = QUERIES[name]
+
+    plan = " ".join(row[3] for row in database.read(f"EXPLAIN QUERY PLAN {sql}", args))
+
+    assert f"INDEX {index}" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_finished_rows_weigh_nothing_in_the_index_of_waiting_ones(database, make_job, clock):
+    store = SqliteStore(database)
+    store.create([queued(make_job, id=f"done-{n}") for n in range(300)])
+    with store.together():
+        for n in range(300):
+            job = store.get(f"done-{n}")
+            store.move(job.id, moves.cancel(job, now=clock.now()))
+
+    assert store.load() == {}
+    steps = []
+    reader = sqlite3.connect(database._path)
+    reader.set_progress_handler(lambda: steps.append(1) and None, 10)
+    reader.execute(statements.next_ready(), {"worker": "echo", "now": 1.0, "limit": 1}).fetchall()
+    reader.close()
+    assert len(steps) < 20  # a scan of 300 rows takes hundreds of steps of ten instructions
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pilotlight.adapters.local.database import Database
+database = Database(Path(sys.argv[1]))
+for _ in range(200):
+    with database.write() as execute:
+        value = execute("SELECT value FROM note WHERE name = 'count'").fetchone()[0]
+        execute("UPDATE note SET value = ? WHERE name = 'count'", (value + 1,))
+"""
+
+
+def test_several_processes_write_without_losing_a_thing(tmp_path):
+    path = tmp_path / "jobs.db"
+    database = Database(path)
+    with database.write() as execute:
+        execute("INSERT INTO note VALUES ('count', 0)")
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)]) for _ in range(3)]
+
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert database.read("SELECT value FROM note WHERE name = 'count'").fetchone() == (600,)
+    database.close()
+
+
+def test_a_nested_write_belongs_to_the_outer_one(database):
+    def outer():
+        with database.write() as execute:
+            execute("INSERT INTO note VALUES ('a', 1)")
+            with database.write() as inner:
+                inner("INSERT INTO note VALUES ('b', 2)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        outer()
+
+    assert database.read("SELECT count(*) FROM note").fetchone() == (0,)
+
+
+def test_a_file_of_another_release_is_refused_in_words(tmp_path):
+    path = tmp_path / "jobs.db"
+    Database(path).close()
+    raw = sqlite3.connect(path)
+    raw.execute("PRAGMA user_version = 99")
+    raw.close()
+
+    with pytest.raises(SettingsError, match="schema 99"):
+        Database(path)
+
+
+def test_the_log_is_folded_back_when_it_is_big(database, make_job, tmp_path):
+    assert database.checkpoint() is False
+    big = "x" * 1_000_000
+    store = SqliteStore(database)
+    store.create([replace(make_job(), input=big) for _ in range(20)])
+    log = tmp_path / "jobs.db-wal"
+    assert log.stat().st_size > 16_000_000
+
+    assert database.checkpoint() is True
+    store.create([make_job()])
+    assert log.stat().st_size <= 25_000_000
+    assert len(store.list_jobs(limit=50)) == 21
