@@ -1,0 +1,55 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CLIENTS := tests/clients/js/node_modules/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow check format bench clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Pilotlight needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+		|| { echo "No venv module: apt-get install python3-venv, or another PYTHON=..."; exit 1; }
+	@echo "Installing into .venv (pinned in constraints.txt; about two minutes the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check "pip>=25.1"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[http,diffusers]' --group test --group check --group bench
+	@touch $@
+
+$(CLIENTS): tests/clients/js/package.json
+	@if command -v npm >/dev/null; then \
+		cd tests/clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.ready; \
+	else echo "npm is not installed: the JavaScript client's tests will be skipped"; fi
+
+setup: $(READY)  ## Make .venv with everything that demo, test and bench need
+
+demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
+	@$(BIN)/python -m demo
+
+test: $(READY) $(CLIENTS)  ## All tests that need no GPU and no AWS account
+	@$(BIN)/python -m pytest -q
+
+slow: $(READY) $(CLIENTS)  ## The tests that take minutes or gigabytes
+	@$(BIN)/python -m pytest -q -m slow
+
+check: $(READY)  ## Format, lint, types, layering
+	@$(BIN)/ruff format --check --quiet . || { echo "run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(READY)  ## Format and fix what can be fixed
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Latency, throughput, start-up and memory, beside references in the same run
+	@$(BIN)/python -m tests.bench
+
+clean:  ## Remove everything that can be made again
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		.coverage tests/clients/js/node_modules pictures
