@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +24,15 @@ class BlobInfo:
 class Part:
     number: int
     etag: str
+
+
+class Grant(NamedTuple):
+    """What a URL of ``/files/GRANT/KEY`` allows on that key."""
+
+    write: bool
+    """PUT; else GET."""
+    object_expires_at: float | None = None
+    """With ``write``: until when the object it brings is kept."""
 
 
 class Blobs(Protocol):
@@ -72,17 +81,36 @@ class Blobs(Protocol):
         """
         ...
 
-    def put_url(self, key: str, *, base_url: str, expires_at: float) -> str:
+    def put_url(
+        self,
+        key: str,
+        *,
+        base_url: str,
+        expires_at: float,
+        object_expires_at: float | None = None,
+    ) -> str:
         """Where a caller may PUT this one object, without a key."""
         ...
 
-    def start_parts(
-        self, key: str, *, content_type: str, file_name: str, expires_at: float | None
-    ) -> str:
-        """Begin a multipart upload; its id."""
+    def admitted(self, grant: str, key: str) -> Grant:
+        """What ``/files/GRANT/KEY`` allows now. Raises UnknownFile when forged or over."""
         ...
 
-    def put_part(self, key: str, upload_id: str, number: int, body: Iterable[bytes]) -> Part: ...
+    def start_parts(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        file_name: str,
+        expires_at: float | None,
+        max_bytes: int | None = None,
+    ) -> str:
+        """Begin a multipart upload; its id, which nobody can guess."""
+        ...
+
+    def put_part(self, key: str, upload_id: str, number: int, body: Iterable[bytes]) -> Part:
+        """Again with the same number replaces. Raises BodyTooLarge, UnknownFile."""
+        ...
 
     def finish_parts(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobInfo:
         """Join the parts by number; raises InvalidInput for a part that is not there."""
