@@ -72,6 +72,10 @@ class ReplicaSettings(_Group):
 class ScalingSettings(_Group):
     tick_s: PositiveFloat = 2
     """Between two looks when nothing happens; a submit and a completion look at once."""
+    patience_s: NonNegativeFloat = 1
+    """A job waits this long for a live replica's slot before another replica is started for it."""
+    spare_s: NonNegativeFloat = 10
+    """How long a replica that is not its worker's last one idles before it may go."""
     start_backoff_s: PositiveFloat = 2
     """After a failed start; doubles with each further one."""
     max_backoff_s: PositiveFloat = 300

@@ -1,0 +1,222 @@
+"""Timed work: take back lost jobs, scale, fold the log, clean up.
+
+A chore is a plain function of the time. Locally one thread runs all of them, each when it is due
+or woken; a Lambda that a timer wakes each minute calls :func:`run_all` on the same list.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pilotlight.contracts.artifact import ARTIFACTS
+from pilotlight.execution.reaper import Reaper
+from pilotlight.observability.logs import event, failure
+from pilotlight.ports.blobs import Blobs
+from pilotlight.ports.clock import Clock
+from pilotlight.ports.store import JobStore
+from pilotlight.scaling.controller import Controller
+from pilotlight.settings import ScalingSettings
+
+Work = Callable[[float], float | None]
+"""Do what is due at this moment (seconds since the epoch); say when to be called again at the
+latest, or None for the chore's own interval."""
+
+REAP_S: Final = 1.0
+EXITS_S: Final = 0.25
+CHECKPOINT_S: Final = 0.25
+"""At 3,700 jobs/s the log stays under 60 MB when looked at this often, 240 MB each second."""
+CLEAN_S: Final = 3600.0
+PURGE_BATCH: Final = 500
+REPLICA_ROWS_S: Final = 3600.0
+"""How long rows of ended replicas are kept: as long as a failure counts."""
+_REST_S: Final = 0.05
+_REST_FACTOR: Final = 20
+"""After a look that took t rest 20 t: a burst of submits cannot turn upkeep into a busy loop."""
+
+
+class ExitOf(Protocol):
+    @property
+    def replica_id(self) -> str: ...
+
+
+class Supervisor(Protocol):
+    """What upkeep needs of a fleet whose processes it can see."""
+
+    def poll_exits(self) -> Sequence[ExitOf]: ...
+
+    def forget(self, *, ended_before: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    name: str
+    every_s: float
+    work: Work
+    woken_by: threading.Event | None = None
+    """Set by whoever cannot wait for the interval."""
+
+
+def reap(store: JobStore, reaper: Reaper) -> Work:
+    """Rows that are due, looked at no more often than the earliest one asks for."""
+
+    def work(now: float) -> float | None:
+        due_at = store.next_due()
+        if due_at is not None and due_at <= now:
+            reaper(now)
+            due_at = store.next_due()
+        # A row that stays due is left alone by the reaper: it is no reason to hurry.
+        return due_at if due_at is not None and due_at > now else None
+
+    return work
+
+
+def scale(controller: Controller) -> Work:
+    """One look of the scaler; it knows when time alone may change its mind."""
+
+    def work(now: float) -> float | None:
+        looks = [one.look_at for one in controller(now) if one.look_at is not None]
+        return min(looks, default=None)
+
+    return work
+
+
+def free_jobs_of_the_dead(fleet: Supervisor, reaper: Reaper, lit: threading.Event) -> Work:
+    """A replica that ended gives its jobs back at once, and capacity is looked at again."""
+
+    def work(now: float) -> None:  # noqa: ARG001 - the fleet keeps its own clock
+        for ended in fleet.poll_exits():
+            lit.set()
+            reaper.reap_owner(ended.replica_id)
+
+    return work
+
+
+def fold_log(checkpoint: Callable[[], bool]) -> Work:
+    def work(now: float) -> None:  # noqa: ARG001 - the file's size decides
+        checkpoint()
+
+    return work
+
+
+def clean(store: JobStore, blobs: Blobs) -> Work:
+    """Forget what is old enough, a batch at a time, so that no other chore waits for long.
+
+    Files go before the next batch of rows is looked at; inputs are shared and expire by themselves.
+    """
+
+    def work(now: float) -> float | None:
+        forgotten = store.purge(now=now, limit=PURGE_BATCH)
+        for job in forgotten:
+            for artifact in ARTIFACTS.validate_json(job.artifacts):
+                blobs.delete(artifact.key)
+        if len(forgotten) == PURGE_BATCH:
+            return now
+        swept = blobs.sweep(now=now)
+        if forgotten or swept:
+            event("upkeep.cleaned", jobs=len(forgotten), files=swept)
+        return None
+
+    return work
+
+
+def forget_replicas(fleet: Supervisor) -> Work:
+    def work(now: float) -> None:
+        fleet.forget(ended_before=now - REPLICA_ROWS_S)
+
+    return work
+
+
+def local_chores(
+    *,
+    store: JobStore,
+    blobs: Blobs,
+    fleet: Supervisor,
+    reaper: Reaper,
+    controller: Controller,
+    checkpoint: Callable[[], bool],
+    settings: ScalingSettings,
+) -> tuple[Chore, ...]:
+    """What a machine of its own needs, in the order in which one pass runs it."""
+    lit = controller.lit
+    return (
+        Chore("exits", EXITS_S, free_jobs_of_the_dead(fleet, reaper, lit)),
+        Chore("reap", REAP_S, reap(store, reaper)),
+        Chore("scale", settings.tick_s, scale(controller), woken_by=lit),
+        Chore("checkpoint", CHECKPOINT_S, fold_log(checkpoint)),
+        Chore("clean", CLEAN_S, clean(store, blobs)),
+        Chore("replicas", CLEAN_S, forget_replicas(fleet)),
+    )
+
+
+def run_all(chores: Sequence[Chore], now: float) -> dict[str, bool]:
+    """Run each chore once, whatever happens to the others; by name, whether it went well."""
+    return {chore.name: run(chore, now)[0] for chore in chores}
+
+
+def run(chore: Chore, now: float) -> tuple[bool, float | None]:
+    """Whether it went well, and when the chore wants to be called again."""
+    try:
+        return True, chore.work(now)
+    except Exception:  # noqa: BLE001 - a boundary: one failing chore must never stop the others
+        failure("upkeep.failed", chore=chore.name)
+        return False, None
+
+
+class Upkeep:
+    """Runs chores in one thread until stopped. ``wake`` cuts its sleep short."""
+
+    def __init__(self, chores: Sequence[Chore], *, clock: Clock, wake: threading.Event) -> None:
+        self._chores, self._clock, self._wake = tuple(chores), clock, wake
+        self._due = dict.fromkeys((chore.name for chore in chores), 0.0)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.looked_at = clock.monotonic()
+        """When it was last seen alive, on the monotonic clock: readiness asks for it."""
+        self._woken_at = 0.0
+
+    def step(self) -> float:
+        """Run what is due or woken; seconds until the next chore is due."""
+        self.looked_at = self._clock.monotonic()
+        for chore in self._chores:
+            woken = chore.woken_by is not None and chore.woken_by.is_set()
+            if woken or self._clock.monotonic() >= self._due[chore.name]:
+                self._run(chore)
+        return max(0.0, min(self._due.values()) - self._clock.monotonic())
+
+    def _run(self, chore: Chore) -> None:
+        now = self._clock.now()
+        went_well, again_at = run(chore, now)
+        wait_s = chore.every_s
+        if went_well and again_at is not None:
+            wait_s = min(wait_s, max(again_at - now, _REST_S))
+        self._due[chore.name] = self._clock.monotonic() + wait_s
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._live, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return once the chore that runs is over; none is started afterwards."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _live(self) -> None:
+        while not self._stopped.is_set():
+            began = self._clock.monotonic()
+            wait_s = self.step()
+            took_s = self._clock.monotonic() - began
+            if self._wake.wait(wait_s):
+                self._rest(took_s)
+
+    def _rest(self, took_s: float) -> None:
+        """Between two looks that submits asked for; the first after a quiet time waits for nothing."""
+        now = self._clock.monotonic()
+        rest_s = max(_REST_S, _REST_FACTOR * took_s) - (now - self._woken_at)
+        if rest_s > 0:
+            self._stopped.wait(min(rest_s, 1.0))
+        self._woken_at = self._clock.monotonic()

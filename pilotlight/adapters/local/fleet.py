@@ -1,0 +1,224 @@
+"""The fleet of one machine: replicas are subprocesses, their rows are in SQLite.
+
+The ``up`` process is the supervisor. Every replica inherits the reading end of one pipe whose
+writing end only the supervisor holds: it reads end-of-file when the supervisor dies, and drains.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.adapters.local import processes
+from pilotlight.adapters.local.replicas import ReplicaRows
+from pilotlight.observability.logs import event
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pilotlight.adapters.local.database import Database
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.ports.clock import Clock
+    from pilotlight.ports.fleet import ColdStart, Replica, Stage
+    from pilotlight.settings import Settings
+
+MAX_LOGS: Final = 100
+"""Replicas' log files that are kept, newest first."""
+_KILL_AFTER_S: Final = 5
+"""A retired replica that has not gone this long after its grace is killed."""
+_LOOK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A replica that is over. Whatever it held has to be freed."""
+
+    replica_id: str
+    worker: str
+    stage: Stage
+    """``gone``, or ``failed`` when it ended by itself before it ever took a job."""
+
+
+class LocalFleet:
+    """Rows and processes of one supervisor; any thread may call."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        settings: Settings,
+        specs: Mapping[str, WorkerSpec],
+        clock: Clock,
+        command: Sequence[str] = (sys.executable, "-m", "workers"),
+    ) -> None:
+        self._rows = ReplicaRows(database)
+        self._settings, self._specs, self._clock = settings, specs, clock
+        self._command = tuple(command)
+        self._logs = settings.data / "logs"
+        self._lock = threading.RLock()
+        self._own: dict[str, subprocess.Popen[bytes]] = {}
+        self._inherited: dict[str, tuple[int, float]] = {}
+        """Replicas of a supervisor before us that still drain: process id and start."""
+        self._kill_at: dict[str, float] = {}
+        self._pipe: tuple[int, int] | None = None
+        self._stopping = False
+        self.hurry = threading.Event()
+        """Set it to make ``stop_all`` kill at once."""
+
+    def replicas(self) -> list[Replica]:
+        return self._rows.recent(now=self._clock.now())
+
+    def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
+        return self._rows.cold_starts(worker, limit=limit)
+
+    def start(self, worker: str, count: int) -> None:
+        """A replica whose process cannot be started has a ``failed`` row that says why."""
+        with self._lock:
+            if self._stopping:
+                return
+            self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._trim_logs()
+            for _ in range(count):
+                self._start(worker, f"{worker}-{secrets.token_hex(4)}")
+
+    def _start(self, worker: str, replica_id: str) -> None:
+        slots = self._specs[worker].jobs_per_replica
+        self._rows.add(replica_id, worker, slots=slots, now=self._clock.now())
+        self._pipe = self._pipe or os.pipe()
+        fd = self._pipe[0]
+        command = [*self._command, worker, "--replica", replica_id, "--supervisor-fd", str(fd)]
+        environment = processes.child_environment(self._settings)
+        try:
+            with self._log(replica_id).open("ab") as log:
+                process = processes.spawn(command, environment=environment, log=log, keep_fd=fd)
+        except OSError as problem:
+            self._bury(replica_id, f"its process cannot be started ({problem}), so it ended")
+            return
+        self._own[replica_id] = process
+        self._rows.runs_as(replica_id, process.pid, processes.started_at(process.pid))
+
+    def retire(self, replica_id: str) -> bool:
+        """SIGTERM is the word for it: to drain is what a replica without jobs does at once."""
+        with self._lock:
+            if not self._rows.retire(replica_id):
+                return False
+            grace_s = self._settings.replica.grace_s
+            self._kill_at[replica_id] = self._clock.monotonic() + grace_s + _KILL_AFTER_S
+            if replica_id in self._own:
+                self._own[replica_id].terminate()
+            return True
+
+    def poll_exits(self) -> list[Exit]:
+        """Those that are over since the last call; their rows say so from now on."""
+        with self._lock:
+            self._kill_stubborn()
+            exits = [
+                self._bury(replica_id, self._words(replica_id, code), clean=code == 0)
+                for replica_id, process in list(self._own.items())
+                if (code := processes.exit_code(process)) is not None
+            ]
+            exits += [
+                self._bury(replica_id, "ended unseen")
+                for replica_id, (pid, start) in list(self._inherited.items())
+                if processes.started_at(pid) != start
+            ]
+            return exits
+
+    def _kill_stubborn(self) -> None:
+        now = self._clock.monotonic()
+        for replica_id, kill_at in self._kill_at.items():
+            if now >= kill_at and replica_id in self._own:
+                processes.kill_group(self._own[replica_id].pid)
+
+    def _words(self, replica_id: str, code: int) -> str:
+        said = processes.last_line(self._log(replica_id)) if code else ""
+        return f"{processes.exit_words(code)} ({said})" if said else processes.exit_words(code)
+
+    def _bury(self, replica_id: str, words: str, *, clean: bool = False) -> Exit:
+        for known in (self._own, self._inherited, self._kill_at):
+            known.pop(replica_id, None)
+        fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
+        if fate.error:
+            event(
+                "replica.ended",
+                level=logging.WARNING,
+                replica=replica_id,
+                worker=fate.worker,
+                stage=fate.stage,
+                error=fate.error,
+            )
+        return Exit(replica_id, fate.worker, fate.stage)
+
+    def recover(self) -> list[str]:
+        """Called once, before anything is started: close the rows a dead supervisor left open.
+
+        Returns the replicas that are over, whose jobs must be freed. Those that still run have
+        read end-of-file and drain: they are watched until they go, and are no capacity.
+        """
+        over = []
+        with self._lock:
+            for row in self._rows.open_rows():
+                self._rows.drains(row.id)
+                if row.pid and row.pid_started and _runs(row.pid, row.pid_started):
+                    self._inherited[row.id] = (row.pid, row.pid_started)
+                else:
+                    self._bury(row.id, "ended unseen")
+                    over.append(row.id)
+        return over
+
+    def stop_all(self, grace_s: float) -> list[Exit]:
+        """SIGTERM to each, SIGKILL to what is left after the grace; afterwards none is left."""
+        with self._lock:
+            self._stopping = True
+            for replica_id, process in self._own.items():
+                self._rows.drains(replica_id)
+                process.terminate()
+        exits = self._wait(until=self._clock.monotonic() + grace_s)
+        with self._lock:
+            for process in self._own.values():
+                processes.kill_group(process.pid)
+                process.wait()
+            for pid, start in self._inherited.values():
+                if _runs(pid, start):
+                    processes.kill_group(pid)
+            exits += self.poll_exits()
+            self._close_pipe()
+        return exits
+
+    def _wait(self, *, until: float) -> list[Exit]:
+        exits = self.poll_exits()
+        while (self._own or self._inherited) and self._clock.monotonic() < until:
+            if self.hurry.wait(_LOOK_S):
+                break
+            exits += self.poll_exits()
+        return exits
+
+    def _close_pipe(self) -> None:
+        for fd in self._pipe or ():
+            os.close(fd)
+        self._pipe = None
+
+    def forget(self, *, ended_before: float) -> int:
+        """Delete old rows but the newest cold starts of each worker; how many."""
+        return self._rows.forget(ended_before=ended_before)
+
+    def _log(self, replica_id: str) -> Path:
+        return self._logs / f"{replica_id}.log"
+
+    def _trim_logs(self) -> None:
+        logs = sorted(self._logs.glob("*.log"), key=lambda log: log.stat().st_mtime, reverse=True)
+        in_use = {self._log(replica_id) for replica_id in self._own}
+        for log in logs[MAX_LOGS:]:
+            if log not in in_use:
+                log.unlink(missing_ok=True)
+
+
+def _runs(pid: int, start: float) -> bool:
+    return processes.started_at(pid) == start

@@ -1,0 +1,136 @@
+"""The supervisor's side of the ``replica`` table; the replica's own side is in ``roster``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.adapters.local.schema import HELD_SQL
+from pilotlight.ports.fleet import ColdStart, Replica
+
+if TYPE_CHECKING:
+    from pilotlight.adapters.local.database import Database
+    from pilotlight.ports.fleet import Stage
+
+RECENT_S: Final = 300
+FAILURES_S: Final = 3600
+"""Failures since the last success are shown for an hour: twelve times the longest backoff."""
+KEPT_COLD_STARTS: Final = 20
+
+_COLUMNS: Final = (
+    "id, worker, stage, slots, pid, asked_at, loading_at, ready_at, active_at, ended_at, error"
+)
+_FIELDS: Final = tuple(_COLUMNS.split(", "))
+_RECENT: Final = f"""
+SELECT {_COLUMNS} FROM replica WHERE ended_at IS NULL OR ended_at > :recent
+  OR (stage = 'failed' AND ended_at > :failures AND asked_at > coalesce(
+      (SELECT max(asked_at) FROM replica AS served WHERE served.worker = replica.worker
+       AND served.ready_at IS NOT NULL AND served.stage != 'failed'), 0))
+ORDER BY asked_at, rowid"""
+_RETIRE: Final = f"""
+UPDATE replica SET stage = 'draining'
+WHERE id = ? AND stage IN ('starting', 'loading', 'ready')
+  AND NOT EXISTS (SELECT 1 FROM job WHERE owner = replica.id AND {HELD_SQL})"""
+_FORGET: Final = f"""
+DELETE FROM replica WHERE ended_at < ? AND id NOT IN (
+  SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY worker ORDER BY ready_at DESC) AS age
+                  FROM replica WHERE ready_at IS NOT NULL) WHERE age <= {KEPT_COLD_STARTS})"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How a replica ended: its row's last stage and error."""
+
+    worker: str
+    stage: Stage
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A row that nobody closed, with the process it was."""
+
+    id: str
+    pid: int | None
+    pid_started: float | None
+
+
+class ReplicaRows:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def recent(self, *, now: float) -> list[Replica]:
+        """Live ones, those that ended in the last minutes, and failures since the last success."""
+        rows = self._db.read(_RECENT, {"recent": now - RECENT_S, "failures": now - FAILURES_S})
+        return [Replica(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+    def cold_starts(self, worker: str, *, limit: int) -> list[ColdStart]:
+        rows = self._db.read(
+            "SELECT loading_at - asked_at, ready_at - loading_at FROM replica WHERE worker = ? "
+            "AND ready_at >= loading_at AND loading_at >= asked_at ORDER BY ready_at DESC LIMIT ?",
+            (worker, limit),
+        )
+        return [ColdStart(*row) for row in rows]
+
+    def add(self, replica_id: str, worker: str, *, slots: int, now: float) -> None:
+        with self._db.write() as execute:
+            execute(
+                "INSERT INTO replica (id, worker, stage, slots, asked_at) "
+                "VALUES (?, ?, 'starting', ?, ?)",
+                (replica_id, worker, slots, now),
+            )
+
+    def runs_as(self, replica_id: str, pid: int, started: float | None) -> None:
+        with self._db.write() as execute:
+            execute(
+                "UPDATE replica SET pid = ?, pid_started = ? WHERE id = ?",
+                (pid, started, replica_id),
+            )
+
+    def retire(self, replica_id: str) -> bool:
+        """One conditional write: a job leased a moment before refuses it, one after is refused."""
+        with self._db.write() as execute:
+            return execute(_RETIRE, (replica_id,)).rowcount == 1
+
+    def drains(self, replica_id: str) -> None:
+        with self._db.write() as execute:
+            execute("UPDATE replica SET stage = 'draining' WHERE id = ?", (replica_id,))
+
+    def end(self, replica_id: str, words: str, *, clean: bool, now: float) -> Fate:
+        """Close the row. ``clean``: the process ended without an error."""
+        with self._db.write() as execute:
+            worker, stage, was_used, said = execute(
+                "SELECT worker, stage, ready_at IS NOT NULL AND active_at > ready_at, error "
+                "FROM replica WHERE id = ?",
+                (replica_id,),
+            ).fetchone()
+            fate = _fate(worker, stage, words, said, clean=clean, was_used=bool(was_used))
+            execute(
+                "UPDATE replica SET stage = ?, error = ?, ended_at = coalesce(ended_at, ?) "
+                "WHERE id = ?",
+                (fate.stage, fate.error, now, replica_id),
+            )
+        return fate
+
+    def open_rows(self) -> list[Open]:
+        rows = self._db.read("SELECT id, pid, pid_started FROM replica WHERE ended_at IS NULL")
+        return [Open(*row) for row in rows]
+
+    def forget(self, *, ended_before: float) -> int:
+        """Delete old rows but the newest cold starts of each worker; how many."""
+        with self._db.write() as execute:
+            return execute(_FORGET, (ended_before,)).rowcount
+
+
+def _fate(
+    worker: str, stage: Stage, words: str, said: str | None, *, clean: bool, was_used: bool
+) -> Fate:
+    """``failed`` is for one that served nobody and was not asked to go: the policy backs off.
+
+    A replica that had taken jobs and then died is only ``gone``: the next may do better at once.
+    """
+    if stage in ("draining", "gone") or (clean and stage == "ready"):
+        return Fate(worker, "gone", said)
+    if stage == "ready":
+        return Fate(worker, "gone" if was_used else "failed", said or words)
+    return Fate(worker, "failed", said or f"{words} before it was ready")
