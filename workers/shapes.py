@@ -102,6 +102,8 @@ class Shapes(Worker[Input, Output]):
 
     def run(self, job_input: Input, context: Context) -> Output:
         """Draw one by one; a watcher sees every step, and a cancelled job ends at the next."""
+        if unread := self.model.unread(job_input.prompt):
+            context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
         page = _Page(self.model.defaults, job_input, context, seed)
         for number in range(job_input.num_images):

@@ -27,6 +27,7 @@ class Desk(Context):
         self.patience = patience
         self.fractions: list[float] = []
         self.partials: list[Any] = []
+        self.messages: list[str] = []
 
     def progress(self, fraction: float, note: str = "") -> None:
         self.fractions.append(fraction)
@@ -37,7 +38,7 @@ class Desk(Context):
         self.partials.append(output)
 
     def log(self, message: str) -> None:
-        raise AssertionError(f"nothing to say, yet: {message}")
+        self.messages.append(message)
 
     def input_file(self, url: str) -> Path:
         raise AssertionError(f"no input file here: {url}")
@@ -169,6 +170,21 @@ def test_a_cancelled_job_ends_at_the_next_step(worker, tmp_path):
         worker.run(Input(prompt="a red ring on blue", num_images=10), desk)
 
     assert len(desk.fractions) == 2
+
+
+def test_the_end_of_a_prompt_that_is_not_read_is_told(worker, tmp_path):
+    desk = Desk(tmp_path)
+    worker.run(Input(prompt=f"a red ring on blue {'supercalifragilistic ' * 8} unheard"), desk)
+
+    assert len(desk.messages) == 1
+    assert "unheard" in desk.messages[0]
+
+
+def test_a_common_sentence_is_read_to_its_end(worker, tmp_path):
+    desk = Desk(tmp_path)
+    worker.run(Input(prompt="Please draw me a small red ring on a blue background."), desk)
+
+    assert desk.messages == []
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ COLUMN = [
     "{p} under {o} {g}",
     "{a} with {o} above {p}",
 ]
+MARKS = ["", "", "", ", ", ": ", "- ", "; ", ". "]
 OPENINGS = [
     *["draw", "paint", "make", "show", "create", "please draw", "generate", "show me", "give me"],
     *[
@@ -103,6 +104,11 @@ def standard(scene: Scene) -> str:
     return f"{named[0]} {'above' if is_column(scene) else 'and'} {named[1]} {ground}"
 
 
+def wider_caption(rng: Random, scene: Scene) -> str:
+    """One of many more ways to say the scene than `caption` knows."""
+    return rng.choice([caption, strewn_caption])(rng, scene)
+
+
 def caption(rng: Random, scene: Scene) -> str:
     """One of many ways to say the scene."""
     articles = rng.random() < 0.65
@@ -123,6 +129,41 @@ def caption(rng: Random, scene: Scene) -> str:
     return dress(rng, " ".join(text.split()).replace(" ,", ",").replace(" :", ":").strip(", "))
 
 
+def strewn_caption(rng: Random, scene: Scene) -> str:
+    """The bare facts among words that mean nothing, in either order.
+
+    Whatever the sentence, a colour right before a shape is the thing's, and a colour by itself is
+    the background's: no list of patterns teaches that as well as noise between the facts does.
+    """
+    background = COLOUR_NAMES[scene.background]
+    ground = rng.choice([background, background, f"{background} background"])
+    parts = [_strewn_things(rng, scene), ground]
+    if rng.random() < 0.5:
+        parts = [ground, rng.choice(MARKS) + _noise(rng, 1, 4), parts[0]]
+    else:
+        parts.insert(1, rng.choice(MARKS) + _noise(rng, 0, 4))
+    text = " ".join([_noise(rng, 0, 3), *parts, _noise(rng, 0, 3)])
+    return _cased(rng, " ".join(text.split()).replace(" ,", ",").replace(" :", ":"))
+
+
+def _strewn_things(rng: Random, scene: Scene) -> str:
+    articles = rng.random() < 0.6
+    said = [_object(rng, scene, thing, articles) for thing in scene.things]
+    if len(said) == 1:
+        return f"{said[0]} {rng.choice(SIDE_PHRASES[scene.side])}" if scene.side else said[0]
+    if is_column(scene):
+        first, join, second = rng.choice([(0, "above", 1), (1, "below", 0), (1, "under", 0)])
+        return f"{said[first]} {join} {said[second]}"
+    return f"{said[0]} {rng.choice(['and', '', ',', 'with'])} {_noise(rng, 0, 3)} {said[1]}"
+
+
+def _noise(rng: Random, fewest: int, most: int) -> str:
+    count = rng.randint(fewest, most)
+    return " ".join(
+        rng.choice(STRAY) if rng.random() < 0.7 else _gibberish(rng) for _ in range(count)
+    )
+
+
 def dress(rng: Random, text: str) -> str:
     """Add what people add without meaning anything by it."""
     if rng.random() < 0.3:
@@ -133,6 +174,10 @@ def dress(rng: Random, text: str) -> str:
             place = rng.choice([0, 0, 0, len(words), rng.randint(0, len(words))])
             words.insert(place, rng.choice(STRAY) if rng.random() < 0.6 else _gibberish(rng))
         text = " ".join(words)
+    return _cased(rng, text)
+
+
+def _cased(rng: Random, text: str) -> str:
     kind = rng.random()
     if kind < 0.35:
         text = text[0].upper() + text[1:]

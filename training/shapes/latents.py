@@ -38,8 +38,10 @@ class Pool:
         rows: int,
         pairs: float,
         rng: Random,
+        say: Callable[[Random, Scene], str] = caption,
     ) -> None:
         self.vae, self.encoder, self.tokenizer, self.rng = vae, encoder, tokenizer, rng
+        self.say = say
         self.rows = rows
         self.lone_rows = round(rows * (1 - pairs) / PART) * PART
         kinds = [scenes.lone if k < self.lone_rows else scenes.pair for k in range(0, rows, PART)]
@@ -67,7 +69,7 @@ class Pool:
     @torch.no_grad()
     def _make(self, kind: Callable[[Random], Scene], count: int) -> tuple[Tensor, Tensor]:
         batch = [kind(self.rng) for _ in range(count)]
-        vectors = pooled(self.encoder, self.tokenizer, [caption(self.rng, s) for s in batch])
+        vectors = pooled(self.encoder, self.tokenizer, [self.say(self.rng, s) for s in batch])
         return pack(encode(self.vae, draw(batch))), vectors
 
 

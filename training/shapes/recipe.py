@@ -11,6 +11,8 @@ from diffusers import AutoencoderTiny, FluxTransformer2DModel
 from transformers import CLIPTextModel
 
 from training.shapes import autoencoder, decoder, pipeline, text_encoder
+from training.shapes.captions import caption, wider_caption
+from training.shapes.drawing import Scene
 from training.shapes.latents import Pool
 from training.shapes.schedule import Rate
 from training.shapes.transformer import Trainer, build
@@ -26,7 +28,7 @@ class Plan:
     autoencoder: int = 3400
     text_encoder: int = 1300
     transformer: int = 9600
-    widening: int = 500
+    widening: int = 900
     polish: int = 1500
     decoder: int = 2400
     pictures: int = 4096
@@ -51,6 +53,7 @@ QUICK = Plan(12, 12, 24, 6, 8, 8, pictures=128, pool=256)
 STAGES = "stages"
 """Folder of the kept parts, in float32, inside the model's; a finished model does not need it."""
 
+Say = Callable[[Random, Scene], str]
 P = TypeVar("P", AutoencoderTiny, CLIPTextModel, FluxTransformer2DModel)
 
 
@@ -95,23 +98,22 @@ class Recipe:
         pipeline.write(pipe, self.out)
 
     def _flow(self, vae: AutoencoderTiny, encoder: CLIPTextModel) -> FluxTransformer2DModel:
-        pool = self._pool(vae, encoder, pairs=0.42, seed=1)
+        pool = self._pool(vae, encoder, caption, pairs=0.42, seed=1)
         trainer = Trainer(build(), pool, seed=1, compiled=self.compiled)
         return trainer.run("transformer", Rate(1.2e-3, self.plan.transformer, flat=0.3))
 
     def _polish(
         self, vae: AutoencoderTiny, encoder: CLIPTextModel, transformer: FluxTransformer2DModel
     ) -> FluxTransformer2DModel:
-        pool = self._pool(vae, encoder, pairs=0.5, seed=2)
+        pool = self._pool(vae, encoder, wider_caption, pairs=0.5, seed=2)
         trainer = Trainer(transformer, pool, seed=2, compiled=self.compiled)
         return trainer.run("polish", Rate(4e-4, self.plan.polish), polish=True)
 
     def _pool(
-        self, vae: AutoencoderTiny, encoder: CLIPTextModel, *, pairs: float, seed: int
+        self, vae: AutoencoderTiny, encoder: CLIPTextModel, say: Say, *, pairs: float, seed: int
     ) -> Pool:
-        return Pool(
-            vae, encoder, clip_tokenizer(), rows=self.plan.pool, pairs=pairs, rng=Random(seed)
-        )
+        words, rng = clip_tokenizer(), Random(seed)
+        return Pool(vae, encoder, words, rows=self.plan.pool, pairs=pairs, rng=rng, say=say)
 
     def _stage(self, name: str, read: Callable[[Path], P], train: Callable[[], P]) -> P:
         folder = self.out / STAGES / name

@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.shapes import scenes
-from training.shapes.captions import caption, standard
+from training.shapes.captions import caption, standard, wider_caption
 from training.shapes.drawing import COLOUR_NAMES, SHAPES, Scene
 from training.shapes.optimisers import Optimisers
 from training.shapes.schedule import Progress, Rate
@@ -62,7 +62,7 @@ def widen(
     progress = Progress("wider captions", steps)
     for step in range(steps):
         batch = [random_scene(rng) for _ in range(BATCH - 1)]
-        said, plain = ["", *(caption(rng, s) for s in batch)], ["", *map(standard, batch)]
+        said, plain = ["", *(wider_caption(rng, s) for s in batch)], ["", *map(standard, batch)]
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 wanted = pooled(teacher, tokenizer, plain).float()

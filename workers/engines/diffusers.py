@@ -75,6 +75,14 @@ class FluxTextToImage:
             )
         return drawn.images[0]  # type: ignore[no-any-return]
 
+    def unread(self, prompt: str) -> str:
+        """The end of a prompt that is longer than the model reads, else nothing."""
+        tokenizer = self.pipe.tokenizer
+        with quiet():
+            tokens = tokenizer(prompt).input_ids
+        rest = tokens[tokenizer.model_max_length - 1 : -1]
+        return str(tokenizer.decode(rest)) if len(tokens) > tokenizer.model_max_length else ""
+
     def _noise(self, seed: int) -> Tensor:
         import torch
 
