@@ -73,6 +73,10 @@ def silent_t5(tokenizer: T5TokenizerFast) -> T5EncoderModel:
 def write(pipe: FluxPipeline, folder: Path) -> None:
     """Save in bfloat16: half the size, and no picture looks different."""
     pipe.to(torch.bfloat16).save_pretrained(folder)
+    for file in folder.glob("*/config.json"):
+        config = json.loads(file.read_text())
+        config.pop("_name_or_path", None)  # where the part lay on this machine
+        file.write_text(json.dumps(config, indent=2) + "\n")
     (folder / DEFAULTS_FILE).write_text(json.dumps(DEFAULTS, indent=2) + "\n")
 
 

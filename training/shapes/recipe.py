@@ -27,9 +27,9 @@ class Plan:
 
     autoencoder: int = 3400
     text_encoder: int = 1300
-    transformer: int = 9600
+    transformer: int = 8600
     widening: int = 900
-    polish: int = 1500
+    polish: int = 1300
     decoder: int = 2400
     pictures: int = 4096
     pool: int = 12288
@@ -100,7 +100,7 @@ class Recipe:
     def _flow(self, vae: AutoencoderTiny, encoder: CLIPTextModel) -> FluxTransformer2DModel:
         pool = self._pool(vae, encoder, caption, pairs=0.42, seed=1)
         trainer = Trainer(build(), pool, seed=1, compiled=self.compiled)
-        return trainer.run("transformer", Rate(1.2e-3, self.plan.transformer, flat=0.3))
+        return trainer.run("transformer", Rate(1.5e-3, self.plan.transformer, flat=0.3))
 
     def _polish(
         self, vae: AutoencoderTiny, encoder: CLIPTextModel, transformer: FluxTransformer2DModel

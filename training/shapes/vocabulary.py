@@ -3,7 +3,9 @@
 Everything else is spelled letter by letter. Both tokenizers are made here, from nothing.
 """
 
-import json
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,9 @@ from training.shapes.drawing import COLOUR_NAMES, SHAPES
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer, T5TokenizerFast
+
+END = "</w>"
+"""Marks the last token of a word, as CLIP does."""
 
 TEXT_LENGTH = 64
 """Most tokens of one caption that the CLIP encoder reads."""
@@ -54,19 +59,12 @@ WORDS = sorted({*COLOUR_NAMES, *SHAPES, *SMALL_WORDS, *LARGE_WORDS, *MEANT, *STR
 
 def clip_tokenizer() -> "CLIPTokenizer":
     """Byte pairs merged just far enough that each word above becomes one token."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # noqa: PLC0415
+    from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415
     from transformers import CLIPTokenizer  # noqa: PLC0415
 
-    pairs = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    pairs.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=4000, end_of_word_suffix="</w>", min_frequency=2, show_progress=False
-    )
-    pairs.train_from_iterator([word for word in WORDS for _ in range(50)], trainer)
-    learnt = json.loads(pairs.to_str())["model"]["merges"]
-    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in learnt]
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    ends = [letter + "</w>" for letter in letters]
+    merges = merged_pairs(WORDS)
+    letters = sorted(ByteLevel.alphabet())
+    ends = [letter + END for letter in letters]
     marks = ["<|startoftext|>", "<|endoftext|>"]
     tokens = dict.fromkeys([*letters, *ends, *(a + b for a, b in merges), *marks])
     return CLIPTokenizer(
@@ -78,6 +76,30 @@ def clip_tokenizer() -> "CLIPTokenizer":
         unk_token=marks[1],
         pad_token=marks[1],
     )
+
+
+def merged_pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Which pairs of tokens to join, in order, until every word is one.
+
+    The usual trainer breaks ties by chance, which would give every run another vocabulary.
+    """
+    spelled = [[*word[:-1], word[-1] + END] for word in words]
+    merges: list[tuple[str, str]] = []
+    while counts := Counter(pair for word in spelled for pair in pairwise(word)):
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        merges.append(best)
+        spelled = [_joined(word, best) for word in spelled]
+    return merges
+
+
+def _joined(word: list[str], pair: tuple[str, str]) -> list[str]:
+    joined: list[str] = []
+    for token in word:
+        if joined and (joined[-1], token) == pair:
+            joined[-1] += token
+        else:
+            joined.append(token)
+    return joined
 
 
 def t5_tokenizer() -> "T5TokenizerFast":
