@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from pilotlight.errors import InvalidInput, MalformedBody, Problem
+from pilotlight.intake import strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -17,8 +18,10 @@ MAX_ECHO = 500
 
 def validate(model: type[BaseModel], body: bytes) -> BaseModel:
     """Raises InvalidInput that names every field, MalformedBody when it is not JSON."""
+    body = body or b"{}"
+    strict.check(body)
     try:
-        return model.model_validate_json(body or b"{}")
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise refused(error) from None
 

@@ -1,0 +1,74 @@
+"""The HTTP way in: one ASGI app, every dialect in it.
+
+``create_app(services)`` returns it; the server's lifespan opens and closes the ear through which
+replicas announce changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from handlers import files, health, jwks
+from handlers.cors import Cors
+from handlers.dialect import Dialect, found
+from handlers.hosts import Hosts
+from pilotlight.bootstrap import Services
+
+
+async def landing(request: Request) -> Response:
+    """What this is and where to go on; nothing that needs a key."""
+    names = sorted(request.app.state.dialects)
+    return JSONResponse({"service": "pilotlight", "dialects": names, "health": "/readyz"})
+
+
+def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None) -> Starlette:
+    """Raises SettingsError when a dialect breaks the rules of the scan."""
+    dialects = found() if dialects is None else dialects
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        services.watch.open(loop)
+        try:
+            yield
+        finally:
+            services.watch.close(loop)
+
+    app = Starlette(
+        routes=[
+            *(route for dialect in dialects.values() for route in dialect.routes),
+            *files.ROUTES,
+            *health.ROUTES,
+            *jwks.ROUTES,
+            Route("/", landing),
+        ],
+        middleware=[
+            Middleware(Hosts, dialects=tuple(dialects.values())),
+            Middleware(Cors, prefixes=_open_to_browsers(dialects)),
+        ],
+        exception_handlers={HTTPException: _no_route},
+        lifespan=lifespan,
+    )
+    app.state.services, app.state.dialects = services, dialects
+    return app
+
+
+def _open_to_browsers(dialects: Mapping[str, Dialect]) -> list[str]:
+    own = ["/files/", "/.well-known/"]
+    return own + [prefix for dialect in dialects.values() for prefix in dialect.open_to_browsers]
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    text = "nothing is served here" if error.status_code == 404 else error.detail
+    body = {"detail": text, "message": text, "method": request.method, "path": request.url.path}
+    return JSONResponse(body, error.status_code, headers=error.headers)

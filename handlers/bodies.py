@@ -1,0 +1,87 @@
+"""Request bodies: small ones whole and bounded, large ones straight to disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from pilotlight.errors import BodyTooLarge, PilotlightError
+
+T = TypeVar("T")
+
+IDLE_S = 60.0
+"""An upload that sends nothing for this long is given up."""
+_UPLOADS_AT_ONCE = 32
+"""Each holds a thread while its bytes arrive, so they have a pool of their own."""
+
+
+class Interrupted(PilotlightError):
+    """The client went away, or stopped sending, in the middle of a body."""
+
+    code = "interrupted"
+    http_status = 408
+
+
+async def whole(request: Request, *, max_bytes: int) -> bytes:
+    """The body; raises BodyTooLarge as soon as it is known to be too large."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def streamed(request: Request, store: Callable[[Iterator[bytes]], T], max_bytes: int) -> T:
+    """Run ``store`` in a thread on the chunks of the body as they arrive.
+
+    Raises BodyTooLarge past ``max_bytes``, and Interrupted; ``store`` sees the same exception.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    loop = asyncio.get_running_loop()
+    source = request.stream()
+
+    def chunks() -> Iterator[bytes]:
+        size = 0
+        while chunk := asyncio.run_coroutine_threadsafe(_next(source), loop).result():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            yield chunk
+
+    return await loop.run_in_executor(_pool(request), store, chunks())
+
+
+async def _next(source: AsyncIterator[bytes]) -> bytes:
+    """The next bytes, never empty; empty at the end."""
+    try:
+        async with asyncio.timeout(IDLE_S):
+            async for chunk in source:
+                if chunk:
+                    return chunk
+    except (ClientDisconnect, TimeoutError):
+        raise Interrupted("the body stopped before its end") from None
+    return b""
+
+
+def _pool(request: Request) -> ThreadPoolExecutor:
+    state = request.app.state
+    if not hasattr(state, "uploads"):
+        state.uploads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
+    pool: ThreadPoolExecutor = state.uploads
+    return pool
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {max_bytes} bytes", max_size=max_bytes)

@@ -1,0 +1,88 @@
+"""What a dialect must provide, and the strict scan that finds them.
+
+A dialect is a module or package below ``handlers/dialects`` that defines ``DIALECT``. It is
+translation only: foreign words in, foreign words out.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pilotlight.contracts.job import Job, JobError
+from pilotlight.errors import PilotlightError, SettingsError
+from pilotlight.observability.logs import failure
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Announce(Protocol):
+    """Renders the webhook's body for a finished job of this dialect."""
+
+    def __call__(
+        self, job: Job, *, output: bytes | None, error: JobError | None
+    ) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    name: str
+    """``job.origin`` of what comes in through it."""
+    routes: Sequence[BaseRoute]
+    announce: Announce
+    open_to_browsers: tuple[str, ...] = ()
+    """Path prefixes that pages of any origin may call. Keys travel in a header, never in a
+    cookie, so a foreign page can do nothing that it has no key for."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's host names, each with the prefix under which we serve it."""
+    relays: Mapping[str, str] = field(default_factory=dict)
+    """Paths where a request names its real URL in a header, each with that header's name."""
+
+
+def found(package: str = "handlers.dialects") -> dict[str, Dialect]:
+    """Every dialect by name.
+
+    Raises SettingsError for a module without ``DIALECT`` and for two with one name.
+    """
+    dialects: dict[str, Dialect] = {}
+    root = importlib.import_module(package)
+    for info in pkgutil.iter_modules(root.__path__):
+        module = f"{package}.{info.name}"
+        dialect = getattr(importlib.import_module(module), "DIALECT", None)
+        if not isinstance(dialect, Dialect):
+            raise SettingsError(f"{module} defines no DIALECT; set DIALECT = Dialect(...)")
+        if dialect.name in dialects:
+            raise SettingsError(f"two dialects are called {dialect.name!r}; the second is {module}")
+        dialects[dialect.name] = dialect
+    return dialects
+
+
+class Unexpected(PilotlightError):
+    """A defect of ours: the caller learns that it happened, the log learns what."""
+
+
+def speaks(render: Callable[[PilotlightError], Response]) -> Callable[[Endpoint], Endpoint]:
+    """Make an endpoint answer errors in the dialect's own shape."""
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        @functools.wraps(endpoint)
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except PilotlightError as error:
+                return render(error)
+            except Exception:  # noqa: BLE001 - the outermost edge: a caller gets an answer
+                failure("http.failed", method=request.method, route=endpoint.__name__)
+                return render(Unexpected("something went wrong here; it has been logged"))
+
+        return answer
+
+    return decorate

@@ -1,0 +1,40 @@
+"""Whether the process lives, and whether it may be sent work."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from handlers.services import ask, services_of
+from pilotlight.bootstrap import Services
+from pilotlight.observability.logs import failure
+
+
+async def alive(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """200 when the store answers and there is a worker; else 503 that says what is missing."""
+    services = services_of(request)
+    checks = {
+        "store": await ask(services, _store, services),
+        "catalogue": None if services.catalogue.endpoints else "no worker serves any endpoint",
+    }
+    troubles = {name: trouble for name, trouble in checks.items() if trouble}
+    if troubles:
+        return JSONResponse({"status": "not ready", "not_ready": troubles}, 503)
+    return JSONResponse({"status": "ready", "checks": sorted(checks)})
+
+
+def _store(services: Services) -> str | None:
+    try:
+        services.store.load()
+    except Exception:  # noqa: BLE001 - whatever an adapter raises, the answer is: not ready
+        failure("health.store_failed")
+        return "the job table does not answer"
+    return None
+
+
+ROUTES = [Route("/healthz", alive), Route("/readyz", ready)]
