@@ -1,0 +1,207 @@
+"""The process that owns the model: loads it once, then runs what the parent says.
+
+Started by a replica as ``python -m pilotlight.execution.child``; it speaks
+:mod:`pilotlight.contracts.events` over one socket, and nothing else it does is trusted: whatever
+happens in here, the parent keeps the account.
+
+Threads: the main one loads the model and then serves the first slot, one more for each further
+slot, and the control thread reads the parent's words and pings. It never outlives its parent:
+the socket's end and, on Linux, the parent-death signal end it at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextvars
+import ctypes
+import faulthandler
+import os
+import queue
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from pilotlight import catalogue
+from pilotlight.contracts import events
+from pilotlight.errors import PilotlightError
+from pilotlight.execution import child_run
+from pilotlight.execution.child_context import AttemptContext
+from pilotlight.execution.child_logs import JobStream, current_job, send_traceback
+from pilotlight.execution.framing import ChildEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pilotlight.contracts.events import Event
+    from pilotlight.contracts.worker import Worker
+
+EXIT_LOAD_FAILED: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2)."""
+
+
+class Child:
+    """The state of the process: the worker, the jobs that run, the way to the parent."""
+
+    def __init__(self, end: ChildEnd, *, ping_s: float) -> None:
+        self._end = end
+        self._ping_s = ping_s
+        self._waiting: queue.SimpleQueue[events.Run | None] = queue.SimpleQueue()
+        self._running: dict[str, AttemptContext] = {}
+        self._loop = child_run.LoopThread()
+        self._streams: list[JobStream] = []
+        self._slots = 1
+        self._worker: Worker[Any, Any]
+
+    def capture_output(self) -> None:
+        """From now on ``print`` reaches the log of the job that prints."""
+        raws = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
+        self._streams = [
+            JobStream(name, self._send, only_job=self._only_job, raw=raw)
+            for name, raw in raws.items()
+        ]
+        sys.stdout, sys.stderr = self._streams
+
+    def serve(self, name: str, packages: Sequence[str]) -> int:
+        """Load, run jobs until asked to leave; the exit code."""
+        threading.Thread(target=self._listen, name="control", daemon=True).start()
+        self._send(events.Loading())
+        if not self._load(name, packages):
+            return EXIT_LOAD_FAILED
+        self._slots = self._worker.spec.jobs_per_replica
+        for slot in range(1, self._slots):
+            threading.Thread(target=self._work, name=f"slot-{slot}", daemon=True).start()
+        self._work()
+        self._worker.close()
+        return 0
+
+    def _load(self, name: str, packages: Sequence[str]) -> bool:
+        began = time.monotonic()
+        try:
+            self._worker = catalogue.find(packages, name)()
+            self._worker.load()
+        except BaseException as error:  # noqa: BLE001 - a model may fail to load in any way
+            code = error.code if isinstance(error, PilotlightError) else "load_failed"
+            text = str(error) if isinstance(error, PilotlightError) else _described(error)
+            send_traceback(self._send, "", error)
+            self._send(events.LoadFailed(code, text[: child_run.MAX_MESSAGE_CHARS]))
+            return False
+        self._send(events.Ready(time.monotonic() - began))
+        return True
+
+    def _work(self) -> None:
+        """One slot: run job after job; the end of the first slot is the end of the process."""
+        while (run := self._waiting.get()) is not None:
+            contextvars.copy_context().run(self._run, run)
+
+    def _run(self, run: events.Run) -> None:
+        current_job.set(run.job_id)
+        context = self._running[run.job_id]
+        began = time.monotonic()
+        try:
+            endpoint = child_run.endpoint_of(self._worker.spec, run.endpoint)
+            job_input = child_run.parse_input(endpoint, run.input)
+            context.check()
+            output = child_run.perform(
+                self._worker, job_input, context, output=endpoint.output, loop=self._loop
+            )
+            ended: Event = events.Done(run.job_id, output, time.monotonic() - began)
+        except BaseException as error:  # noqa: BLE001 - a model may fail to run in any way
+            ended = self._failed(run.job_id, error)
+        for stream in self._streams:
+            stream.finish(run.job_id)
+        del self._running[run.job_id]
+        self._send(ended)
+
+    def _failed(self, job_id: str, error: BaseException) -> events.Failed:
+        failure, fatal = child_run.failure_of(error)
+        if not isinstance(error, PilotlightError):
+            send_traceback(self._send, job_id, error)
+        return events.Failed(job_id, asdict(failure.error), failure.retryable, fatal)
+
+    def _listen(self) -> None:
+        """The control thread: it must answer whatever the model does."""
+        try:
+            pinged = float("-inf")
+            while True:
+                now = time.monotonic()
+                if now - pinged >= self._ping_s:
+                    self._end.send(events.Ping())
+                    pinged = now
+                left = max(0.0, pinged + self._ping_s - now)
+                if select.select([self._end], [], [], left)[0]:
+                    for event in self._end.receive():
+                        self._heed(event)
+        except (OSError, EOFError):
+            _vanish()
+
+    def _heed(self, event: Event) -> None:
+        match event:
+            case events.Run():
+                self._running[event.job_id] = AttemptContext(event, self._send)
+                self._waiting.put(event)
+            case events.Cancel(job_id=job_id):
+                context = self._running.get(job_id)
+                if context is not None:
+                    context.cancel()
+            case events.Leave():
+                for _ in range(self._slots):
+                    self._waiting.put(None)
+            case _:
+                raise OSError(f"the parent said {type(event).__name__}")
+
+    def _only_job(self) -> str:
+        """The job of a line printed outside of any, if there is no doubt."""
+        running = list(self._running)
+        return running[0] if len(running) == 1 else ""
+
+    def _send(self, event: Event) -> None:
+        try:
+            self._end.send(event)
+        except OSError:
+            _vanish()
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _vanish() -> NoReturn:
+    """The parent is gone: so are we, whatever the model is doing."""
+    os._exit(1)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """The parent decides. A handler, since what is merely ignored stays so in our own children."""
+
+
+def _die_with_parent() -> None:
+    """A process that is stopped or holds the interpreter cannot notice the socket's end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="pilotlight.execution.child")
+    parser.add_argument("worker")
+    parser.add_argument("--packages", required=True, help="comma-separated")
+    parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
+    parser.add_argument("--ping-s", type=float, required=True)
+    args = parser.parse_args(argv)
+    _die_with_parent()
+    for ours in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ours, _ignore)
+    faulthandler.enable()
+    os.set_inheritable(args.socket, False)
+    child = Child(ChildEnd(socket.socket(fileno=args.socket)), ping_s=args.ping_s)
+    child.capture_output()
+    return child.serve(args.worker, args.packages.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The child as the parent holds it: started, spoken to, listened to, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.execution.framing import ParentEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pilotlight.contracts.events import Event
+
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_CHUNK: Final = 65_536
+_MAX_LINE: Final = 65_536
+_KILL_WAIT_S: Final = 30
+"""A killed process may take this long to give its GPU memory back."""
+
+
+def child_argv(worker: str, packages: Sequence[str]) -> list[str]:
+    """The command that runs a worker's child, to which the parent adds its own arguments."""
+    module = "pilotlight.execution.child"
+    return [sys.executable, "-u", "-m", module, worker, "--packages", ",".join(packages)]
+
+
+class OutputPipe:
+    """Descriptor 1 or 2 of the child, cut into lines."""
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self.name = name
+        self._descriptor = descriptor
+        self._begun = b""
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self) -> tuple[list[str], bool]:
+        """The lines that are there, and whether the pipe is at its end."""
+        received = b""
+        ended = False
+        with contextlib.suppress(BlockingIOError):
+            received = os.read(self._descriptor, _CHUNK)
+            ended = not received
+        *lines, self._begun = (self._begun + received).split(b"\n")
+        if ended or len(self._begun) > _MAX_LINE:
+            lines, self._begun = [*lines, self._begun], b""
+        return [line.decode(errors="replace") for line in lines if line], ended
+
+    def rest(self) -> list[str]:
+        """What is left once the process is dead; never waits for others that hold the pipe."""
+        lines: list[str] = []
+        for _ in range(16):
+            more, ended = self.read()
+            lines += more
+            if ended or not more:
+                break
+        if self._begun:
+            lines.append(self._begun.decode(errors="replace"))
+            self._begun = b""
+        return lines
+
+
+class ChildProcess:
+    """A running child. It leads its own process group, so that its helpers die with it."""
+
+    def __init__(self, argv: Sequence[str], *, ping_s: float) -> None:
+        """Raises OSError when the process cannot be started."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [*argv, "--socket", str(theirs.fileno()), "--ping-s", str(ping_s)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+            )
+        self.end = ParentEnd(ours)
+        self.outputs = [
+            OutputPipe(name, pipe.fileno())
+            for name, pipe in (("stdout", self._process.stdout), ("stderr", self._process.stderr))
+            if pipe is not None
+        ]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, event: Event) -> None:
+        self.end.send(event)
+
+    def resident_bytes(self) -> int | None:
+        """Memory of the process, None where the system does not tell."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        except (OSError, IndexError):
+            return None
+        return int(pages) * _PAGE_BYTES
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when it has ended or the time is over."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+
+    def end_now(self) -> int | None:
+        """Kill what still runs of the group and return the exit status; None if it will not die.
+
+        A status the process left by itself is kept: a signal does not reach the dead.
+        """
+        self._process.poll()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        try:
+            return self._process.wait(_KILL_WAIT_S)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self) -> None:
+        """Close our ends; call it after :meth:`end_now`."""
+        self.end.close()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def describe_exit(status: int | None) -> str:
+    """How a process ended, in words."""
+    if status is None:
+        return "could not be killed"
+    if status >= 0:
+        return f"exited with code {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = "; the system does this when memory runs out" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"

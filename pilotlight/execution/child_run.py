@@ -1,0 +1,192 @@
+"""Do one job with a loaded worker, whatever kind of function its ``run`` is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from pilotlight.contracts.job import JobError
+from pilotlight.errors import (
+    Cancelled,
+    InvalidInput,
+    OutOfMemory,
+    PilotlightError,
+    Problem,
+    UnknownEndpoint,
+    WorkerError,
+)
+from pilotlight.execution.retry import GPU_ERROR, Failure
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
+    from pilotlight.contracts.worker import Endpoint, Worker, WorkerSpec
+    from pilotlight.execution.child_context import AttemptContext
+
+MAX_OUTPUT_CHARS: Final = 16 * 1024 * 1024
+"""Longest output as JSON text; larger results belong into files."""
+MAX_MESSAGE_CHARS: Final = 2_000
+"""Longest error message the row keeps (reliability, section 2.1: 2 KB)."""
+_STICKY: Final = (
+    "illegal memory access",
+    "device-side assert",
+    "unspecified launch failure",
+    "misaligned address",
+    "illegal instruction",
+    "hardware stack error",
+    "launch timed out",
+    "uncorrectable ecc",
+)
+"""CUDA errors after which every later call of the process fails too (CUDA runtime API,
+``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched")."""
+
+
+class LoopThread:
+    """One asyncio loop for all coroutines of the worker, started when the first one comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        import asyncio  # noqa: PLC0415 - 7 MB that a synchronous worker never needs
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="coroutines", daemon=True
+                ).start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+def endpoint_of(spec: WorkerSpec, endpoint_id: str) -> Endpoint:
+    """Raises UnknownEndpoint."""
+    for endpoint in spec.endpoints:
+        if endpoint.id == endpoint_id:
+            return endpoint
+    raise UnknownEndpoint(f"the worker {spec.name} does not serve {endpoint_id}")
+
+
+def parse_input(endpoint: Endpoint, text: str) -> BaseModel:
+    """Raises InvalidInput naming the fields: the contract may have changed since the submit."""
+    try:
+        return endpoint.input.model_validate_json(text)
+    except ValidationError as error:
+        problems = tuple(
+            Problem(("body", *found["loc"]), found["msg"], found["type"])
+            for found in error.errors(include_url=False, include_context=False)
+        )
+        raise InvalidInput("the input does not fit the endpoint's contract", *problems) from None
+
+
+def perform(
+    worker: Worker[Any, Any],
+    job_input: BaseModel,
+    context: AttemptContext,
+    *,
+    output: type[BaseModel],
+    loop: LoopThread,
+) -> str:
+    """Run the job and return its output as JSON text.
+
+    Raises whatever the worker raises, Cancelled between two yields, and WorkerError for an
+    output that does not fit the contract.
+    """
+    returned = worker.run(job_input, context)
+    if isinstance(returned, Generator):
+        returned = _drained(returned, context)
+    elif isinstance(returned, AsyncIterator):
+        returned = _awaited(_drained_async(returned, context), context, loop)
+    elif isinstance(returned, Coroutine):
+        returned = _awaited(returned, context, loop)
+    return _checked(returned, output)
+
+
+def _drained(values: Generator[Any, None, Any], context: AttemptContext) -> Any:
+    last = None
+    try:
+        while True:
+            last = next(values)
+            context.partial(last)
+    except StopIteration as end:
+        return last if end.value is None else end.value
+    finally:
+        values.close()
+
+
+async def _drained_async(values: AsyncIterator[Any], context: AttemptContext) -> Any:
+    last = None
+    async for last in values:
+        context.partial(last)
+    return last
+
+
+def _awaited(coroutine: Coroutine[Any, Any, Any], context: AttemptContext, loop: LoopThread) -> Any:
+    from concurrent.futures import CancelledError  # noqa: PLC0415 - as asyncio: only when needed
+
+    running = loop.submit(coroutine)
+    context.on_cancel(running.cancel)
+    try:
+        return running.result()
+    except CancelledError:
+        raise Cancelled("the job was cancelled while it ran") from None
+
+
+def _checked(returned: Any, output: type[BaseModel]) -> str:
+    if not isinstance(returned, output):
+        given = returned.model_dump() if isinstance(returned, BaseModel) else returned
+        try:
+            returned = output.model_validate(given)
+        except ValidationError as error:
+            raise WrongOutput(_complaint(returned, output, error)) from None
+    text: str = returned.model_dump_json(by_alias=True)
+    if len(text) > MAX_OUTPUT_CHARS:
+        raise WrongOutput(
+            f"the output is {len(text)} characters long; more than {MAX_OUTPUT_CHARS} belong "
+            "into a file in context.folder"
+        )
+    return text
+
+
+class WrongOutput(WorkerError):
+    code = "wrong_output"
+
+
+def _complaint(returned: Any, output: type[BaseModel], error: ValidationError) -> str:
+    if not isinstance(returned, (BaseModel, dict)):
+        return f"the worker returned {type(returned).__name__} instead of {output.__name__}"
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or output.__name__
+    return f"the worker's output does not fit its contract: {field}: {first['msg']}"
+
+
+def failure_of(error: BaseException) -> tuple[Failure, bool]:
+    """What to tell the parent about an exception, and whether this process is of no more use.
+
+    Only the exception's own text goes to the caller; GPU libraries are known by the names of
+    their errors, so that this needs none of them.
+    """
+    text = str(error)[:MAX_MESSAGE_CHARS]
+    if isinstance(error, PilotlightError):
+        failure = Failure.of(error)
+        short = JobError(
+            failure.error.code, text, failure.error.http_status, failure.error.problems
+        )
+        return Failure(short, failure.retryable), False
+    lowered = text.lower()
+    if _is_out_of_memory(error, lowered):
+        return Failure.of(OutOfMemory(text or "out of memory")), False
+    if "cuda" in lowered and any(words in lowered for words in _STICKY):
+        return Failure(JobError(GPU_ERROR, text), retryable=True), True
+    message = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return Failure(JobError(WorkerError.code, message[:MAX_MESSAGE_CHARS])), False
+
+
+def _is_out_of_memory(error: BaseException, lowered: str) -> bool:
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    return named or isinstance(error, MemoryError) or "cuda out of memory" in lowered

@@ -1,0 +1,135 @@
+"""Rows whose time has come: expire, send again, or take back from a replica that went silent.
+
+Safe to run in several places at once: every decision ends in a conditional write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts.job import HELD, READY, JobStatus
+from pilotlight.contracts.message import JobMessage
+from pilotlight.observability import logs
+
+if TYPE_CHECKING:
+    from pilotlight.contracts.job import Job
+    from pilotlight.contracts.lifecycle import Move
+    from pilotlight.ports.clock import Clock
+    from pilotlight.ports.feed import Announcer
+    from pilotlight.ports.queue import QueueSender
+    from pilotlight.ports.store import JobStore
+    from pilotlight.settings import Settings
+
+_BATCH: Final = 100
+_MAX_BATCHES: Final = 20
+"""One call looks at 2,000 rows at most, so that it cannot starve the other upkeep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one call did, by count."""
+
+    expired: int = 0
+    resent: int = 0
+    returned: int = 0
+    """Leases lost, jobs back in the queue."""
+    poisoned: int = 0
+    """Jobs failed because they lost one lease too many."""
+    timed_out: int = 0
+
+    def __add__(self, other: Reaped) -> Reaped:
+        return Reaped(
+            self.expired + other.expired,
+            self.resent + other.resent,
+            self.returned + other.returned,
+            self.poisoned + other.poisoned,
+            self.timed_out + other.timed_out,
+        )
+
+
+_COUNTED: Final = {
+    lifecycle.T13: Reaped(expired=1),
+    lifecycle.T2: Reaped(resent=1),
+    lifecycle.T10: Reaped(returned=1),
+    lifecycle.T11: Reaped(poisoned=1),
+    lifecycle.T14: Reaped(timed_out=1),
+}
+
+
+def _taken_back(job: Job, *, now: float) -> Move:
+    if job.run_by is not None and job.run_by <= now:
+        return moves.time_out(job, now=now)
+    return moves.lost(job, now=now)
+
+
+def decide(job: Job, *, now: float, margin_s: float, resend_s: float | None) -> Move | None:
+    """What upkeep does to a due row; None leaves it alone.
+
+    ``resend_s`` None: the row itself is the queue, so its message cannot be lost.
+    """
+    if job.status in HELD:
+        silent = job.lease_until is not None and job.lease_until + margin_s <= now
+        return _taken_back(job, now=now) if silent else None
+    if job.status not in READY and job.status is not JobStatus.WAITING:
+        return None
+    if job.start_by <= now:
+        return moves.expire(job, now=now)
+    if job.status is JobStatus.WAITING:
+        return None
+    again = job.start_by if resend_s is None else min(job.start_by, now + resend_s)
+    return moves.queued(job, due_at=again)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaper:
+    """Call it every few seconds, or when ``store.next_due()`` says so."""
+
+    store: JobStore
+    sender: QueueSender
+    announcer: Announcer
+    clock: Clock
+    settings: Settings
+
+    def __call__(self, now: float | None = None) -> Reaped:
+        """Handle every row that is due."""
+        at = self.clock.now() if now is None else now
+        resend_s = None if self.sender.rides_on_store else self.settings.job.resend_s
+        margin_s = self.settings.lease.margin_s
+        done = Reaped()
+        for _ in range(_MAX_BATCHES):
+            rows = self.store.due(now=at, limit=_BATCH)
+            wanted = [
+                (job, decide(job, now=at, margin_s=margin_s, resend_s=resend_s)) for job in rows
+            ]
+            batch = self._perform([(job, move) for job, move in wanted if move is not None])
+            done += batch
+            if len(rows) < _BATCH or batch == Reaped():
+                break
+        return done
+
+    def reap_owner(self, owner: str) -> Reaped:
+        """The process of this replica is seen dead: take its jobs back without waiting."""
+        now = self.clock.now()
+        held = self.store.held_by(owner)
+        return self._perform([(job, _taken_back(job, now=now)) for job in held])
+
+    def _perform(self, wanted: list[tuple[Job, Move]]) -> Reaped:
+        moved: list[tuple[Move, Job]] = []
+        if wanted:
+            with self.store.together():
+                for job, move in wanted:
+                    after = self.store.move(job.id, move)
+                    if after is not None:
+                        moved.append((move, after))
+        done = Reaped()
+        for move, job in moved:
+            done += _COUNTED[move.transition]
+            name = move.transition.name
+            logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker)
+            if job.status is JobStatus.QUEUED:
+                self.sender.send(JobMessage(job_id=job.id, worker=job.worker))
+        if moved:
+            self.announcer.changed([job.id for _, job in moved])
+        return done

@@ -1,0 +1,158 @@
+"""Retry or give up: decided from values alone, performed by the replica.
+
+Classes of error and their backoff are those of the reliability specification, section 2.5.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pilotlight.contracts.job import JobError
+from pilotlight.errors import OutOfMemory, PilotlightError, Problem, ReplicaFailure, RunTimeout
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+GPU_ERROR: Final = "gpu_error"
+"""Code of a sticky CUDA error: the process that had it is of no more use."""
+
+
+class ErrorClass(enum.Enum):
+    USER = enum.auto()
+    """Bad input, or an exception of the model's own code: the next attempt would end alike."""
+    TIMEOUT = enum.auto()
+    OOM = enum.auto()
+    MODEL = enum.auto()
+    """A CUDA assertion or the like: once more, in a new process."""
+    INFRA = enum.auto()
+    """The process or the machine failed, not the job."""
+    APP = enum.auto()
+    """The worker says itself that it may go better later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed. ``retryable`` is the error's own opinion."""
+
+    error: JobError
+    retryable: bool = False
+
+    @classmethod
+    def of(cls, error: PilotlightError) -> Failure:
+        return cls(JobError.of(error), error.retryable)
+
+    @classmethod
+    def from_event(cls, error: Mapping[str, Any], *, retryable: bool) -> Failure:
+        """Read what the child sent. Raises TypeError when it is not a JobError."""
+        problems = tuple(
+            Problem(**{**problem, "loc": tuple(problem["loc"])})
+            for problem in error.get("problems", ())
+        )
+        return cls(JobError(**{**error, "problems": problems}), retryable)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Again, not before ``delay_s``; with ``low_memory`` it should offload and slice."""
+
+    delay_s: float
+    low_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """``reason`` is one of a few stable words, for the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Backoff:
+    base_s: float
+    cap_s: float
+    again: int | None = None
+    """Retries this class of error gets at most; None leaves it to ``max_attempts``."""
+
+
+_BACKOFF: Final = {
+    ErrorClass.INFRA: _Backoff(1, 60),
+    ErrorClass.APP: _Backoff(10, 15 * 60),
+    ErrorClass.OOM: _Backoff(1, 60),
+    ErrorClass.MODEL: _Backoff(1, 60, again=1),
+}
+
+
+def classify(failure: Failure) -> ErrorClass:
+    code = failure.error.code
+    if code == RunTimeout.code:
+        return ErrorClass.TIMEOUT
+    if code == OutOfMemory.code:
+        return ErrorClass.OOM
+    if code == GPU_ERROR:
+        return ErrorClass.MODEL
+    if code == ReplicaFailure.code:
+        return ErrorClass.INFRA
+    return ErrorClass.APP if failure.retryable else ErrorClass.USER
+
+
+def decide(
+    failure: Failure,
+    *,
+    attempt: int,
+    max_attempts: int,
+    rng: random.Random,
+    low_memory: bool = False,
+) -> Retry | GiveUp:
+    """``attempt`` counts from 1; ``low_memory`` says that it already ran with the flag.
+
+    The delay has full jitter: uniform from 0 to base x 2^(attempt-1), capped.
+    """
+    kind = classify(failure)
+    backoff = _BACKOFF.get(kind)
+    if backoff is None:
+        return GiveUp(kind.name.lower())
+    if attempt >= max_attempts:
+        return GiveUp("attempts_used_up")
+    if kind is ErrorClass.OOM and low_memory:
+        return GiveUp("out_of_memory_again")
+    if backoff.again is not None and attempt > backoff.again:
+        return GiveUp("again")
+    longest = min(backoff.cap_s, backoff.base_s * 2.0 ** (attempt - 1))
+    return Retry(rng.uniform(0, longest), low_memory=kind is ErrorClass.OOM)
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """Retries stay below a tenth of the first attempts in five minutes, plus ten a minute.
+
+    A storm of failures then waits instead of doubling the load. Times are seconds of one clock.
+    """
+
+    window_s: float = 300
+    share: float = 0.1
+    floor_per_minute: float = 10
+    _first: deque[float] = field(default_factory=deque)
+    _retries: deque[float] = field(default_factory=deque)
+
+    def started(self, now: float) -> None:
+        """A first attempt began."""
+        self._first.append(now)
+        self._forget(now)
+
+    def spend(self, now: float) -> bool:
+        """Take one retry out of the budget; False when there is none left."""
+        self._forget(now)
+        allowed = self.share * len(self._first) + self.floor_per_minute * self.window_s / 60
+        if len(self._retries) >= allowed:
+            return False
+        self._retries.append(now)
+        return True
+
+    def _forget(self, now: float) -> None:
+        for times in (self._first, self._retries):
+            while times and times[0] <= now - self.window_s:
+                times.popleft()

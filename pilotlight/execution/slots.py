@@ -1,0 +1,356 @@
+"""The attempts that a replica has in hand, and what befalls them.
+
+Child events, deadlines and rows come in; what comes out are outcomes to write, words for the
+child and entries for the feed. No row is written here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.contracts import events
+from pilotlight.errors import PilotlightError, ReplicaFailure
+from pilotlight.execution import child_run, outputs, retry
+from pilotlight.execution.attempt import (
+    HANDED_BACK,
+    OUT_OF_TIME,
+    Attempt,
+    GaveUp,
+    Stage,
+    Succeeded,
+    TryAgain,
+)
+from pilotlight.execution.deadlines import RunTimes, lease_times
+from pilotlight.execution.feed_buffer import FeedBuffer
+from pilotlight.execution.inputs import Inputs
+from pilotlight.execution.outputs import Outputs
+from pilotlight.execution.retry import Failure, Retry, RetryBudget
+from pilotlight.observability import logs
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pilotlight.contracts.events import Event
+    from pilotlight.contracts.job import Job
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.execution.background import Background
+    from pilotlight.execution.deadlines import LeaseTimes
+    from pilotlight.execution.replica_ports import ReplicaPorts
+    from pilotlight.ports.queue import Delivery
+
+_OVER_BUDGET_S: Final = 60
+"""Least wait of a retry that the budget has no room for."""
+_LEVELS: Final = {"log": "info"}
+
+
+class Slots:
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        ports: ReplicaPorts,
+        *,
+        background: Background,
+        scratch: Path,
+        rng: random.Random,
+        say: Callable[[Event], None],
+    ) -> None:
+        self._spec, self._ports, self._clock = spec, ports, ports.clock
+        self._background, self._scratch, self._rng = background, scratch, rng
+        self._say = say
+        self._inputs = Inputs(spec, ports.blobs)
+        self._outputs = Outputs(ports.blobs, ports.clock)
+        self._attempts: dict[str, Attempt] = {}
+        self._budget = RetryBudget()
+        self.run_times = RunTimes()
+        self.buffer = FeedBuffer()
+
+    # What is here
+
+    def __iter__(self) -> Iterator[Attempt]:
+        return iter(list(self._attempts.values()))
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._attempts
+
+    def __getitem__(self, job_id: str) -> Attempt:
+        return self._attempts[job_id]
+
+    @property
+    def ids(self) -> set[str]:
+        return set(self._attempts)
+
+    @property
+    def free(self) -> int:
+        """Slots that may take a job; outputs that wait to be stored hold new jobs up too."""
+        taken = sum(attempt.takes_slot for attempt in self._attempts.values())
+        storing = len(self._attempts) - taken
+        if storing > self._spec.jobs_per_replica + 2:
+            return 0
+        return self._spec.jobs_per_replica - taken
+
+    @property
+    def in_child(self) -> list[Attempt]:
+        return [attempt for attempt in self._attempts.values() if attempt.in_child]
+
+    def to_settle(self) -> list[Attempt]:
+        return [a for a in self._attempts.values() if a.outcome is not None and not a.over]
+
+    def to_store(self) -> list[Attempt]:
+        """Those whose T5 is still to be written."""
+        return [a for a in self._held() if a.stage is Stage.STORING and a.store_at is None]
+
+    def to_beat(self, now: float) -> list[Attempt]:
+        """All that are held as soon as one is due: one write serves them all."""
+        held = self._held()
+        return held if any(attempt.beat_at <= now for attempt in held) else []
+
+    def _held(self) -> list[Attempt]:
+        return [attempt for attempt in self._attempts.values() if attempt.may_end]
+
+    def lease_times(self) -> LeaseTimes:
+        expected = self.run_times.expected()
+        return lease_times(
+            self._ports.settings.lease,
+            expected_s=self._spec.timeout_s if expected is None else expected,
+        )
+
+    # In and out
+
+    def take(self, job: Job, delivery: Delivery, *, times: LeaseTimes, now: float) -> Attempt:
+        """A job was leased: fetch its files or let it run."""
+        folder = self._scratch / job.id / str(job.fence)
+        attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now)
+        self.set_beat(attempt, now)
+        self._attempts[job.id] = attempt
+        if job.attempts == 1:
+            self._budget.started(now)
+        if self._inputs.has_files(job):
+            self._fetch(attempt)
+        else:
+            attempt.stage = Stage.WAITING
+        return attempt
+
+    def set_beat(self, attempt: Attempt, now: float) -> None:
+        """The next beat, a fifth more or less: replicas started together drift apart."""
+        attempt.beat_at = now + attempt.times.beat_s * self._rng.uniform(0.8, 1.2)
+
+    def run_waiting(self, now: float) -> None:
+        """Tell the child of every job that has everything it needs."""
+        for attempt in self._held():
+            if attempt.stage is Stage.WAITING:
+                attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
+                self._say(_run(attempt))
+
+    def drop_gone(self) -> None:
+        """Forget attempts nothing refers to, and their scratch files."""
+        for attempt in [a for a in self._attempts.values() if a.gone]:
+            del self._attempts[attempt.id]
+            self.buffer.forget(attempt.id)
+            if attempt.folder.parent.is_dir():
+                shutil.rmtree(attempt.folder.parent, ignore_errors=True)
+
+    def _fetch(self, attempt: Attempt) -> None:
+        attempt.in_background = True
+
+        def work() -> None:
+            attempt.files = self._inputs.fetch(attempt.job, attempt.folder / "inputs")
+
+        def then(error: BaseException | None) -> None:
+            attempt.in_background = False
+            if not attempt.may_end:
+                return
+            if error is None:
+                attempt.stage = Stage.WAITING
+            else:
+                self._fail(attempt, _file_failure(error, "an input file could not be read"))
+
+        self._background.do(work, then)
+
+    def store(self, attempt: Attempt, now: float) -> None:
+        """T5 is written: bring the files away."""
+        assert isinstance(attempt.result, str)
+        attempt.store_at, attempt.in_background = now, True
+        stored: list[Succeeded] = []
+
+        def work() -> None:
+            stored.append(
+                self._outputs.store(
+                    attempt.result or "", folder=attempt.folder / "files", job=attempt.job
+                )
+            )
+
+        def then(error: BaseException | None) -> None:
+            attempt.in_background = False
+            if error is not None and attempt.may_end:
+                self._fail(attempt, _file_failure(error, "an output could not be stored"))
+            elif attempt.may_end:
+                attempt.outcome = stored[0]
+            elif stored:
+                self._delete(stored[0].keys)
+
+        self._background.do(work, then)
+
+    def _delete(self, keys: tuple[str, ...]) -> None:
+        if keys:
+            self._background.do(partial(self._outputs.delete, keys), lambda _error: None)
+
+    # How attempts end
+
+    def forsake(self, attempt: Attempt, *, why: str) -> None:
+        """The row is not ours any more: stop it, keep nothing of it."""
+        logs.event("lease.lost", job_id=attempt.id, fence=attempt.job.fence, why=why)
+        if isinstance(attempt.outcome, Succeeded):
+            self._delete(attempt.outcome.keys)
+        attempt.over = True
+        self.stop(attempt)
+
+    def stop(self, attempt: Attempt) -> None:
+        """Ask the child to stop it; it is killed when it does not within the grace."""
+        if attempt.in_child and attempt.stop_at is None:
+            grace_s = self._ports.settings.replica.cancel_grace_s
+            attempt.stop_at = self._clock.monotonic() + grace_s
+            self._say(events.Cancel(attempt.id))
+
+    def hand_back(self, attempt: Attempt) -> None:
+        """Give it to another replica; in the child it is only asked to stop."""
+        if attempt.may_end:
+            attempt.outcome = HANDED_BACK
+            if attempt.in_child:
+                self._say(events.Cancel(attempt.id))
+
+    def child_lost(self, failure: Failure | None) -> None:
+        """None: it was killed for another job's sake or ours, so the attempts do not count."""
+        for attempt in self.in_child:
+            attempt.in_child = False
+            if not attempt.may_end:
+                continue
+            if failure is None:
+                attempt.outcome = HANDED_BACK
+            else:
+                self._fail(attempt, failure)
+
+    def check(self, now: float) -> bool:
+        """Apply the deadlines; whether the child has to be killed to make a job stop."""
+        wall = self._clock.now()
+        settings = self._ports.settings.lease
+        for attempt in self._held():
+            storing = attempt.stage is Stage.STORING
+            lease_s = settings.storing_s if storing else attempt.times.lease_s
+            if not storing and attempt.job.run_by is not None and attempt.job.run_by <= wall:
+                attempt.outcome = OUT_OF_TIME
+                self.stop(attempt)
+            elif now - attempt.held_at > lease_s:
+                self.forsake(attempt, why="no beat within the lease")
+            elif attempt.store_at is not None and now - attempt.store_at > settings.storing_s:
+                words = f"the outputs were not stored within {settings.storing_s:g} s"
+                self._fail(attempt, Failure.of(ReplicaFailure(words)))
+        return any(a.stop_at is not None and a.stop_at <= now for a in self.in_child)
+
+    def next_check(self, now: float) -> float:
+        """Monotonic seconds of the nearest deadline or beat."""
+        wall = self._clock.now()
+        times = [a.stop_at for a in self.in_child if a.stop_at is not None]
+        for attempt in self._held():
+            times.append(attempt.beat_at)
+            if attempt.stage is not Stage.STORING and attempt.job.run_by is not None:
+                times.append(now + attempt.job.run_by - wall)
+        return min(times, default=float("inf"))
+
+    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        """Retry or give up, and say why in the log."""
+        now = self._clock.monotonic()
+        decision = retry.decide(
+            failure,
+            attempt=attempt.job.attempts,
+            max_attempts=attempt.job.max_attempts,
+            rng=self._rng,
+            low_memory=attempt.low_memory,
+        )
+        if isinstance(decision, Retry):
+            delay_s = decision.delay_s
+            if not self._budget.spend(now):
+                delay_s += _OVER_BUDGET_S
+            attempt.outcome = TryAgain(delay_s, failure.error)
+        else:
+            attempt.outcome = GaveUp(failure.error)
+        logs.event(
+            "attempt.failed", job_id=attempt.id, code=failure.error.code, decision=str(decision)
+        )
+
+    # What the child says
+
+    def heed(self, event: Event) -> None:
+        """An event about a job; one that is not here any more is not listened to."""
+        job_id = getattr(event, "job_id", "")
+        attempt = self._attempts.get(job_id)
+        if isinstance(event, events.Log) and attempt is None:
+            logs.event("child.output", worker=self._spec.name, stream=event.stream, line=event.line)
+            return
+        if attempt is None or not attempt.in_child:
+            return
+        match event:
+            case events.Done():
+                self._done(attempt, event)
+            case events.Failed():
+                self._failed(attempt, event)
+            case _ if attempt.may_end:
+                self._told(attempt, event)
+
+    def _told(self, attempt: Attempt, event: Event) -> None:
+        at = self._clock.now()
+        match event:
+            case events.Progress(fraction=fraction, note=note) if 0 <= fraction <= 1:
+                attempt.progress = fraction
+                self.buffer.progress(attempt.id, fraction, note, at=at)
+            case events.Log(stream=stream, line=line):
+                level = _LEVELS.get(stream, stream)
+                self.buffer.line(attempt.id, line, level=level, at=at)
+            case events.Partial(output=output):
+                self.buffer.partial(attempt.id, output, at=at)
+
+    def printed(self, stream: str, line: str) -> None:
+        """A line on the child's own descriptors: the only running job's, if there is one."""
+        running = self.in_child
+        job_id = running[0].id if len(running) == 1 else ""
+        self.heed(events.Log(job_id, stream, line))
+
+    def _done(self, attempt: Attempt, event: events.Done) -> None:
+        attempt.in_child = False
+        self.run_times.add(event.run_s)
+        if not attempt.may_end:
+            return
+        if outputs.has_files(event.output):
+            attempt.result, attempt.stage = event.output, Stage.STORING
+        else:
+            attempt.outcome = Succeeded(event.output)
+
+    def _failed(self, attempt: Attempt, event: events.Failed) -> None:
+        attempt.in_child = False
+        if attempt.may_end:
+            self._fail(attempt, Failure.from_event(event.error, retryable=event.retryable))
+
+
+def _run(attempt: Attempt) -> events.Run:
+    job = attempt.job
+    return events.Run(
+        job_id=job.id,
+        fence=job.fence,
+        endpoint=job.endpoint,
+        attempt=job.attempts,
+        input=job.input,
+        folder=str(attempt.folder / "files"),
+        files=attempt.files,
+        streaming=job.streaming,
+        low_memory=attempt.low_memory,
+    )
+
+
+def _file_failure(error: BaseException, words: str) -> Failure:
+    """Our own errors speak for themselves; a vendor's are the machine's fault."""
+    if isinstance(error, PilotlightError):
+        return child_run.failure_of(error)[0]
+    return Failure.of(ReplicaFailure(f"{words}: {type(error).__name__}: {error}"))

@@ -1,0 +1,134 @@
+"""Try a model without a queue: in this process, with the same Context as in production.
+
+::
+
+    output = run_once(FluxSchnell, {"prompt": "a lighthouse"}, folder=tmp_path)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pilotlight.contracts.events import Event, Log, Partial, Progress, Run
+from pilotlight.execution import child_run
+from pilotlight.execution.child_context import AttemptContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from pilotlight.contracts.worker import Worker
+
+
+def run_once(
+    worker: type[Worker[Any, Any]] | Worker[Any, Any],
+    job_input: BaseModel | Mapping[str, Any],
+    *,
+    folder: Path,
+    endpoint: str | None = None,
+    files: Mapping[str, Path] | None = None,
+    low_memory: bool = False,
+    hear: Callable[[Event], None] | None = None,
+) -> Any:
+    """Load the worker, do one job, return its output; the files it made stay in ``folder``.
+
+    Give an instance to load it yourself once and run it often. ``endpoint`` is needed when the
+    worker serves several; ``files`` says where the input's media URLs lie; ``hear`` gets the
+    progress and the log. Raises what the worker raises, InvalidInput for a wrong input and
+    WorkerError for a wrong output.
+    """
+    return _run(
+        worker,
+        job_input,
+        folder=folder,
+        endpoint=endpoint,
+        files=files,
+        low_memory=low_memory,
+        hear=hear or _ignore,
+        streaming=False,
+    )
+
+
+def stream_once(
+    worker: type[Worker[Any, Any]] | Worker[Any, Any],
+    job_input: BaseModel | Mapping[str, Any],
+    *,
+    folder: Path,
+    endpoint: str | None = None,
+    files: Mapping[str, Path] | None = None,
+) -> tuple[list[Any], Any]:
+    """As :func:`run_once`, with somebody following: the partial outputs as JSON, and the output."""
+    partials: list[Any] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Partial):
+            partials.append(json.loads(event.output))
+
+    output = _run(
+        worker,
+        job_input,
+        folder=folder,
+        endpoint=endpoint,
+        files=files,
+        low_memory=False,
+        hear=hear,
+        streaming=True,
+    )
+    return partials, output
+
+
+def _run(
+    worker: type[Worker[Any, Any]] | Worker[Any, Any],
+    job_input: BaseModel | Mapping[str, Any],
+    *,
+    folder: Path,
+    endpoint: str | None,
+    files: Mapping[str, Path] | None,
+    low_memory: bool,
+    hear: Callable[[Event], None],
+    streaming: bool,
+) -> Any:
+    serving = child_run.endpoint_of(worker.spec, endpoint or worker.spec.endpoints[0].id)
+    given = job_input if isinstance(job_input, dict) else _dumped(job_input)
+    run = Run(
+        job_id="once",
+        fence=1,
+        endpoint=serving.id,
+        attempt=1,
+        input=json.dumps(given),
+        folder=str(folder),
+        files={url: str(path) for url, path in (files or {}).items()},
+        streaming=streaming,
+        low_memory=low_memory,
+    )
+    parsed = child_run.parse_input(serving, run.input)
+    loaded = worker
+    if isinstance(loaded, type):
+        loaded = loaded()
+        loaded.load()
+    text = child_run.perform(
+        loaded,
+        parsed,
+        AttemptContext(run, hear),
+        output=serving.output,
+        loop=child_run.LoopThread(),
+    )
+    return serving.output.model_validate_json(text)
+
+
+def _dumped(job_input: BaseModel | Mapping[str, Any]) -> Any:
+    from pydantic import BaseModel  # noqa: PLC0415 - only to tell the two apart
+
+    if isinstance(job_input, BaseModel):
+        return job_input.model_dump(mode="json", by_alias=True)
+    return dict(job_input)
+
+
+def _ignore(_event: Event) -> None:
+    """Nobody listens."""
+
+
+__all__ = ["Log", "Partial", "Progress", "run_once", "stream_once"]

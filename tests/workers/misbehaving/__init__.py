@@ -1,0 +1,1 @@
+"""Workers that do one thing wrong, or one thing worth watching, each."""
