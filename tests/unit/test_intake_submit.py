@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.server
+import json
+import threading
+
+import pytest
+
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from pilotlight.errors import (
+    BacklogFull,
+    IdempotencyMismatch,
+    InvalidInput,
+    MalformedBody,
+    UnknownEndpoint,
+)
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
+DATA_URI = "data:image/png;base64," + base64.b64encode(PNG).decode()
+
+
+def submit(house, *submissions):
+    async def all_at_once():
+        return await asyncio.gather(*(house.submit(one) for one in submissions))
+
+    return asyncio.run(all_at_once())
+
+
+def picture(submission, url, **fields):
+    body = json.dumps({"image_url": url, **fields}).encode()
+    return submission(endpoint="tests/measure-picture", body=body)
+
+
+def test_a_submitted_job_is_recorded_and_waits(house, submission, clock):
+    (job,) = submit(house, submission(start_timeout_s=9, priority=1, webhook="https://example.org"))
+
+    assert house.store.get(job.id) == job
+    assert (job.status, job.priority, job.start_by) == (JobStatus.QUEUED, 1, clock.now() + 9)
+    assert (job.worker, job.run_timeout_s) == ("echo", 3600)
+
+
+def test_jobs_of_one_tick_are_all_recorded_and_ids_rise(house, submission, clock):
+    jobs = submit(house, *[submission() for _ in range(50)])
+    clock.sleep(1)
+    later = submit(house, submission())
+
+    assert len({job.id for job in jobs}) == 50
+    assert all(house.store.get(job.id) for job in jobs)
+    assert max(job.id for job in jobs) < later[0].id
+
+
+def test_the_submit_lights_the_burner(house, submission):
+    assert not house.controller.lit.is_set()
+    submit(house, submission())
+
+    assert house.controller.lit.is_set()
+
+
+def test_without_retries_one_attempt_and_one_loss_are_all(house, submission):
+    (job,) = submit(house, submission(may_retry=False))
+
+    assert (job.max_attempts, job.max_losses) == (1, 1)
+
+
+REFUSED = [
+    pytest.param(b'{"text": 1}', ("body", "text"), "string_type", id="wrong type"),
+    pytest.param(b"{}", ("body", "text"), "missing", id="missing field"),
+    pytest.param(b'{"text":"a","sleep_s":-1}', ("body", "sleep_s"), "greater_than_equal", id="low"),
+    pytest.param(b'["text"]', ("body",), "model_type", id="not an object"),
+]
+
+
+@pytest.mark.parametrize(("body", "loc", "kind"), REFUSED)
+def test_bad_input_names_the_field_and_records_nothing(house, submission, body, loc, kind):
+    with pytest.raises(InvalidInput) as caught:
+        submit(house, submission(body=body))
+
+    assert (caught.value.problems[0].loc, caught.value.problems[0].type) == (loc, kind)
+    assert house.store.list_jobs() == []
+
+
+def test_a_body_that_is_no_json_is_told_apart(house, submission):
+    with pytest.raises(MalformedBody) as caught:
+        submit(house, submission(body=b'{"text": '))
+
+    assert caught.value.problems[0].type == "json_invalid"
+
+
+def test_an_unknown_endpoint_suggests_the_nearest(house, submission):
+    with pytest.raises(UnknownEndpoint, match="did you mean pilotlight/echo"):
+        submit(house, submission(endpoint="pilotlight/ehco"))
+
+
+def test_one_key_makes_one_job_even_a_hundred_times_at_once(house, submission):
+    jobs = submit(house, *[submission(idempotency_key="k") for _ in range(100)])
+
+    assert len({job.id for job in jobs}) == 1
+    assert len(house.store.list_jobs()) == 1
+
+
+def test_one_key_with_another_body_is_refused(house, submission):
+    submit(house, submission(idempotency_key="k"))
+
+    with pytest.raises(IdempotencyMismatch):
+        submit(house, submission(idempotency_key="k", body=b'{"text":"other"}'))
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
+def test_a_key_out_of_bounds_is_refused(house, submission, key):
+    with pytest.raises(InvalidInput, match="idempotency-key"):
+        submit(house, submission(idempotency_key=key))
+
+
+def test_a_callers_own_queue_limit_counts_afresh(house, submission):
+    submit(house, submission(), submission())
+    with pytest.raises(BacklogFull):
+        submit(house, submission(max_queue=1))
+
+    assert len(submit(house, submission(max_queue=2))) == 1
+
+
+def test_a_data_uri_becomes_a_blob_and_leaves_the_row_small(house, submission):
+    (job,) = submit(house, picture(submission, DATA_URI, layers=[{"image_url": DATA_URI}]))
+
+    document = json.loads(job.input)
+    key = document["image_url"].removeprefix("blob:")
+    assert key.startswith("inputs/alice/")
+    assert document["layers"][0]["image_url"] == f"blob:{key}"
+    assert house.blobs.open(key).read() == PNG
+    assert house.blobs.info(key).content_type == "image/png"
+
+
+BAD_PICTURES = [
+    pytest.param("data:image/png;base64,@@@", "file_download_error", id="bad base64"),
+    pytest.param("data:image/png,plain", "file_download_error", id="not base64 at all"),
+    pytest.param("data:image/png;base64,aGVsbG8=", "image_load_error", id="not a picture"),
+    pytest.param("ftp://example.org/a.png", "file_download_error", id="another scheme"),
+    pytest.param("blob:results/other/1/a.png", "file_download_error", id="our own scheme"),
+    pytest.param("http://127.0.0.1:9/a.png", "file_download_error", id="nobody listens"),
+    pytest.param("http://169.254.169.254/a.png", "file_download_error", id="a forbidden address"),
+]
+
+
+@pytest.mark.parametrize(("url", "kind"), BAD_PICTURES)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_bad_picture_names_its_field_and_records_nothing(house, submission, url, kind, nested):
+    wanted = (
+        picture(submission, DATA_URI, layers=[{"image_url": DATA_URI}, {"image_url": url}])
+        if nested
+        else picture(submission, url)
+    )
+    with pytest.raises(InvalidInput) as caught:
+        submit(house, wanted)
+
+    (problem,) = caught.value.problems
+    assert problem.type == kind
+    assert problem.loc == (("body", "layers", 1, "image_url") if nested else ("body", "image_url"))
+    assert house.store.list_jobs() == []
+
+
+class Pictures(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(PNG)))
+        self.end_headers()
+        self.wfile.write(PNG)
+
+    def log_message(self, *_args):
+        pass
+
+
+def test_a_picture_on_the_web_is_fetched_once_and_kept(house, submission):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/cat.png"
+        (job,) = submit(house, picture(submission, url))
+        server.shutdown()
+
+    key = json.loads(job.input)["image_url"].removeprefix("blob:")
+    assert house.blobs.open(key).read() == PNG
+
+
+def test_our_own_file_urls_need_no_network(house, submission):
+    house.blobs.put("uploads/alice/1/a.png", PNG, content_type="image/png")
+    url = house.blobs.get_url("uploads/alice/1/a.png", base_url="http://nowhere", expires_at=None)
+
+    (job,) = submit(house, picture(submission, url))
+
+    assert json.loads(job.input)["image_url"] == "blob:uploads/alice/1/a.png"
+
+
+def test_a_cancelled_submit_of_many_leaves_the_others_alone(house, submission):
+    async def story():
+        first = asyncio.create_task(house.submit(submission()))
+        second = asyncio.create_task(house.submit(submission()))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    job = asyncio.run(story())
+
+    assert house.store.get(job.id) is not None
+
+
+def test_a_finished_job_cannot_be_leased_through_its_key(house, submission, clock):
+    (job,) = submit(house, submission(idempotency_key="k"))
+    house.store.move(job.id, moves.cancel(job, now=clock.now()))
+
+    (again,) = submit(house, submission(idempotency_key="k"))
+
+    assert again.status is JobStatus.CANCELLED
