@@ -49,12 +49,12 @@ class Reaped:
         )
 
 
-_COUNTED: Final = {
-    lifecycle.T13: Reaped(expired=1),
-    lifecycle.T2: Reaped(resent=1),
-    lifecycle.T10: Reaped(returned=1),
-    lifecycle.T11: Reaped(poisoned=1),
-    lifecycle.T14: Reaped(timed_out=1),
+_COUNTED: Final = {  # by name: a transition holds mappings and does not hash
+    lifecycle.T13.name: Reaped(expired=1),
+    lifecycle.T2.name: Reaped(resent=1),
+    lifecycle.T10.name: Reaped(returned=1),
+    lifecycle.T11.name: Reaped(poisoned=1),
+    lifecycle.T14.name: Reaped(timed_out=1),
 }
 
 
@@ -125,7 +125,7 @@ class Reaper:
                         moved.append((move, after))
         done = Reaped()
         for move, job in moved:
-            done += _COUNTED[move.transition]
+            done += _COUNTED[move.transition.name]
             name = move.transition.name
             logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker)
             if job.status is JobStatus.QUEUED:
