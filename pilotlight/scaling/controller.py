@@ -55,19 +55,23 @@ class Controller:
         """One look at every worker that has jobs, replicas or a minimum; acts on what it finds."""
         self.lit.clear()
         lit_at, self._lit_at = self._lit_at, {}
-        loads = self._store.load()
-        replicas = defaultdict[str, list["Replica"]](list)
-        for replica in self._fleet.replicas():
-            replicas[replica.worker].append(replica)
-        decisions = {
-            name: self._look(spec, loads.get(name, _NOTHING), replicas[name], now)
-            for name, spec in self._specs.items()
-            if name in loads or replicas[name] or spec.min_replicas
-        }
+        decisions = self.explain(now)
         for name, decision in decisions.items():
             self._act(decision, lit_at.get(name))
         self.decisions = decisions
         return list(decisions.values())
+
+    def explain(self, now: float) -> dict[str, Decision]:
+        """What a look would decide now, by worker; nothing is done about it."""
+        loads = self._store.load()
+        replicas = defaultdict[str, list["Replica"]](list)
+        for replica in self._fleet.replicas():
+            replicas[replica.worker].append(replica)
+        return {
+            name: self._look(spec, loads.get(name, _NOTHING), replicas[name], now)
+            for name, spec in self._specs.items()
+            if name in loads or replicas[name] or spec.min_replicas
+        }
 
     def _look(self, spec: WorkerSpec, load: Load, replicas: list[Replica], now: float) -> Decision:
         busy = (

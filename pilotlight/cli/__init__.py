@@ -1,0 +1,58 @@
+"""The command line: ``pilotlight up`` starts everything, the rest talks to it.
+
+Command modules import what they need when they run: ``up`` and ``--help`` must not wait for
+what another command draws with.
+"""
+
+from __future__ import annotations
+
+import typer
+from typer.core import TyperGroup
+
+from pilotlight.cli import exits, jobs, keys, operate, webhooks
+from pilotlight.cli.submit import submit
+from pilotlight.cli.up import up
+from pilotlight.errors import PilotlightError
+
+EXITS = """\
+Exit codes:
+  0 done   1 the job did not succeed   3 nothing answers   5 not finished yet
+  2 the command, the input or the key is wrong   4 no such thing   130 Ctrl-C"""
+
+
+class _Commands(TyperGroup):
+    """Says errors of ours in a sentence, and ends with the code that stands for them."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except PilotlightError as error:
+            head = typer.style("pilotlight:", fg=typer.colors.RED)
+            typer.echo(f"{head} {error}", err=True)
+            raise typer.Exit(exits.of(error)) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EXITS,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Your own GPU workers behind the fal and OpenAI clients, from zero to zero.",
+)
+app.command()(up)
+app.command()(submit)
+app.command()(jobs.status)
+app.command()(jobs.logs)
+app.command()(jobs.cancel)
+app.command()(jobs.result)
+app.command(rich_help_panel="Operate")(operate.endpoints)
+app.command(rich_help_panel="Operate")(operate.fleet)
+app.add_typer(keys.commands, name="keys", rich_help_panel="Operate")
+app.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Operate")
+
+
+def main() -> None:
+    """The ``pilotlight`` command."""
+    app()

@@ -1,0 +1,5 @@
+"""``python -m pilotlight.cli``."""
+
+from pilotlight.cli import main
+
+main()

@@ -1,0 +1,127 @@
+"""``pilotlight endpoints | fleet``: what is served here, and by what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pilotlight.cli.options import DATA, AsJson, Data
+from pilotlight.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pilotlight.bootstrap import Services
+    from pilotlight.contracts.worker import Endpoint, WorkerSpec
+    from pilotlight.ports.fleet import Replica
+
+
+def endpoints(*, as_json: AsJson = False, data: Data = DATA) -> None:
+    """List the endpoints that the worker files here serve.
+
+    $ pilotlight endpoints
+
+    With --json each comes with the JSON Schema of its input and output.
+    """
+    from pilotlight import settings
+    from pilotlight.cli import tables
+    from pilotlight.cli.schemas import local_catalogue
+
+    found = local_catalogue(settings.load(data=data))
+    if found is None:
+        raise SettingsError(
+            "there is no folder `workers` here; run this where your worker files are"
+        )
+    served = sorted(found.endpoints.items())
+    if as_json:
+        tables.show_json([_contract(endpoint, spec) for _, (endpoint, spec) in served])
+        return
+    if not served:
+        tables.nothing("No endpoint yet. Copy workers/echo.py to add a model.")
+        return
+    rows = [(name, endpoint.task, spec.name, _device(spec)) for name, (endpoint, spec) in served]
+    tables.show(("ENDPOINT", "TASK", "WORKER", "RUNS ON"), rows)
+
+
+def fleet(
+    *,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say what the scaler thinks, and why.")
+    ] = False,
+    as_json: AsJson = False,
+    data: Data = DATA,
+) -> None:
+    """List the replicas that run on this machine.
+
+    $ pilotlight fleet --why
+
+    Reads the data folder, so it also works while nothing runs.
+    """
+    from pilotlight.cli import operator, tables
+
+    if not operator.is_there(data):
+        tables.nothing(f"Nothing has run on {data} yet. Start with `pilotlight up`.")
+        return
+    with operator.opened(data) as services:
+        replicas = services.fleet.replicas()
+        thoughts = _thoughts(services) if why else []
+        now = services.clock.now()
+    if as_json:
+        tables.show_json({"replicas": replicas, "why": dict(thoughts)})
+        return
+    live = [replica for replica in replicas if replica.ended_at is None]
+    failed = [replica for replica in replicas if replica.stage == "failed"]
+    if not live:
+        tables.nothing("No replicas run. They start when a job needs them.")
+    else:
+        tables.show(
+            ("REPLICA", "WORKER", "STAGE", "SINCE", "LAST ACTIVE", "PID"),
+            [_row(replica, now) for replica in live],
+        )
+    for replica in failed:
+        tables.nothing(f"{replica.worker} did not start {_ended(replica, now)}: {replica.error}")
+    for worker, thought in thoughts:
+        typer.echo(f"{worker}: {thought}")
+    if why and not thoughts:
+        typer.echo("No worker has jobs or replicas: there is nothing to decide.")
+
+
+def _row(replica: Replica, now: float) -> tuple[str, ...]:
+    from pilotlight.cli.tables import ago
+
+    reached = {"loading": replica.loading_at, "ready": replica.ready_at}
+    since = reached.get(replica.stage) or replica.asked_at
+    active = ago(replica.active_at or None, now)
+    pid = "" if replica.pid is None else str(replica.pid)
+    return replica.id, replica.worker, replica.stage, ago(since, now), active, pid
+
+
+def _ended(replica: Replica, now: float) -> str:
+    from pilotlight.cli.tables import ago
+
+    return ago(replica.ended_at, now)
+
+
+def _thoughts(services: Services) -> list[tuple[str, str]]:
+    """Per worker, what the next look of the scaler would do and its reason."""
+    said = []
+    for name, decision in services.controller.explain(services.clock.now()).items():
+        act = f"start {decision.start}, " if decision.start else ""
+        act += f"let {', '.join(decision.retire)} go, " if decision.retire else ""
+        said.append((name, act + decision.reason))
+    return said
+
+
+def _device(spec: WorkerSpec) -> str:
+    return f"GPU, {spec.gpu_memory_gib:g} GiB" if spec.gpu_memory_gib else "processor"
+
+
+def _contract(endpoint: Endpoint, spec: WorkerSpec) -> dict[str, Any]:
+    return {
+        "id": endpoint.id,
+        "task": endpoint.task,
+        "worker": spec.name,
+        "description": endpoint.description,
+        "gpu_memory_gib": spec.gpu_memory_gib,
+        "input": endpoint.input.model_json_schema(),
+        "output": endpoint.output.model_json_schema(),
+    }

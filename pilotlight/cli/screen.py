@@ -1,0 +1,78 @@
+"""A watched job on the terminal: a bar that moves, log lines above it.
+
+Everything here goes to standard error; what a script may want goes to standard output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from pilotlight.cli.follow import Look, about, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Share(ProgressColumn):
+    """Per cent of the run; before it, how long the cold start may still take."""
+
+    def render(self, task: Task) -> Text:
+        ready_at: float | None = task.fields["ready_at"]
+        if ready_at is not None:
+            return Text(about(ready_at - task.get_time()), style="cyan")
+        return Text("" if task.total is None else f"{task.percentage:3.0f} %", style="cyan")
+
+
+class _Seconds(ProgressColumn):
+    """Since it is watched."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.elapsed or 0.0:.1f} s", style="dim")
+
+
+def watch(looks: Iterator[Look], *, console: Console | None = None) -> None:
+    """Show every look until the last."""
+    console = console or Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        _say(looks, console)
+        return
+    columns = (
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=24),
+        _Share(),
+        _Seconds(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("submitted", total=None, ready_at=None)
+        for seen in looks:
+            for line in seen.lines:
+                progress.console.print(Text(line, style="dim"))
+            _move(progress, task, seen)
+
+
+def _move(progress: Progress, task: object, seen: Look) -> None:
+    now = progress.get_time()
+    progress.update(
+        task,  # type: ignore[arg-type]  # rich's TaskID is a NewType of int
+        description=seen.words,
+        total=None if seen.fraction is None else 1.0,
+        completed=seen.fraction or 0.0,
+        ready_at=None if seen.eta_s is None else now + seen.eta_s,
+    )
+
+
+def _say(looks: Iterator[Look], console: Console) -> None:
+    """One line per change, for a log file or a pipe; progress alone is no change."""
+    said = ""
+    for seen in looks:
+        for line in seen.lines:
+            console.print(Text(line))
+        if seen.words != said:
+            said = seen.words
+            console.print(Text(sentence(seen)))

@@ -1,0 +1,53 @@
+"""Lists on the terminal, and lengths of time in words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_WIDEST: Final = 1000
+"""Where nobody looks, lines are as long as they are: a cut id is of no use to a program."""
+
+
+def show(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns without lines; what does not fit a terminal is wrapped, never cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDEST
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def show_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def nothing(words: str) -> None:
+    """An empty list is said on standard error: a program reads no rows."""
+    typer.secho(words, dim=True, err=True)
+
+
+def length(seconds: float) -> str:
+    """``47 s``, ``12 min``, ``3 h``: the largest unit that fits, rounded down."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"
+
+
+def ago(at: float | None, now: float) -> str:
+    return "never" if at is None else f"{length(max(0.0, now - at))} ago"

@@ -1,0 +1,150 @@
+"""``pilotlight up``: everything on this machine, in one process and its replicas."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from pilotlight.cli import running
+from pilotlight.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pilotlight.settings import Settings
+
+
+class Serving(Protocol):
+    """Where it answers and which key opens it."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def tls_url(self) -> str | None: ...
+    @property
+    def authority(self) -> Path | None: ...
+    @property
+    def key(self) -> str: ...
+
+
+def up(
+    *,
+    port: Annotated[
+        int | None, typer.Option(help="For plain HTTP; 0 takes a free one. Default 8000.")
+    ] = None,
+    tls_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Answer TLS there too, with an authority of its own: "
+            "fal's Python client then needs nothing but its environment."
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default 127.0.0.1.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PILOTLIGHT_DATA",
+            show_envvar=True,
+            help="Everything is kept in this folder. Default .pilotlight.",
+        ),
+    ] = None,
+    dev_key: Annotated[
+        str | None,
+        typer.Option(help="A key of your choice; else one is made once and kept with the data."),
+    ] = None,
+    workers: Annotated[
+        list[str] | None,
+        typer.Option(help="Package of worker files; may be given again. Default workers."),
+    ] = None,
+) -> None:
+    """Start everything on this machine: the way in, upkeep, replicas on demand.
+
+    Prints what your clients need, then one line per event. Ctrl-C lets
+    running jobs finish for a while, a second one ends them at once. Queued
+    jobs wait for the next start.
+
+    $ pilotlight up
+    $ pilotlight up --port 8000 --tls-port 8443 --data /var/lib/pilotlight
+
+    Ends with 0 after a signal, with 2 when it cannot start as asked.
+    """
+    from pilotlight.cli.schemas import see_this_folder
+    from pilotlight.settings import load
+
+    see_this_folder()
+    ingress = {"host": host, "port": port, "tls_port": tls_port}
+    asked = {"data": data, "workers": tuple(workers) if workers else None}
+    settings = load(
+        ingress={name: value for name, value in ingress.items() if value is not None},
+        **{name: value for name, value in asked.items() if value is not None},
+    )
+    serve = _serve(settings)
+    try:
+        code = serve(settings, dev_key=dev_key, ready=lambda serving: _ready(settings, serving))
+    finally:
+        running.withdraw(settings.data, os.getpid())
+    raise typer.Exit(code)
+
+
+def _serve(settings: Settings) -> Callable[..., int]:
+    """Found by name: the ways in belong to the deployment, not to this package.
+
+    Raises SettingsError in a folder that has none.
+    """
+    if importlib.util.find_spec(settings.handlers) is None:
+        raise SettingsError(
+            f"there is no folder `{settings.handlers}` here; "
+            "run this where your `handlers` and `workers` folders are"
+        )
+    try:
+        serve: Callable[..., int] = importlib.import_module(f"{settings.handlers}.local").serve
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            f"{missing.name} is not installed; pip install 'pilotlight[http]'"
+        ) from None
+    return serve
+
+
+def _ready(settings: Settings, serving: Serving) -> None:
+    running.announce(settings.data, running.Running(serving.url, serving.key, os.getpid()))
+    typer.echo(_banner(settings, serving))
+    sys.stdout.flush()
+
+
+def _banner(settings: Settings, serving: Serving) -> str:
+    from pilotlight import catalogue
+    from pilotlight.cli.banner import Facts, Ink, banner
+
+    found = catalogue.discover(settings.workers)
+    served = [(name, found.endpoints[name][0]) for name in sorted(found.endpoints)]
+    facts = Facts(
+        url=serving.url,
+        tls_url=serving.tls_url,
+        authority=serving.authority and serving.authority.absolute(),
+        key=serving.key,
+        endpoints=[(name, endpoint.description) for name, endpoint in served],
+        example=_example(served[0][1].input.model_json_schema()) if served else "{}",
+    )
+    return banner(facts, Ink(on=sys.stdout.isatty()))
+
+
+def _example(schema: dict[str, Any]) -> str:
+    """The required fields, filled with the schema's own examples or with what fits."""
+    fits = {"integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
+    known = schema.get("properties", {})
+    filled = {
+        name: next(
+            iter(known[name].get("examples", ())), fits.get(known[name].get("type"), "hello")
+        )
+        for name in schema.get("required", ())
+    }
+    return json.dumps(filled)
