@@ -32,9 +32,12 @@ CLEAN_S: Final = 3600.0
 PURGE_BATCH: Final = 500
 REPLICA_ROWS_S: Final = 3600.0
 """How long rows of ended replicas are kept: as long as a failure counts."""
+CLEAN_FIRST_S: Final = 60.0
+"""Not while everything starts."""
 _REST_S: Final = 0.05
 _REST_FACTOR: Final = 20
-"""After a look that took t rest 20 t: a burst of submits cannot turn upkeep into a busy loop."""
+_LONGEST_REST_S: Final = 0.5
+"""After a pass that took t rest 20 t, within these: a burst of submits costs 5 % at most."""
 
 
 class ExitOf(Protocol):
@@ -57,6 +60,8 @@ class Chore:
     work: Work
     woken_by: threading.Event | None = None
     """Set by whoever cannot wait for the interval."""
+    first_s: float = 0.0
+    """How long after the start it is run for the first time."""
 
 
 def reap(store: JobStore, reaper: Reaper) -> Work:
@@ -146,8 +151,8 @@ def local_chores(
         Chore("reap", REAP_S, reap(store, reaper)),
         Chore("scale", settings.tick_s, scale(controller), woken_by=lit),
         Chore("checkpoint", CHECKPOINT_S, fold_log(checkpoint)),
-        Chore("clean", CLEAN_S, clean(store, blobs)),
-        Chore("replicas", CLEAN_S, forget_replicas(fleet)),
+        Chore("clean", CLEAN_S, clean(store, blobs), first_s=CLEAN_FIRST_S),
+        Chore("replicas", CLEAN_S, forget_replicas(fleet), first_s=CLEAN_FIRST_S),
     )
 
 
@@ -170,7 +175,8 @@ class Upkeep:
 
     def __init__(self, chores: Sequence[Chore], *, clock: Clock, wake: threading.Event) -> None:
         self._chores, self._clock, self._wake = tuple(chores), clock, wake
-        self._due = dict.fromkeys((chore.name for chore in chores), 0.0)
+        now = clock.monotonic()
+        self._due = {chore.name: now + chore.first_s for chore in chores}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.looked_at = clock.monotonic()
@@ -214,9 +220,9 @@ class Upkeep:
                 self._rest(took_s)
 
     def _rest(self, took_s: float) -> None:
-        """Between two looks that submits asked for; the first after a quiet time waits for nothing."""
-        now = self._clock.monotonic()
-        rest_s = max(_REST_S, _REST_FACTOR * took_s) - (now - self._woken_at)
-        if rest_s > 0:
-            self._stopped.wait(min(rest_s, 1.0))
+        """Between two looks that submits asked for; after a quiet time there is no rest."""
+        rest_s = min(max(_REST_S, _REST_FACTOR * took_s), _LONGEST_REST_S)
+        since_s = self._clock.monotonic() - self._woken_at
+        if since_s < rest_s:
+            self._stopped.wait(rest_s - since_s)
         self._woken_at = self._clock.monotonic()

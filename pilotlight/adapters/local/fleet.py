@@ -33,6 +33,8 @@ MAX_LOGS: Final = 100
 """Replicas' log files that are kept, newest first."""
 _KILL_AFTER_S: Final = 5
 """A retired replica that has not gone this long after its grace is killed."""
+_HURRY_S: Final = 2.0
+"""What handing jobs back may take when nobody wants to wait."""
 _LOOK_S: Final = 0.02
 
 
@@ -174,13 +176,19 @@ class LocalFleet:
         return over
 
     def stop_all(self, grace_s: float) -> list[Exit]:
-        """SIGTERM to each, SIGKILL to what is left after the grace; afterwards none is left."""
+        """SIGTERM to each, SIGKILL to what is left after the grace; afterwards none is left.
+
+        ``hurry`` cuts the grace to what handing back takes: a replica reads a second SIGTERM so.
+        """
         with self._lock:
             self._stopping = True
-            for replica_id, process in self._own.items():
+            for replica_id in self._own:
                 self._rows.drains(replica_id)
-                process.terminate()
-        exits = self._wait(until=self._clock.monotonic() + grace_s)
+        self._terminate()
+        exits = self._wait(until=self._clock.monotonic() + grace_s, hurried=False)
+        if self.hurry.is_set():
+            self._terminate()
+            exits += self._wait(until=self._clock.monotonic() + _HURRY_S, hurried=True)
         with self._lock:
             for process in self._own.values():
                 processes.kill_group(process.pid)
@@ -192,11 +200,18 @@ class LocalFleet:
             self._close_pipe()
         return exits
 
-    def _wait(self, *, until: float) -> list[Exit]:
+    def _terminate(self) -> None:
+        with self._lock:
+            for process in self._own.values():
+                process.terminate()
+
+    def _wait(self, *, until: float, hurried: bool) -> list[Exit]:
         exits = self.poll_exits()
+        pause = threading.Event()
         while (self._own or self._inherited) and self._clock.monotonic() < until:
-            if self.hurry.wait(_LOOK_S):
+            if self.hurry.is_set() and not hurried:
                 break
+            pause.wait(_LOOK_S)
             exits += self.poll_exits()
         return exits
 

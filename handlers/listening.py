@@ -1,0 +1,103 @@
+"""The sockets of the ingress, and uvicorn on them as a guest in an event loop of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from pilotlight.errors import SettingsError
+from pilotlight.settings import IngressSettings
+
+_BACKLOG: Final = 2048
+_TICK_S: Final = 1.0
+"""uvicorn's tick renews the Date header; its own takes ten a second."""
+_KEEP_ALIVE_S: Final = 75
+"""A client that polls now and then keeps its connection: nginx's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    plain: socket.socket
+    tls: socket.socket | None
+
+
+@contextlib.contextmanager
+def listening(ingress: IngressSettings) -> Iterator[Sockets]:
+    """Bound before anything is built: a taken port is told at once, a free one is known.
+
+    Raises SettingsError when one cannot be had.
+    """
+    with contextlib.ExitStack() as stack:
+        plain = stack.enter_context(_bound(ingress.host, ingress.port))
+        tls = None
+        if ingress.tls_port is not None:
+            tls = stack.enter_context(_bound(ingress.host, ingress.tls_port))
+        yield Sockets(plain, tls)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as problem:
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({problem.strerror}); "
+            "choose another port, or 0 for a free one"
+        ) from problem
+
+
+def url_of(scheme: str, bound: socket.socket) -> str:
+    """How this machine reaches it."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - names, not a bind
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Ends when told to, not by signals, and sleeps until then.
+
+    uvicorn would take SIGTERM for itself and raise it again after its shutdown; everything that
+    has to happen after that would not.
+    """
+
+    def __init__(self, app: Any, *, lifespan: bool, certificate: Path | None = None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on" if lifespan else "off",
+                ssl_certfile=certificate,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="none",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+            )
+        )
+        self.up = asyncio.Event()
+        self._told = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), _TICK_S)
+
+    def leave(self, *, now: bool = False) -> None:
+        """Take no more connections; answer the requests that are under way, unless ``now``."""
+        self.should_exit = True
+        self.force_exit = self.force_exit or now
+        self._told.set()
