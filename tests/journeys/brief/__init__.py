@@ -1,0 +1,1 @@
+"""Workers that are not kept alive for long."""
