@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from handlers.app import create_app
+from tests.dialects.stage import Stage, served, services_in
+
+
+@pytest.fixture
+def stage(tmp_path, clock):
+    with services_in(tmp_path, clock) as services, served(create_app(services)) as url:
+        yield Stage(services, url)
+
+
+@pytest.fixture
+def client(stage):
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(stage):
+    """Somebody with another key."""
+    with stage.client("somebody else's key") as client:
+        yield client
