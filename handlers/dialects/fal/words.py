@@ -61,6 +61,8 @@ def status(
         said["cold_start"] = {"stage": view.cold.stage, "eta_s": view.cold.eta_s}
         if view.cold.error:
             said["cold_start"]["error"] = view.cold.error
+    if job.status in HELD:
+        said["progress"] = round(job.progress, 4)  # ours too: 0 to 1
     if job.status.is_terminal:
         said["metrics"] = {"inference_time": _inference_time(job)}
     if error is not None:
