@@ -12,6 +12,7 @@ from PIL import Image as Pictures
 from pydantic import BaseModel, ValidationError
 
 from pilotlight import Cancelled, Context, Image
+from pilotlight.testing import run_once
 from workers.shapes import WEIGHTS, Input, Output, Shapes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,6 +165,13 @@ def test_nobody_watching_costs_no_pictures(worker, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["0.png"]
 
 
+def test_the_framework_takes_what_the_worker_returns(worker, tmp_path):
+    output = run_once(worker, {"prompt": "a red ring on blue", "seed": 2}, folder=tmp_path)
+
+    assert output.seed == 2
+    assert output.images[0].file_size == (tmp_path / "0.png").stat().st_size
+
+
 def test_a_cancelled_job_ends_at_the_next_step(worker, tmp_path):
     desk = Desk(tmp_path, patience=2)
     with pytest.raises(Cancelled):
@@ -223,6 +231,12 @@ def test_the_contract_is_read_without_the_engine():
     told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert told.stdout.strip() == "[]"
+
+
+def test_the_recipe_spells_captions_alike_in_every_run():
+    from training.shapes.vocabulary import clip_tokenizer
+
+    assert clip_tokenizer().get_vocab() == clip_tokenizer().get_vocab()
 
 
 @pytest.mark.slow
