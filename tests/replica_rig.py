@@ -188,8 +188,9 @@ class Rig:
         return self.exit_code
 
     def close(self):
-        for _ in range(2):
-            self.replica.stop()
+        if self.replica is not None:
+            for _ in range(2):
+                self.replica.stop()
         self.gone()
         self.wake.close()
         self.database.close()

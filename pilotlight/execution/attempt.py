@@ -115,7 +115,7 @@ class Attempt:
 
     @property
     def takes_slot(self) -> bool:
-        return self.in_child or (not self.over and self.stage is not Stage.STORING)
+        return self.in_child or (self.may_end and self.stage is not Stage.STORING)
 
     @property
     def gone(self) -> bool:

@@ -69,6 +69,17 @@ class OutputPipe:
         return lines
 
 
+def _start(argv: Sequence[str], end: int, *, ping_s: float) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [*argv, "--socket", str(end), "--ping-s", str(ping_s)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(end,),
+        process_group=0,
+    )
+
+
 class ChildProcess:
     """A running child. It leads its own process group, so that its helpers die with it."""
 
@@ -76,14 +87,11 @@ class ChildProcess:
         """Raises OSError when the process cannot be started."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                [*argv, "--socket", str(theirs.fileno()), "--ping-s", str(ping_s)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,
-            )
+            try:
+                self._process = _start(argv, theirs.fileno(), ping_s=ping_s)
+            except OSError:
+                ours.close()
+                raise
         self.end = ParentEnd(ours)
         self.outputs = [
             OutputPipe(name, pipe.fileno())

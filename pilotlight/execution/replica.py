@@ -137,7 +137,7 @@ class Replica:
             self._write(now)
         if self._keeper.ready and not self._drain.began:
             self._slots.run_waiting(self._clock.monotonic())
-        self._slots.drop_gone()
+        self._slots.drop_gone(now)
 
     def _write(self, now: float) -> None:
         """Everything of this turn, or nothing: a turn that fails is done again after a pause."""

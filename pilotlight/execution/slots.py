@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _OVER_BUDGET_S: Final = 60
 """Least wait of a retry that the budget has no room for."""
+_TIDY_EVERY_S: Final = 1
 _LEVELS: Final = {"log": "info"}
 
 
@@ -65,6 +66,7 @@ class Slots:
         self._outputs = Outputs(ports.blobs, ports.clock)
         self._attempts: dict[str, Attempt] = {}
         self._budget = RetryBudget()
+        self._untidy, self._tidied_at = False, float("-inf")
         self.run_times = RunTimes()
         self.buffer = FeedBuffer()
 
@@ -145,13 +147,22 @@ class Slots:
                 attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
                 self._say(_run(attempt))
 
-    def drop_gone(self) -> None:
-        """Forget attempts nothing refers to, and their scratch files."""
+    def drop_gone(self, now: float) -> None:
+        """Forget attempts nothing refers to, and soon afterwards their scratch files."""
         for attempt in [a for a in self._attempts.values() if a.gone]:
             del self._attempts[attempt.id]
             self.buffer.forget(attempt.id)
-            if attempt.folder.parent.is_dir():
-                shutil.rmtree(attempt.folder.parent, ignore_errors=True)
+            self._untidy = True
+        if self._untidy and now - self._tidied_at >= _TIDY_EVERY_S:
+            self._untidy, self._tidied_at = False, now
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """One look at the folder for many jobs: most of them leave nothing there."""
+        if self._scratch.is_dir():
+            for folder in self._scratch.iterdir():
+                if folder.name not in self._attempts:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self, attempt: Attempt) -> None:
         attempt.in_background = True

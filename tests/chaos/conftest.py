@@ -7,14 +7,14 @@ from tests.replica_rig import Rig
 
 @pytest.fixture
 def rig_of(tmp_path):
-    """Makes a rig for a worker and starts its replica; everything ends with the test."""
+    """Makes a rig for a worker and starts its replica, unless told otherwise; all ends with the test."""
     rigs = []
 
     def make(worker, *, start=True, **settings):
         rig = Rig(tmp_path, worker, **settings)
+        rigs.append(rig)
         if start:
             rig.start()
-            rigs.append(rig)
         return rig
 
     yield make
