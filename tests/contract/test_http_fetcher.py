@@ -177,6 +177,15 @@ def test_an_undeclared_size_over_the_limit_is_noticed_while_it_arrives(refused):
         assert refused(server.url(), max_bytes=100_000) == "too_large"
 
 
+def test_one_byte_over_an_undeclared_limit_is_one_too_many(fetch, refused):
+    def undeclared(handler, _receiver):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + PNG)
+
+    with serving(undeclared) as server:
+        assert refused(server.url(), max_bytes=len(PNG) - 1) == "too_large"
+        assert fetch(server.url(), max_bytes=len(PNG)).size == len(PNG)
+
+
 def test_framing_counts_too(refused):
     """One byte of body per chunk: six on the wire."""
 

@@ -6,11 +6,12 @@ import pytest
 import trustme
 
 from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.adapters.web.fetcher import GuardedFetcher
 from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
 from pilotlight.errors import FetchFailed
-from pilotlight.settings import WebhookSettings
+from pilotlight.settings import FetchSettings, WebhookSettings
 from tests.contract.http_servers import reply, serving
 
 
@@ -30,11 +31,13 @@ def tls(authority):
     return context
 
 
+def outbound(trusted: ssl.SSLContext | None) -> Outbound:
+    local = Policy(allow_loopback=True)
+    return Outbound(policy=local, resolve=lambda *_: ["127.0.0.1"], tls=trusted)
+
+
 def poster(trusted: ssl.SSLContext | None) -> GuardedPoster:
-    outbound = Outbound(
-        policy=Policy(allow_loopback=True), resolve=lambda *_: ["127.0.0.1"], tls=trusted
-    )
-    return GuardedPoster(outbound, WebhookSettings(timeout_s=10), SystemClock())
+    return GuardedPoster(outbound(trusted), WebhookSettings(timeout_s=10), SystemClock())
 
 
 @pytest.fixture
@@ -75,3 +78,28 @@ def test_a_server_without_tls_is_unreachable_over_https():
         poster(None).post(f"https://receiver.test:{receiver.port}/", headers={}, body=b"{}")
 
     assert caught.value.reason == "unreachable"
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(tls, trusted, tmp_path):
+    fetcher = GuardedFetcher(outbound(trusted), FetchSettings(), SystemClock())
+    with (
+        serving(reply(200, b"GIF89a")) as plain,
+        serving(reply(302, Location=plain.url("/cat.gif")), tls=tls) as sealed,
+    ):
+        url = f"https://receiver.test:{sealed.port}/cat.gif"
+        with pytest.raises(FetchFailed) as caught:
+            fetcher.fetch(url, kind="image", max_bytes=1000, into=tmp_path)
+
+    assert caught.value.reason == "bad_url"
+    assert plain.received == []
+
+
+def test_a_redirect_from_http_to_https_is_followed(tls, trusted, tmp_path):
+    fetcher = GuardedFetcher(outbound(trusted), FetchSettings(), SystemClock())
+    with serving(reply(200, b"GIF89a"), tls=tls) as sealed:
+        there = f"https://receiver.test:{sealed.port}/cat.gif"
+        with serving(reply(301, Location=there)) as plain:
+            fetched = fetcher.fetch(plain.url(), kind="image", max_bytes=1000, into=tmp_path)
+
+    assert fetched.content_type == "image/gif"
+    assert fetched.file_name == "cat.gif"

@@ -3,6 +3,8 @@
 import ipaddress
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pilotlight.adapters.web.guard import Policy, admit, is_public, parse
 from pilotlight.errors import FetchFailed
@@ -232,7 +234,9 @@ def test_local_mode_reads_no_unusual_url_either(url):
     assert refused(lambda: parse(url, LOCAL)) == "bad_url"
 
 
-@pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "\uff11\uff12\uff17.\uff10.\uff10.\uff11", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["①②⑦.⓪.⓪.①", "\uff11\uff12\uff17.\uff10.\uff10.\uff11", "127.0.0.1"]
+)
 def test_pretty_digits_are_folded_before_the_address_is_judged(host):
     target = parse(f"https://{host}/", PRODUCTION)
 
@@ -289,3 +293,27 @@ def test_a_refusal_never_names_an_address():
         admit(target, ["10.11.12.13"], PRODUCTION)
     assert "10.11" not in str(caught.value)
     assert "10.11" not in repr(caught.value.details)
+
+
+PIECES = st.sampled_from(
+    [
+        *("https://", "http://", "//", "@", ":", "443", "[", "]", "::1", "127.0.0.1", ".", "%"),
+        *("0x7f", "example", "org", "xn--", "-", "ü", "①", "ß", "/", "?", "#", "\\", "\n", " "),
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(PIECES).map("".join), st.text().map("https://{}".format)))
+@example("https://xn--/")
+@example("https://xn--ls8h.la/")
+@example("http://:80/")
+def test_whatever_is_given_is_refused_or_read_the_same_way_twice(url):
+    try:
+        target = parse(url, LOCAL)
+    except FetchFailed:
+        return  # and any other exception fails the test
+    assert parse(target.url, LOCAL) == target
+    assert target.url.isascii()
+    assert target.url.isprintable()
+    assert "@" not in target.authority
+    assert " " not in target.url

@@ -4,6 +4,8 @@ import random
 from email.utils import formatdate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotlight.delivery.schedule import Delivered, Disable, GiveUp, Result, RetryAt, next_try
 from pilotlight.settings import WebhookSettings
@@ -100,3 +102,10 @@ def test_an_overwhelmed_receiver_is_throttled():
     throttled = {status for status in throttled if after(status).throttle}
 
     assert throttled == {429, 502, 503, 504}
+
+
+@given(st.text())
+def test_no_retry_after_can_break_the_schedule_or_outlast_an_hour(text):
+    outcome = after(429, headers={"retry-after": text})
+
+    assert NOW + 5 <= outcome.moment <= NOW + 3600
