@@ -11,6 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handlers.site import path_of
+
 METHODS = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 USUAL_HEADERS = "authorization, content-type, accept, idempotency-key"
 EXPOSED = (
@@ -28,7 +30,7 @@ class Cors:
         self._prefixes = tuple(prefixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
+        if scope["type"] != "http" or not path_of(scope).startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handlers.dialect import Dialect
-from handlers.site import FOREIGN_HOSTS
+from handlers.site import FOREIGN_HOSTS, path_of
 
 
 class Hosts:
@@ -34,14 +34,14 @@ class Hosts:
         await self._app(scope, receive, send)
 
     def _led(self, scope: Scope) -> Scope:
-        header = self._relays.get(scope["path"])
+        header = self._relays.get(path_of(scope))
         if header is not None:
             return self._relayed(scope, _header(scope, header))
         host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
         prefix = self._hosts.get(host.lower())
         if prefix is None:
             return scope
-        return {**_moved(scope, prefix, scope["path"]), FOREIGN_HOSTS: self._foreign}
+        return {**_moved(scope, prefix, path_of(scope)), FOREIGN_HOSTS: self._foreign}
 
     def _relayed(self, scope: Scope, target: str) -> Scope:
         """Untouched when the target is none of ours: the route at that path then says so."""

@@ -27,6 +27,12 @@ def base_url(request: HTTPConnection, prefix: str = "") -> str:
     return f"{scheme}://{host}{scope.get('root_path', '')}{prefix}"
 
 
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The path as our routes know it, without the prefix that a proxy in front put before it."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def _server(scope: Mapping[str, Any]) -> str:
     host, port = scope.get("server") or ("localhost", None)
     return f"{host}:{port}" if port else str(host)
