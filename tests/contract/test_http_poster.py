@@ -7,12 +7,13 @@ import tracemalloc
 
 import pytest
 
-from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.adapters.local.clock import ManualClock, SystemClock
 from pilotlight.adapters.web.connect import dial_tcp
 from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import MAX_REPLY_BYTES, GuardedPoster
 from pilotlight.errors import FetchFailed
+from pilotlight.ports.clock import Clock
 from pilotlight.settings import WebhookSettings
 from tests.contract.http_servers import drip, hold, only_loopback, recorded_connects, reply, serving
 
@@ -20,9 +21,12 @@ LOCAL = Policy(allow_loopback=True)
 PRODUCTION = Policy()
 
 
-def poster(*, policy: Policy = LOCAL, timeout_s: float = 10, **outbound) -> GuardedPoster:
+def poster(
+    *, policy: Policy = LOCAL, timeout_s: float = 10, clock: Clock | None = None, **outbound
+) -> GuardedPoster:
     settings = WebhookSettings(timeout_s=timeout_s, connect_timeout_s=min(timeout_s, 5))
-    return GuardedPoster(Outbound(policy=policy, **outbound), settings, SystemClock())
+    clock = clock or SystemClock()
+    return GuardedPoster(Outbound(policy=policy, **outbound), settings, clock)
 
 
 def refused(url: str, posting: GuardedPoster) -> str:
@@ -119,9 +123,19 @@ def test_a_receiver_that_never_finishes_its_head_is_cut_off(answer):
         assert refused(receiver.url(), poster(timeout_s=0.4)) == "unreachable"
 
 
+class ClockThatRunsWhenLookedAt(ManualClock):
+    """Time passes with every read of a dripping body, however slow this machine is."""
+
+    def monotonic(self) -> float:
+        self.sleep(0.1)
+        return super().monotonic()
+
+
 def test_a_reply_whose_body_drips_is_cut_off_and_still_counts():
-    with serving(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"z")) as receiver:
-        answer = poster(timeout_s=0.4).post(receiver.url(), headers={}, body=b"{}")
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    with serving(drip(head, b"z", 0.005)) as receiver:
+        posting = poster(clock=ClockThatRunsWhenLookedAt())
+        answer = posting.post(receiver.url(), headers={}, body=b"{}")
 
     assert answer.status == 200
 
