@@ -188,6 +188,36 @@ def test_a_failed_start_is_tried_again_ever_more_seldom(look, store, fleet, cloc
     assert gaps == [2, 4, 8, 16, 32, 64]
 
 
+def test_a_new_scaler_goes_on_where_the_old_one_died(
+    controller, look, store, fleet, clock, make_job
+):
+    """It keeps nothing: what was asked for stands in the rows."""
+    store.create([make_job(worker="flux") for _ in range(10)])
+    clock.sleep(2)
+    look()
+    clock.sleep(1800)
+
+    specs = {"flux": spec("flux", max_replicas=2)}
+    Controller(store, fleet, specs, clock=clock, settings=ScalingSettings())(clock.now())
+
+    assert len(fleet.started) == 2
+
+
+def test_a_storm_of_jobs_starts_replicas_in_steps_up_to_the_maximum(store, fleet, clock, make_job):
+    store.create([make_job(worker="flux") for _ in range(5000)])
+    specs = {"flux": spec("flux", max_replicas=10)}
+    controller = Controller(store, fleet, specs, clock=clock, settings=ScalingSettings())
+    counts = []
+    for _ in range(60):
+        controller(clock.now())
+        counts.append(len(fleet.started))
+        clock.sleep(1)
+
+    assert counts[0] == 1
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 4
+    assert counts[-1] == 10
+
+
 def test_waiting_jobs_can_say_why(look, controller, store, fleet, clock, make_job):
     store.create([make_job(worker="flux")])
     look()

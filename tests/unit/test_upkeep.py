@@ -218,16 +218,18 @@ def test_jobs_of_a_dead_replica_wait_again_at_once(store, reaper, clock, make_jo
     job = leased(store, clock, make_job())
     lit = threading.Event()
     ended = [SimpleNamespace(replica_id="replica-1")]
-    fleet = SimpleNamespace(poll_exits=lambda: [ended.pop()] if ended else [])
+    fleet = SimpleNamespace(poll_exits=lambda: [ended.pop()] if ended else [], is_empty=False)
     work = upkeep.free_jobs_of_the_dead(fleet, reaper, lit)
 
-    work(clock.now())
+    again_at = work(clock.now())
 
     assert store.get(job.id).status is JobStatus.QUEUED
     assert lit.is_set(), "capacity is looked at again"
+    assert again_at == clock.now() + upkeep.BUSY_S
 
     lit.clear()
-    work(clock.now())
+    fleet.is_empty = True
+    assert work(clock.now()) is None
     assert not lit.is_set()
 
 

@@ -117,6 +117,11 @@ class LocalFleet:
                 self._own[replica_id].terminate()
             return True
 
+    @property
+    def is_empty(self) -> bool:
+        """No process of ours, or of a supervisor before us, is left."""
+        return not (self._own or self._inherited)
+
     def poll_exits(self) -> list[Exit]:
         """Those that are over since the last call; their rows say so from now on."""
         with self._lock:
@@ -208,7 +213,7 @@ class LocalFleet:
     def _wait(self, *, until: float, hurried: bool) -> list[Exit]:
         exits = self.poll_exits()
         pause = threading.Event()
-        while (self._own or self._inherited) and self._clock.monotonic() < until:
+        while not self.is_empty and self._clock.monotonic() < until:
             if self.hurry.is_set() and not hurried:
                 break
             pause.wait(_LOOK_S)
