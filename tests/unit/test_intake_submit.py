@@ -132,7 +132,8 @@ def test_a_data_uri_becomes_a_blob_and_leaves_the_row_small(house, submission):
     key = document["image_url"].removeprefix("blob:")
     assert key.startswith("inputs/alice/")
     assert document["layers"][0]["image_url"] == f"blob:{key}"
-    assert house.blobs.open(key).read() == PNG
+    with house.blobs.open(key) as file:
+        assert file.read() == PNG
     assert house.blobs.info(key).content_type == "image/png"
 
 
@@ -183,7 +184,8 @@ def test_a_picture_on_the_web_is_fetched_once_and_kept(house, submission):
         server.shutdown()
 
     key = json.loads(job.input)["image_url"].removeprefix("blob:")
-    assert house.blobs.open(key).read() == PNG
+    with house.blobs.open(key) as file:
+        assert file.read() == PNG
 
 
 def test_our_own_file_urls_need_no_network(house, submission):
