@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import pytest
+
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.store import SqliteStore
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from pilotlight.execution.reaper import Reaped, Reaper
+from pilotlight.settings import Settings
+
+TERMS = {"lease_s": 60, "margin_s": 10}
+
+
+class Sender:
+    """A queue that keeps what is sent."""
+
+    def __init__(self, *, rides_on_store):
+        self.rides_on_store = rides_on_store
+        self.sent = []
+
+    def send(self, message):
+        self.sent.append(message.job_id)
+
+    def poke(self, worker, *job_ids):
+        """Nobody listens."""
+
+
+class Announcer:
+    def __init__(self):
+        self.told = []
+
+    def changed(self, job_ids):
+        self.told.extend(job_ids)
+
+
+class House:
+    def __init__(self, folder, clock, *, rides_on_store=False):
+        self.database = Database(folder / "jobs.db")
+        self.store = SqliteStore(self.database)
+        self.clock = clock
+        self.sender, self.announcer = Sender(rides_on_store=rides_on_store), Announcer()
+        self.reap = Reaper(self.store, self.sender, self.announcer, clock, Settings(data=folder))
+
+    def add(self, job):
+        self.store.create([job])
+        return job.id
+
+    def lease(self, job_id, owner="replica-1"):
+        move = moves.lease(owner=owner, now=self.clock.now(), **TERMS)
+        return self.store.move(job_id, move)
+
+    def status(self, job_id):
+        return self.store.get(job_id).status
+
+
+@pytest.fixture
+def house(tmp_path, clock):
+    made = House(tmp_path, clock)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def table_house(tmp_path, clock):
+    made = House(tmp_path, clock, rides_on_store=True)
+    yield made
+    made.database.close()
+
+
+def test_nothing_is_done_before_anything_is_due(house, make_job):
+    job_id = house.add(make_job())
+    assert house.reap() == Reaped()
+    assert house.status(job_id) is JobStatus.ACCEPTED
+
+
+def test_an_accepted_job_without_a_message_gets_one(house, make_job, clock):
+    job_id = house.add(make_job())
+    clock.sleep(15)
+    assert house.reap() == Reaped(resent=1)
+    assert house.status(job_id) is JobStatus.QUEUED
+    assert house.sender.sent == [job_id]
+    assert house.store.get(job_id).due_at == clock.now() + 120
+
+
+def test_a_queued_job_gets_its_message_again_until_it_expires(house, make_job, clock):
+    job_id = house.add(make_job(start_by=clock.now() + 200))
+    for wait_s in (15, 120):
+        clock.sleep(wait_s)
+        house.reap()
+    assert house.sender.sent == [job_id, job_id]
+    clock.sleep(65)
+    assert house.reap() == Reaped(expired=1)
+    assert house.status(job_id) is JobStatus.EXPIRED
+    assert house.store.get(job_id).due_at is None
+
+
+def test_a_job_that_rides_on_the_table_is_only_looked_at_when_it_expires(
+    table_house, make_job, clock
+):
+    job_id = table_house.add(make_job(start_by=clock.now() + 200))
+    clock.sleep(15)
+    table_house.reap()
+    assert table_house.store.next_due() == table_house.store.get(job_id).start_by
+
+
+def test_a_waiting_job_expires_too(house, make_job, clock):
+    start_by = clock.now() + 5
+    job_id = house.add(make_job(status=JobStatus.WAITING, start_by=start_by, due_at=start_by))
+    clock.sleep(5)
+    assert house.reap() == Reaped(expired=1)
+    assert house.status(job_id) is JobStatus.EXPIRED
+
+
+def test_a_lease_is_taken_back_only_after_its_margin(house, make_job, clock):
+    job_id = house.add(make_job(run_timeout_s=3600))
+    house.lease(job_id)
+    clock.sleep(69)
+    assert house.reap() == Reaped()
+    clock.sleep(1)
+    assert house.reap() == Reaped(returned=1)
+    job = house.store.get(job_id)
+    assert (job.status, job.losses, job.attempts) == (JobStatus.QUEUED, 1, 0)
+    assert house.sender.sent == [job_id]
+    assert house.announcer.told == [job_id]
+
+
+def test_a_beat_keeps_the_reaper_away(house, make_job, clock):
+    job_id = house.add(make_job(run_timeout_s=3600))
+    job = house.lease(job_id)
+    clock.sleep(50)
+    house.store.move(job_id, moves.beat(job, now=clock.now(), **TERMS))
+    clock.sleep(30)
+    assert house.reap() == Reaped()
+
+
+def test_a_silent_attempt_past_its_timeout_fails_as_timed_out(house, make_job, clock):
+    job_id = house.add(make_job(run_timeout_s=20, webhook="https://example.org/hook"))
+    house.lease(job_id)
+    clock.sleep(70)
+    assert house.reap() == Reaped(timed_out=1)
+    job = house.store.get(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.webhook_due == clock.now()
+    assert house.sender.sent == []
+
+
+def test_the_third_lost_lease_fails_the_job(house, make_job, clock):
+    job_id = house.add(make_job(run_timeout_s=3600))
+    for _ in range(2):
+        house.lease(job_id)
+        clock.sleep(70)
+        assert house.reap() == Reaped(returned=1)
+    house.lease(job_id)
+    clock.sleep(70)
+    assert house.reap() == Reaped(poisoned=1)
+    assert house.status(job_id) is JobStatus.FAILED
+    assert [record.outcome for record in house.store.attempts_of(job_id)] == ["T10", "T10", "T11"]
+
+
+def test_a_replica_seen_dead_loses_its_jobs_at_once_and_only_its_own(house, make_job, clock):
+    mine, other = house.add(make_job()), house.add(make_job())
+    house.lease(mine, "replica-1")
+    house.lease(other, "replica-2")
+    assert house.reap.reap_owner("replica-1") == Reaped(returned=1)
+    assert house.status(mine) is JobStatus.QUEUED
+    assert house.status(other) is JobStatus.RUNNING
+
+
+def test_more_rows_than_one_batch_are_handled_in_one_call(house, make_job, clock):
+    house.store.create([make_job() for _ in range(250)])
+    clock.sleep(15)
+    assert house.reap() == Reaped(resent=250)

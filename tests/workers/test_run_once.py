@@ -1,0 +1,90 @@
+"""Trying a model in this process, as its author would."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilotlight.contracts.events import Progress
+from pilotlight.errors import InvalidInput, WeightsMissing, WorkerError
+from pilotlight.testing import run_once, stream_once
+from tests.workers.misbehaving.async_run import AsyncRun
+from tests.workers.misbehaving.async_streams import AsyncStreams
+from tests.workers.misbehaving.out_of_memory import OutOfMemory
+from tests.workers.misbehaving.raises_in_load import RaisesInLoad
+from tests.workers.misbehaving.reads_input import ReadsInput
+from tests.workers.misbehaving.saves_files import SavesFiles
+from tests.workers.misbehaving.streams import Streams
+from tests.workers.misbehaving.waits import Waits
+from tests.workers.misbehaving.wrong_output import WrongOutput
+
+
+def test_the_output_is_the_endpoints_own_type_and_the_files_stay(tmp_path):
+    output = run_once(SavesFiles, {"text": "x"}, folder=tmp_path)
+    assert output.images[0].width == 4
+    assert (tmp_path / "picture.png").read_bytes() == b"png 1"
+
+
+def test_a_wrong_input_names_the_field(tmp_path):
+    with pytest.raises(InvalidInput) as caught:
+        run_once(Waits, {"text": 5}, folder=tmp_path)
+    assert caught.value.problems[0].loc == ("body", "text")
+
+
+def test_a_wrong_output_names_the_field(tmp_path):
+    with pytest.raises(WorkerError, match="text: Input should be a valid string"):
+        run_once(WrongOutput, {"text": "field"}, folder=tmp_path)
+
+
+def test_input_files_are_given_by_url(tmp_path):
+    (tmp_path / "in.png").write_text("pixels")
+    url = "https://example.org/in.png"
+    output = run_once(
+        ReadsInput, {"image_url": url}, folder=tmp_path, files={url: tmp_path / "in.png"}
+    )
+    assert output.text == "pixels"
+
+
+def test_an_instance_is_not_loaded_again(tmp_path):
+    class Counts(Waits):
+        loads = 0
+
+        def load(self):
+            self.loads += 1
+
+    worker = Counts()
+    worker.load()
+    for text in ("one", "two"):
+        assert run_once(worker, {"text": text}, folder=tmp_path).text == text
+    assert worker.loads == 1
+
+
+def test_a_load_that_raises_raises_here(tmp_path):
+    with pytest.raises(WeightsMissing):
+        run_once(RaisesInLoad, {}, folder=tmp_path)
+
+
+def test_low_memory_can_be_tried(tmp_path):
+    assert "small" in run_once(OutOfMemory, {}, folder=tmp_path, low_memory=True).text
+
+
+def test_coroutines_are_awaited(tmp_path):
+    assert run_once(AsyncRun, {"text": "second"}, folder=tmp_path).text == "second"
+
+
+def test_progress_can_be_heard(tmp_path):
+    heard = []
+
+    class Steps(Waits):
+        def run(self, job_input, context):
+            context.progress(1.0, "done")
+            return super().run(job_input, context)
+
+    run_once(Steps, {}, folder=tmp_path, hear=heard.append)
+    assert heard == [Progress("once", 1.0, "done")]
+
+
+@pytest.mark.parametrize("worker", [Streams, AsyncStreams])
+def test_partial_outputs_come_before_the_output(worker, tmp_path):
+    partials, output = stream_once(worker, {"text": "a b"}, folder=tmp_path)
+    assert len(partials) == 2
+    assert partials[-1] == output.model_dump()
