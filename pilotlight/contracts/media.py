@@ -12,6 +12,7 @@ our own copy; the worker asks ``context.input_file(job_input.image_url)`` for a 
 
 from __future__ import annotations
 
+import functools
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
@@ -92,6 +93,7 @@ def _marker(metadata: list[Any], annotation: Any) -> Media | None:
     return None
 
 
+@functools.cache
 def has_media(model: type[BaseModel], _seen: frozenset[type] = frozenset()) -> bool:
     """Whether any field, at any depth, is a media URL."""
     if model in _seen:
