@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 
 import fal_client
 import httpx
 import pytest
 from PIL import Image
-from pilotlight.clients import connect_fal
 
+from pilotlight.clients import connect_fal
 from tests.live import KEY
 from tests.receiver import receiver
 
 ECHO = "pilotlight/echo"
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+"""The client leaves sockets to the garbage collector."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +38,10 @@ def connected(live, monkeypatch):
 
 @pytest.fixture
 def client():
-    return fal_client.SyncClient(key=KEY)
+    made = fal_client.SyncClient(key=KEY)
+    yield made
+    made._client.close()
+    gc.collect()
 
 
 def anyhow(coroutine):
@@ -132,7 +138,7 @@ def test_stream_gives_partial_pictures_and_then_the_last(client):
 
 
 def test_upload_by_every_repository_reads_back(client):
-    for options in ({}, {"repository": "fal"}, {"repository": "cdn"}):
+    for options in ({}, {"repository": "fal"}, {"repository": "fal_v3"}):
         url = client.upload(b"some bytes", "application/x-thing", file_name="a.bin", **options)
         reply = httpx.get(url)
         assert (reply.content, reply.headers["content-type"]) == (
@@ -217,5 +223,6 @@ def test_the_async_client_does_the_same(live):
             assert (await reader.get(url)).content == b"x" * 10
         events = [event async for event in client.stream("pilotlight/shapes", {"prompt": "a star"})]
         assert "timings" in events[-1]
+        await (await client._client).aclose()
 
     anyhow(story())
