@@ -71,5 +71,6 @@ class Background:
             self._ended.popleft()()
 
     def close(self) -> None:
+        """Take no more; what waits is still done before the process ends, its end untold."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=False)

@@ -124,6 +124,8 @@ class ChildKeeper:
             return False
         if received:
             self._heard_at = self._clock.monotonic()
+        if any(isinstance(event, events.Done | events.Failed) for event in received):
+            self._read_outputs(child)  # what a job printed belongs to it, not to the next
         for event in received:
             self._heed(event)
         return ended
@@ -145,11 +147,15 @@ class ChildKeeper:
     def _on_output(self, child: ChildProcess, pipe: OutputPipe) -> None:
         if child is not self._child:
             return
-        lines, ended = pipe.read()
-        for line in lines:
+        for line in pipe.read():
             self._listener.printed(pipe.name, line)
-        if ended:
+        if pipe.ended:
             self._selector.unregister(pipe.fileno())
+
+    def _read_outputs(self, child: ChildProcess) -> None:
+        for pipe in child.outputs:
+            for line in pipe.read():
+                self._listener.printed(pipe.name, line)
 
     def _on_death(self, child: ChildProcess) -> None:
         if child is self._child:
@@ -172,7 +178,7 @@ class ChildKeeper:
             if now - self._started_at > spec.load_timeout_s:
                 self._bury()
                 self._listener.load_failed(f"not loaded within {spec.load_timeout_s} s")
-        elif now - self._heard_at > spec.hang_timeout_s:
+        elif now - self._heard_at > spec.hang_timeout_s and not self._spoke(self._child):
             words = f"the worker's process did not answer for {spec.hang_timeout_s} s"
             self.replace(Failure.of(ReplicaFailure(words)))
         elif spec.memory_limit_gib and now - self._weighed_at >= _MEMORY_EVERY_S:
@@ -181,6 +187,12 @@ class ChildKeeper:
             if resident > spec.memory_limit_gib * _GIB:
                 words = f"used {resident / _GIB:.1f} of {spec.memory_limit_gib:g} GiB of memory"
                 self.replace(Failure.of(OutOfMemory(words)))
+
+    def _spoke(self, child: ChildProcess) -> bool:
+        """After a pause of our own: whether it has answered, only we have not listened."""
+        heard_at = self._heard_at
+        self._heed_all(child)
+        return self._heard_at > heard_at or child is not self._child
 
     def next_check(self) -> float:
         """Monotonic seconds; infinity without a child."""

@@ -39,29 +39,29 @@ class OutputPipe:
         self.name = name
         self._descriptor = descriptor
         self._begun = b""
+        self.ended = False
 
     def fileno(self) -> int:
         return self._descriptor
 
-    def read(self) -> tuple[list[str], bool]:
-        """The lines that are there, and whether the pipe is at its end."""
+    def read(self) -> list[str]:
+        """The whole lines that are there; after the end, what was left."""
         received = b""
-        ended = False
         with contextlib.suppress(BlockingIOError):
             received = os.read(self._descriptor, _CHUNK)
-            ended = not received
+            self.ended = not received
         *lines, self._begun = (self._begun + received).split(b"\n")
-        if ended or len(self._begun) > _MAX_LINE:
+        if self.ended or len(self._begun) > _MAX_LINE:
             lines, self._begun = [*lines, self._begun], b""
-        return [line.decode(errors="replace") for line in lines if line], ended
+        return [line.decode(errors="replace") for line in lines if line]
 
     def rest(self) -> list[str]:
         """What is left once the process is dead; never waits for others that hold the pipe."""
         lines: list[str] = []
         for _ in range(16):
-            more, ended = self.read()
+            more = self.read()
             lines += more
-            if ended or not more:
+            if self.ended or not more:
                 break
         if self._begun:
             lines.append(self._begun.decode(errors="replace"))

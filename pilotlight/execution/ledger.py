@@ -38,6 +38,8 @@ class Work:
     entries: list[NewEntry] = field(default_factory=list)
     stage: tuple[ReplicaStage, str] | None = None
     """Stage to report, with the error in words."""
+    seen: bool = False
+    """Say in the roster that this replica is alive."""
     want: int = 0
     """Jobs to lease at most."""
     busy: AbstractSet[str] = frozenset()
@@ -48,7 +50,12 @@ class Work:
     def due(self) -> bool:
         """Whether there is anything to write but new leases."""
         return bool(
-            self.ended or self.storing or self.beating or self.entries or self.stage is not None
+            self.ended
+            or self.storing
+            or self.beating
+            or self.entries
+            or self.seen
+            or self.stage is not None
         )
 
 
@@ -87,13 +94,18 @@ class Ledger:
             written.received = len(deliveries)
             if not deliveries:
                 return written
-        with self._ports.store.together():
-            self._write_due(work, written)
-            if work.due and work.want:
-                deliveries = self._received(work)
-                written.received = len(deliveries)
-            if leasing and (deliveries or written.ended):
-                self._lease_all(deliveries, work, written)
+        try:
+            with self._ports.store.together():
+                self._write_due(work, written)
+                if work.due and work.want:
+                    deliveries = self._received(work)
+                    written.received = len(deliveries)
+                if leasing and (deliveries or written.ended):
+                    self._lease_all(deliveries, work, written)
+        except BaseException:
+            for delivery in deliveries:
+                self._ports.queue.release(delivery)
+            raise
         return written
 
     def _received(self, work: Work) -> list[Delivery]:
@@ -107,6 +119,8 @@ class Ledger:
         if work.stage is not None:
             stage, error = work.stage
             self._ports.roster.report(self._replica_id, stage, now=now, error=error)
+        elif work.seen:
+            self._ports.roster.seen(self._replica_id, now=now)
         if work.entries:
             self._ports.feed.append(work.entries)
         for attempt in work.ended:

@@ -45,7 +45,8 @@ _PROGRESS_EVERY_S: Final = 0.5
 """The row's own progress follows the feed's this closely, while there is any."""
 _FIRST_PAUSE_S: Final = 0.05
 _MAX_PAUSE_S: Final = 2.0
-_FAREWELLS: Final = 20
+_FAREWELL_S: Final = 5
+"""A store that fails may take this long to come back and hear that we are gone."""
 
 
 __all__ = ["EXIT_DRAINED", "EXIT_LOAD_FAILED", "Replica", "ReplicaPorts"]
@@ -95,6 +96,7 @@ class Replica:
         self._poked: set[str] = set()
         self._hint = True
         self._look_at = 0.0
+        self._seen_at = float("-inf")
         self._pause_until = float("-inf")
         self._pause_s = 0.0
         self._exit_code = EXIT_DRAINED
@@ -175,6 +177,7 @@ class Replica:
             storing=slots.to_store(),
             beating=beating,
             stage=self._stage,
+            seen=now >= self._seen_at + self._ports.settings.lease.beat_s,
             busy=slots.ids,
             times=slots.lease_times(),
         )
@@ -204,6 +207,8 @@ class Replica:
     def _note(self, work: Work, written: Written, now: float) -> None:
         if work.stage is self._stage:
             self._stage = None
+        if work.seen or work.stage:
+            self._seen_at = now
         if written.retired:
             logs.event("replica.retired", replica=self.id)
             self._drain.retire()
@@ -296,8 +301,9 @@ class Replica:
             self._keeper.leave()
         if self._exit_code == EXIT_DRAINED:
             self._stage = ("gone", "")
-        for _ in range(_FAREWELLS):
-            self._write(self._clock.monotonic())
+        ends_at = self._clock.monotonic() + _FAREWELL_S
+        while (now := self._clock.monotonic()) <= ends_at:
+            self._write(now)
             if not self._pause_s:
                 break
             self._clock.sleep(self._pause_s)

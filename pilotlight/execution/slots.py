@@ -6,13 +6,11 @@ child and entries for the feed. No row is written here.
 
 from __future__ import annotations
 
-import shutil
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
-from pilotlight.errors import PilotlightError, ReplicaFailure
-from pilotlight.execution import child_run, outputs, retry
+from pilotlight.errors import ReplicaFailure
+from pilotlight.execution import outputs, retry
 from pilotlight.execution.attempt import (
     HANDED_BACK,
     OUT_OF_TIME,
@@ -22,10 +20,9 @@ from pilotlight.execution.attempt import (
     Succeeded,
     TryAgain,
 )
+from pilotlight.execution.attempt_files import AttemptFiles
 from pilotlight.execution.deadlines import RunTimes, lease_times
 from pilotlight.execution.feed_buffer import FeedBuffer
-from pilotlight.execution.inputs import Inputs
-from pilotlight.execution.outputs import Outputs
 from pilotlight.execution.retry import Failure, Retry, RetryBudget
 from pilotlight.observability import logs
 
@@ -44,11 +41,12 @@ if TYPE_CHECKING:
 
 _OVER_BUDGET_S: Final = 60
 """Least wait of a retry that the budget has no room for."""
-_TIDY_EVERY_S: Final = 1
 _LEVELS: Final = {"log": "info"}
 
 
 class Slots:
+    """``say`` reaches the child."""
+
     def __init__(
         self,
         spec: WorkerSpec,
@@ -60,13 +58,13 @@ class Slots:
         say: Callable[[Event], None],
     ) -> None:
         self._spec, self._ports, self._clock = spec, ports, ports.clock
-        self._background, self._scratch, self._rng = background, scratch, rng
-        self._say = say
-        self._inputs = Inputs(spec, ports.blobs)
-        self._outputs = Outputs(ports.blobs, ports.clock)
+        self._rng, self._say = rng, say
+        self._files = AttemptFiles(
+            spec, ports, background=background, scratch=scratch, fail=self._fail
+        )
         self._attempts: dict[str, Attempt] = {}
         self._budget = RetryBudget()
-        self._untidy, self._tidied_at = False, float("-inf")
+        self._untidy = False
         self.run_times = RunTimes()
         self.buffer = FeedBuffer()
 
@@ -124,16 +122,13 @@ class Slots:
 
     def take(self, job: Job, delivery: Delivery, *, times: LeaseTimes, now: float) -> Attempt:
         """A job was leased: fetch its files or let it run."""
-        folder = self._scratch / job.id / str(job.fence)
+        folder = self._files.folder_of(job)
         attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now)
         self.set_beat(attempt, now)
         self._attempts[job.id] = attempt
         if job.attempts == 1:
             self._budget.started(now)
-        if self._inputs.has_files(job):
-            self._fetch(attempt)
-        else:
-            attempt.stage = Stage.WAITING
+        self._files.fetch(attempt)
         return attempt
 
     def set_beat(self, attempt: Attempt, now: float) -> None:
@@ -147,67 +142,19 @@ class Slots:
                 attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
                 self._say(_run(attempt))
 
+    def store(self, attempt: Attempt, now: float) -> None:
+        """T5 is written: bring the files away."""
+        attempt.store_at = now
+        self._files.store(attempt)
+
     def drop_gone(self, now: float) -> None:
         """Forget attempts nothing refers to, and soon afterwards their scratch files."""
         for attempt in [a for a in self._attempts.values() if a.gone]:
             del self._attempts[attempt.id]
             self.buffer.forget(attempt.id)
             self._untidy = True
-        if self._untidy and now - self._tidied_at >= _TIDY_EVERY_S:
-            self._untidy, self._tidied_at = False, now
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """One look at the folder for many jobs: most of them leave nothing there."""
-        if self._scratch.is_dir():
-            for folder in self._scratch.iterdir():
-                if folder.name not in self._attempts:
-                    shutil.rmtree(folder, ignore_errors=True)
-
-    def _fetch(self, attempt: Attempt) -> None:
-        attempt.in_background = True
-
-        def work() -> None:
-            attempt.files = self._inputs.fetch(attempt.job, attempt.folder / "inputs")
-
-        def then(error: BaseException | None) -> None:
-            attempt.in_background = False
-            if not attempt.may_end:
-                return
-            if error is None:
-                attempt.stage = Stage.WAITING
-            else:
-                self._fail(attempt, _file_failure(error, "an input file could not be read"))
-
-        self._background.do(work, then)
-
-    def store(self, attempt: Attempt, now: float) -> None:
-        """T5 is written: bring the files away."""
-        assert isinstance(attempt.result, str)
-        attempt.store_at, attempt.in_background = now, True
-        stored: list[Succeeded] = []
-
-        def work() -> None:
-            stored.append(
-                self._outputs.store(
-                    attempt.result or "", folder=attempt.folder / "files", job=attempt.job
-                )
-            )
-
-        def then(error: BaseException | None) -> None:
-            attempt.in_background = False
-            if error is not None and attempt.may_end:
-                self._fail(attempt, _file_failure(error, "an output could not be stored"))
-            elif attempt.may_end:
-                attempt.outcome = stored[0]
-            elif stored:
-                self._delete(stored[0].keys)
-
-        self._background.do(work, then)
-
-    def _delete(self, keys: tuple[str, ...]) -> None:
-        if keys:
-            self._background.do(partial(self._outputs.delete, keys), lambda _error: None)
+        if self._untidy and self._files.tidy(self._attempts, now=now):
+            self._untidy = False
 
     # How attempts end
 
@@ -215,7 +162,7 @@ class Slots:
         """The row is not ours any more: stop it, keep nothing of it."""
         logs.event("lease.lost", job_id=attempt.id, fence=attempt.job.fence, why=why)
         if isinstance(attempt.outcome, Succeeded):
-            self._delete(attempt.outcome.keys)
+            self._files.delete([attempt.outcome])
         attempt.over = True
         self.stop(attempt)
 
@@ -358,10 +305,3 @@ def _run(attempt: Attempt) -> events.Run:
         streaming=job.streaming,
         low_memory=attempt.low_memory,
     )
-
-
-def _file_failure(error: BaseException, words: str) -> Failure:
-    """Our own errors speak for themselves; a vendor's are the machine's fault."""
-    if isinstance(error, PilotlightError):
-        return child_run.failure_of(error)[0]
-    return Failure.of(ReplicaFailure(f"{words}: {type(error).__name__}: {error}"))

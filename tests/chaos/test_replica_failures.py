@@ -161,3 +161,13 @@ def test_a_child_that_cannot_be_started_is_a_load_failure(rig_of, monkeypatch):
     rig.start()
     assert rig.gone() == 3
     assert "cannot be started" in rig.replica_row().error
+
+
+def test_a_replaced_process_does_not_count_as_another_cold_start(rig_of):
+    rig = rig_of("exits-in-run")
+    rig.until(lambda: rig.replica_row().stage == "ready")
+    before = rig.replica_row()
+    job_id = rig.submit()
+    assert rig.output(job_id) == {"text": "attempt 2"}
+    after = rig.replica_row()
+    assert (after.loading_at, after.ready_at) == (before.loading_at, before.ready_at)

@@ -15,6 +15,9 @@ _REACHED: Final[dict[Stage, str]] = {
     "gone": "ended_at",
 }
 
+_LAST: Final = {"draining", "failed", "gone"}
+"""What may follow ``draining``."""
+
 
 class SqliteRoster:
     def __init__(self, database: Database) -> None:
@@ -22,14 +25,19 @@ class SqliteRoster:
 
     def report(self, replica_id: str, stage: Stage, *, now: float, error: str = "") -> None:
         reached = _REACHED.get(stage)
-        at = f", {reached} = :now" if reached else ""
-        active = ", active_at = :now" if stage == "ready" else ""
+        at = f", {reached} = coalesce({reached}, :now)" if reached else ""
+        active = ", active_at = max(active_at, :now)" if stage == "ready" else ""
+        stays = "" if stage in _LAST else " AND stage != 'draining'"
         with self._db.write() as execute:
             execute(
-                f"UPDATE replica SET stage = :stage, error = :error{at}{active} "
-                "WHERE id = :id AND ended_at IS NULL",
+                f"UPDATE replica SET stage = :stage, error = :error, seen_at = :now{at}{active} "
+                f"WHERE id = :id AND ended_at IS NULL{stays}",
                 {"stage": stage, "error": error or None, "now": now, "id": replica_id},
             )
+
+    def seen(self, replica_id: str, *, now: float) -> None:
+        with self._db.write() as execute:
+            execute("UPDATE replica SET seen_at = ? WHERE id = ?", (now, replica_id))
 
     def may_lease(self, replica_id: str, *, now: float) -> bool:
         with self._db.write() as execute:
