@@ -30,7 +30,7 @@ async def ready(request: Request) -> Response:
 
 def _store(services: Services) -> str | None:
     try:
-        services.store.load()
+        services.store.load(now=services.clock.now())
     except Exception:  # noqa: BLE001 - whatever an adapter raises, the answer is: not ready
         failure("health.store_failed")
         return "the job table does not answer"

@@ -25,7 +25,8 @@ class Admission:
         """Raises BacklogFull. ``limit`` is the caller's own, and is counted afresh."""
         now = self._clock.monotonic()
         if limit is not None or now - self._seen_at > FRESH_S:
-            self._queued = {name: load.queued for name, load in self._store.load().items()}
+            loads = self._store.load(now=self._clock.now())
+            self._queued = {name: load.queued for name, load in loads.items()}
             self._seen_at = now
         waiting = self._queued.get(worker, 0)
         allowed = self._max if limit is None else min(limit, self._max)

@@ -25,6 +25,8 @@ class Replica:
     ready_at: float | None = None
     active_at: float = 0.0
     """A job was leased or settled here."""
+    seen_at: float | None = None
+    """Its parent said that it is alive; None before its first word."""
     ended_at: float | None = None
     error: str | None = None
     """Why it failed to load, in words."""
@@ -66,7 +68,14 @@ class Roster(Protocol):
     """The replica's own side."""
 
     def report(self, replica_id: str, stage: Stage, *, now: float, error: str = "") -> None:
-        """Write the stage, with the time it was reached."""
+        """Write the stage, with the time it was first reached.
+
+        A replica that was told to drain stays ``draining`` until it is ``gone`` or ``failed``.
+        """
+        ...
+
+    def seen(self, replica_id: str, *, now: float) -> None:
+        """The parent is alive. Reported at least once per beat, idle or busy."""
         ...
 
     def may_lease(self, replica_id: str, *, now: float) -> bool:

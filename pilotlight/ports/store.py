@@ -26,8 +26,10 @@ class Load:
     """What one worker has to do now."""
 
     queued: int = 0
+    """A replica could lease them now: a retry whose backoff is not over does not count."""
     running: int = 0
     oldest_queued_at: float | None = None
+    """Since when the first of them could have been leased."""
 
 
 class JobStore(Protocol):
@@ -38,6 +40,8 @@ class JobStore(Protocol):
     """
 
     remote: bool
+    undoes: bool
+    """Whether an exception inside ``together`` takes back what was written there."""
 
     def create(self, jobs: Sequence[Job]) -> list[Created]:
         """T1 for each row as given, with its idempotency record, all or nothing per row.
@@ -61,7 +65,10 @@ class JobStore(Protocol):
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """Writes inside may share one commit. An exception undoes what the adapter can undo."""
+        """Writes inside may share one commit. An exception undoes all of them, or none.
+
+        Which of the two, ``undoes`` tells. So a caller must be able to do the whole again.
+        """
         ...
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
@@ -82,7 +89,7 @@ class JobStore(Protocol):
 
     def next_webhook_due(self) -> float | None: ...
 
-    def load(self) -> dict[str, Load]:
+    def load(self, *, now: float) -> dict[str, Load]:
         """Per worker that has any: jobs that wait and jobs that run."""
         ...
 

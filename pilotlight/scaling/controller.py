@@ -63,7 +63,7 @@ class Controller:
 
     def explain(self, now: float) -> dict[str, Decision]:
         """What a look would decide now, by worker; nothing is done about it."""
-        loads = self._store.load()
+        loads = self._store.load(now=now)
         replicas = defaultdict[str, list["Replica"]](list)
         for replica in self._fleet.replicas():
             replicas[replica.worker].append(replica)

@@ -169,3 +169,28 @@ class FleetSuite:
         assert fleet.cold_starts("quiet") == [ColdStart(2, 7), ColdStart(2, 5)]
         assert fleet.cold_starts("quiet", limit=1) == [ColdStart(2, 7)]
         assert fleet.cold_starts("other") == []
+
+    def test_a_replica_that_was_told_to_drain_stays_so(self, fleet, ready, roster, clock):
+        replica_id = ready()
+        assert fleet.retire(replica_id)
+        for stage in ("loading", "ready"):
+            roster.report(replica_id, stage, now=clock.now())
+
+        assert stages(fleet)[replica_id] == "draining"
+
+    def test_a_second_load_leaves_the_cold_start_as_it_was(self, fleet, ready, roster, clock):
+        replica_id = ready()
+        (before,) = fleet.replicas()
+        clock.sleep(100)
+        roster.report(replica_id, "ready", now=clock.now())
+
+        (after,) = fleet.replicas()
+        assert after.ready_at == before.ready_at
+
+    def test_a_word_from_the_parent_is_remembered(self, fleet, ready, roster, clock):
+        replica_id = ready()
+        clock.sleep(10)
+        roster.seen(replica_id, now=clock.now())
+
+        (replica,) = fleet.replicas()
+        assert replica.seen_at == clock.now()

@@ -385,3 +385,17 @@ def test_old_rows_go_but_the_newest_cold_starts_stay(make_fleet, database):
 
     assert fleet.forget(ended_before=100) == 10 + 30
     assert len(fleet.cold_starts("serves", limit=99)) == 20
+
+
+def test_a_replica_that_falls_silent_is_killed_whether_it_holds_a_job_or_not(make_fleet, database):
+    clock = ManualClock()
+    fleet = make_fleet(clock)
+    replica_id = ready(fleet, "stubborn")
+    with database.write() as execute:  # the stand-in keeps the real time, this test its own
+        execute("UPDATE replica SET seen_at = ?", (clock.now(),))
+    clock.sleep(69)
+    assert fleet.poll_exits() == []
+
+    clock.sleep(2)
+
+    assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]

@@ -93,7 +93,7 @@ def test_finished_rows_weigh_nothing_in_the_index_of_waiting_ones(database, make
             job = store.get(f"done-{n}")
             store.move(job.id, moves.cancel(job, now=clock.now()))
 
-    assert store.load() == {}
+    assert store.load(now=clock.now()) == {}
     steps = []
     reader = sqlite3.connect(database._path)
     reader.set_progress_handler(lambda: steps.append(1) and None, 10)

@@ -167,7 +167,7 @@ def _without_jobs(store):
     """The store as the look saw it: a moment before the job came."""
 
     class Earlier(SqliteStore):
-        def load(self):
+        def load(self, *, now):
             return {}
 
     return Earlier(store._db)

@@ -140,6 +140,11 @@ class LocalFleet:
 
     def _kill_stubborn(self) -> None:
         now = self._clock.monotonic()
+        lease = self._settings.lease
+        silent_since = self._clock.now() - lease.lease_s - lease.margin_s
+        for replica_id in self._rows.silent(since=silent_since):
+            # It hangs, busy or idle: its leases are over, so it only blocks its place.
+            self._kill_at.setdefault(replica_id, now)
         for replica_id, kill_at in self._kill_at.items():
             if now >= kill_at and replica_id in self._own:
                 processes.kill_group(self._own[replica_id].pid)

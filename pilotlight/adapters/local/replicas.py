@@ -18,7 +18,8 @@ FAILURES_S: Final = 3600
 KEPT_COLD_STARTS: Final = 20
 
 _COLUMNS: Final = (
-    "id, worker, stage, slots, pid, asked_at, loading_at, ready_at, active_at, ended_at, error"
+    "id, worker, stage, slots, pid, asked_at, loading_at, ready_at, active_at, seen_at, "
+    "ended_at, error"
 )
 _FIELDS: Final = tuple(_COLUMNS.split(", "))
 _RECENT: Final = f"""
@@ -115,6 +116,13 @@ class ReplicaRows:
     def open_rows(self) -> list[Open]:
         rows = self._db.read("SELECT id, pid, pid_started FROM replica WHERE ended_at IS NULL")
         return [Open(*row) for row in rows]
+
+    def silent(self, *, since: float) -> list[str]:
+        """Replicas that spoke once, are not over, and were not heard of since then."""
+        rows = self._db.read(
+            "SELECT id FROM replica WHERE ended_at IS NULL AND seen_at < ?", (since,)
+        )
+        return [replica_id for (replica_id,) in rows]
 
     def forget(self, *, ended_before: float) -> int:
         """Delete old rows but the newest cold starts of each worker; how many."""

@@ -74,7 +74,7 @@ TABLES: Final = (
         id TEXT PRIMARY KEY, worker TEXT NOT NULL, stage TEXT NOT NULL,
         slots INTEGER NOT NULL DEFAULT 1, pid INTEGER, pid_started REAL, wake_port INTEGER,
         asked_at REAL NOT NULL DEFAULT 0, loading_at REAL, ready_at REAL,
-        active_at REAL NOT NULL DEFAULT 0, ended_at REAL, error TEXT)""",
+        active_at REAL NOT NULL DEFAULT 0, seen_at REAL, ended_at REAL, error TEXT)""",
     "CREATE INDEX replica_live ON replica (worker) WHERE ended_at IS NULL",
     "CREATE INDEX replica_ended ON replica (ended_at) WHERE ended_at IS NOT NULL",
     """CREATE TABLE api_key (

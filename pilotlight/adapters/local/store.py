@@ -52,6 +52,7 @@ def _record(execute: Execute, job_id: str, attempt: tuple[Any, ...], move: Move)
 
 class SqliteStore:
     remote = False
+    undoes = True
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -121,9 +122,11 @@ class SqliteStore:
         )
         return found
 
-    def load(self) -> dict[str, Load]:
+    def load(self, *, now: float) -> dict[str, Load]:
         queued = self._db.read(
-            f"SELECT worker, count(*), min(created_at) FROM job WHERE {READY_SQL} GROUP BY worker"
+            "SELECT worker, count(*), min(max(created_at, not_before)) FROM job "
+            f"WHERE {READY_SQL} AND not_before <= ? GROUP BY worker",
+            (now,),
         ).fetchall()
         running = dict(
             self._db.read(f"SELECT worker, count(*) FROM job WHERE {HELD_SQL} GROUP BY worker")
