@@ -74,6 +74,8 @@ class ScalingSettings(_Group):
     """Between two looks when nothing happens; a submit and a completion look at once."""
     patience_s: NonNegativeFloat = 1
     """A job waits this long for a live replica's slot before another replica is started for it."""
+    keep_alive_s: NonNegativeFloat | None = None
+    """Holds for every worker, instead of its own; None leaves it to them."""
     spare_s: NonNegativeFloat = 10
     """How long a replica that is not its worker's last one idles before it may go."""
     start_backoff_s: PositiveFloat = 2

@@ -155,9 +155,10 @@ def _shrink(
     )
     retire: list[str] = []
     look_at = None
+    keep_alive_s = spec.keep_alive_s if limits.keep_alive_s is None else limits.keep_alive_s
     for replica in idle[: live - wanted]:
         is_last = live - len(retire) == 1
-        keep_s = spec.keep_alive_s if is_last else min(limits.spare_s, spec.keep_alive_s)
+        keep_s = keep_alive_s if is_last else min(limits.spare_s, keep_alive_s)
         if now < _idle_since(replica) + keep_s:
             look_at = _idle_since(replica) + keep_s
             break

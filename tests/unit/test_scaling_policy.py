@@ -103,6 +103,9 @@ RETIREMENTS = {
     "a worker may keep alive for less than a spare one": (
         ("a", "b"), load(), (replica("a", idle_s=6), replica("b", idle_s=5)), {"keep_alive_s": 5},
     ),
+    "a setting may hold for every worker": (
+        ("a",), load(), (replica("a", idle_s=5),), {"limits": ScalingSettings(keep_alive_s=5)},
+    ),
     "a busy one stays": (
         (), load(0, 1), (replica("a", idle_s=999),), {"busy": ("a",)},
     ),
