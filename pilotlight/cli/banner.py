@@ -84,15 +84,14 @@ def _javascript(facts: Facts, ink: Ink) -> list[str]:
         "  fal.config({ credentials: process.env.FAL_KEY,",
         '    proxyUrl: { url: "URL/api/fal/proxy", when: "always" } })',
         ink.dim("  or, for uploads and streams of the client's own too:"),
-        '  const ours = { "fal.run": "/run", "queue.fal.run": "/queue", "rest.fal.ai": "/rest" }',
+        '  const ours = { "fal.run": "run", "queue.fal.run": "queue",',
+        '    "rest.fal.ai": "rest" }',
         "  fal.config({ credentials: process.env.FAL_KEY, fetch: (url, init) => {",
         "    const { host, pathname, search } = new URL(url)",
-        "    return fetch(host in ours",
-        "      ? `URL${ours[host]}${pathname}${search}` : url, init) } })",
+        "    const here = `URL/${ours[host]}${pathname}${search}`",
+        "    return fetch(host in ours ? here : url, init) } })",
     ]
-    return [
-        line.replace("URL/", f"{facts.url}/").replace("`URL$", f"`{facts.url}$") for line in lines
-    ]
+    return [line.replace("URL/", f"{facts.url}/") for line in lines]
 
 
 def _curl(facts: Facts, ink: Ink) -> list[str]:

@@ -39,8 +39,7 @@ def look(status: dict[str, Any], lines: tuple[str, ...] = ()) -> Look:
     """Read a status object of the fal dialect."""
     if status["status"] == "COMPLETED":
         error = status.get("error")
-        words = f"failed: {error}" if error else "done"
-        return Look(words, 1.0, lines=lines, over=True, error=error)
+        return Look(_end(error, status.get("error_type")), lines=lines, over=True, error=error)
     if status["status"] == "IN_PROGRESS":
         return Look("running", float(status.get("progress") or 0.0), lines=lines)
     cold = status.get("cold_start")
@@ -54,13 +53,19 @@ def sentence(seen: Look) -> str:
     """The look in one line, for where nothing moves."""
     if seen.eta_s is not None:
         return f"{seen.words}, {about(seen.eta_s)}"
-    if seen.fraction and not seen.over:
+    if seen.fraction:
         return f"{seen.words}, {seen.fraction:.0%}"
     return seen.words
 
 
 def about(eta_s: float) -> str:
     return f"about {eta_s:.0f} s left" if eta_s >= 1 else "any moment now"
+
+
+def _end(error: str | None, kind: str | None) -> str:
+    if not error:
+        return "done"
+    return "cancelled" if kind == "client_cancelled" else f"failed: {error}"
 
 
 def _cold(cold: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pilotlight.bootstrap import Services
     from pilotlight.contracts.worker import Endpoint, WorkerSpec
     from pilotlight.ports.fleet import Replica
+    from pilotlight.scaling.policy import Decision
 
 
 def endpoints(*, as_json: AsJson = False, data: Data = DATA) -> None:
@@ -103,12 +104,20 @@ def _ended(replica: Replica, now: float) -> str:
 
 def _thoughts(services: Services) -> list[tuple[str, str]]:
     """Per worker, what the next look of the scaler would do and its reason."""
-    said = []
-    for name, decision in services.controller.explain(services.clock.now()).items():
-        act = f"start {decision.start}, " if decision.start else ""
-        act += f"let {', '.join(decision.retire)} go, " if decision.retire else ""
-        said.append((name, act + decision.reason))
-    return said
+    now = services.clock.now()
+    decisions = services.controller.explain(now)
+    return [(name, _thought(decision, now)) for name, decision in decisions.items()]
+
+
+def _thought(decision: Decision, now: float) -> str:
+    said = [decision.reason]
+    if decision.start:
+        said.append(f"will start {decision.start}")
+    if decision.retire:
+        said.append(f"will let {', '.join(decision.retire)} go")
+    if decision.look_at is not None:
+        said.append(f"may change its mind in {max(0.0, decision.look_at - now):.0f} s")
+    return "; ".join(said)
 
 
 def _device(spec: WorkerSpec) -> str:

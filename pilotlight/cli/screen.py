@@ -73,6 +73,6 @@ def _say(looks: Iterator[Look], console: Console) -> None:
     for seen in looks:
         for line in seen.lines:
             console.print(Text(line))
-        if seen.words != said:
+        if seen.words != said and not seen.over:  # the end is said by whoever waits for it
             said = seen.words
             console.print(Text(sentence(seen)))

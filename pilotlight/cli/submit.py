@@ -90,7 +90,7 @@ def submit(
         return
     typer.echo(job_id)
     if sys.stdout.isatty():
-        typer.secho(f"pilotlight result --wait {job_id}   waits for it", dim=True, err=True)
+        typer.secho(f"wait for it: pilotlight result --wait {job_id}", dim=True, err=True)
 
 
 def _base(name: str | None) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def watch(server: Api, job_id: str) -> None:
     except KeyboardInterrupt:
         typer.echo(
             "\nYou stopped watching; the job goes on.\n"
-            f"  pilotlight result --wait {job_id}   watches it again\n"
-            f"  pilotlight cancel {job_id}          ends it",
+            f"  go on:  pilotlight result --wait {job_id}\n"
+            f"  end it: pilotlight cancel {job_id}",
             err=True,
         )
         raise typer.Exit(Exit.INTERRUPTED) from None

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 60.0
 """Silence after which a connection counts as dead: streams say something every 15 seconds."""
 _REFUSALS: Final[dict[int, type[PilotlightError]]] = {
-    400: InvalidInput,
     401: Unauthenticated,
     403: Unauthenticated,
     404: NotFound,
@@ -97,7 +96,8 @@ def _reaching(origin: str) -> Iterator[None]:
 def refusal(status: int, body: bytes) -> PilotlightError:
     """The error that an answer stands for, in the server's own words."""
     kind = _REFUSALS.get(status, PilotlightError)
-    return kind(words(body) or f"the server answered {status}")
+    said = words(body) or f"the server answered {status}"
+    return kind(f"{said} (--key or PILOTLIGHT_KEY)" if kind is Unauthenticated else said)
 
 
 def words(body: bytes) -> str:
