@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+EMULATOR := .venv-ministack/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
 
 .DEFAULT_GOAL := help
@@ -19,7 +20,12 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check "pip>=25.1"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[http,diffusers]' --group test --group check --group bench
+		-e '.[http,aws,diffusers]' --group test --group check --group bench
+	@touch $@
+
+$(EMULATOR): constraints.txt
+	@test -x .venv-ministack/bin/python || $(PYTHON) -m venv .venv-ministack
+	@.venv-ministack/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ministack
 	@touch $@
 
 $(CLIENTS): tests/clients/js/package.json
@@ -27,15 +33,15 @@ $(CLIENTS): tests/clients/js/package.json
 		cd tests/clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.ready; \
 	else echo "npm is not installed: the JavaScript client's tests will be skipped"; fi
 
-setup: $(READY)  ## Make .venv with everything that demo, test and bench need
+setup: $(READY) $(EMULATOR)  ## Make .venv with everything that demo, test and bench need
 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
 
-test: $(READY) $(CLIENTS)  ## All tests that need no GPU and no AWS account
+test: $(READY) $(EMULATOR) $(CLIENTS)  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
-slow: $(READY) $(CLIENTS)  ## The tests that take minutes or gigabytes
+slow: $(READY) $(EMULATOR) $(CLIENTS)  ## The tests that take minutes or gigabytes
 	@$(BIN)/python -m pytest -q -m slow
 
 check: $(READY)  ## Format, lint, types, layering
@@ -51,5 +57,5 @@ bench: $(READY)  ## Latency, throughput, start-up and memory, beside references 
 	@$(BIN)/python -m tests.bench
 
 clean:  ## Remove everything that can be made again
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
-		.coverage tests/clients/js/node_modules pictures
+	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache .coverage tests/clients/js/node_modules pictures

@@ -1,0 +1,1 @@
+"""AWS mode: DynamoDB for rows, feed, keys and secrets; S3 for files."""

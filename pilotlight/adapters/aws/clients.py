@@ -1,0 +1,71 @@
+"""The one place that makes AWS clients, so that all of them have our timeouts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_S: Final = 2
+READ_TIMEOUT_S: Final = 5
+"""Of store and queue: reliability section 2.5."""
+TRANSFER_TIMEOUT_S: Final = 30
+"""S3 may think longer, for example while it copies a part."""
+_CONNECTIONS: Final = 64
+"""As many as threads may call at a time."""
+
+
+class Clients:
+    """Clients of one account and region; credentials come from where boto3 looks for them.
+
+    ``endpoint_url`` points all of them at an emulator.
+    """
+
+    def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
+        self._session = boto3.Session(region_name=region)
+        self._endpoint_url = endpoint_url
+        self._made: list[Any] = []
+
+    def dynamodb(self) -> DynamoDBClient:
+        """botocore itself never tries again here: only who counts tries can tell a write that
+        was refused from one that was done, whose answer got lost. See :mod:`.calls`.
+        """
+        config = _config(read_timeout=READ_TIMEOUT_S, retries={"total_max_attempts": 1})
+        client: DynamoDBClient = self._session.client(
+            "dynamodb", config=config, endpoint_url=self._endpoint_url
+        )
+        self._made.append(client)
+        return client
+
+    def s3(self) -> S3Client:
+        """Every request to S3 that we make may be repeated, so botocore does that."""
+        style = "path" if self._endpoint_url else "virtual"
+        config = _config(
+            read_timeout=TRANSFER_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            signature_version="s3v4",
+            s3={"addressing_style": style},
+        )
+        client: S3Client = self._session.client(
+            "s3", config=config, endpoint_url=self._endpoint_url
+        )
+        self._made.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._made:
+            client.close()
+
+
+def _config(**more: Any) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        max_pool_connections=_CONNECTIONS,
+        user_agent_extra="pilotlight",
+        **more,
+    )
