@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                ws="none",
+                ws="websockets-sansio",
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )

@@ -42,7 +42,7 @@ def served(app):
     """The app on loopback; yields ``http://127.0.0.1:PORT``."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = Server(uvicorn.Config(app, log_level="error", lifespan="on", ws="none"))
+    server = Server(uvicorn.Config(app, log_level="error", lifespan="on", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -8,6 +8,7 @@
     errors.py    an error -> one of two bodies storage.py  rest.fal.ai, v3.fal.media
     answers.py   a finished job -> a reply     tokens.py   rest.fal.ai: tokens
     announce.py  a finished job -> a webhook   relay.py    the JavaScript client's proxyUrl
+    realtime.py  fal.run over a WebSocket
 
 One port serves all four hosts: below ``/run``, ``/queue``, ``/rest`` and ``/cdn``, by Host
 header, or by the URL in ``x-fal-target-url``.
@@ -19,7 +20,7 @@ from starlette.routing import Route
 
 from handlers import jwks
 from handlers.dialect import Dialect
-from handlers.dialects.fal import queue, relay, run, storage, tokens
+from handlers.dialects.fal import queue, realtime, relay, run, storage, tokens
 from handlers.dialects.fal.announce import announce
 from handlers.dialects.fal.wishes import CDN, DIALECT_NAME, QUEUE, REST, RUN
 
@@ -31,6 +32,7 @@ DIALECT = Dialect(
         *storage.ROUTES,
         *tokens.ROUTES,
         *run.ROUTES,
+        *realtime.ROUTES,
         Route(REST + jwks.PATH, jwks.jwks),
     ),
     announce=announce,

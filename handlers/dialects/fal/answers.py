@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from handlers.dialects.fal import errors
@@ -34,7 +34,7 @@ async def outcome(request: Request, job: Job) -> Response:
     return Response(body, 200, {"x-fal-request-id": job.id}, _JSON)
 
 
-async def output_of(request: Request, job: Job) -> bytes:
+async def output_of(request: HTTPConnection, job: Job) -> bytes:
     services = services_of(request)
     return await ask(
         services,

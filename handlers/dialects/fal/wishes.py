@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from handlers.dialects.fal.paths import Target
 from handlers.site import base_url
@@ -32,7 +32,7 @@ _OWN_PARAMETERS = frozenset({"fal_webhook", "fal_max_queue_length", "fal_jwt_tok
 
 
 def submission(
-    request: Request, caller: str, target: Target, body: bytes, *, streaming: bool = False
+    request: HTTPConnection, caller: str, target: Target, body: bytes, *, streaming: bool = False
 ) -> Submission:
     """Raises InvalidInput that names the header or parameter that is wrong."""
     headers, query = request.headers, request.query_params
