@@ -24,6 +24,7 @@ from pilotlight.observability import logs
 
 if TYPE_CHECKING:
     import random
+    from concurrent.futures import Executor
 
     from pilotlight.contracts.job import Job
     from pilotlight.contracts.lifecycle import Move
@@ -51,7 +52,7 @@ class Render(Protocol):
 
 
 class Dispatcher:
-    """Call it from one thread; :meth:`kick` from any."""
+    """Call it from one thread; :meth:`kick` from any. ``pool`` runs the postings."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Dispatcher:
         clock: Clock,
         settings: WebhookSettings,
         rng: random.Random,
+        pool: Executor | None = None,
     ) -> None:
         self._store = store
         self._poster = poster
@@ -73,7 +75,7 @@ class Dispatcher:
         self._rng = rng
         self._hosts = Hosts(settings)
         self._receivers: Receivers | None = None
-        self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="webhook")
+        self._pool = pool or ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="webhook")
         self._in_flight = 0
         self._ended: queue.SimpleQueue[tuple[Posting, Future[Reply]]] = queue.SimpleQueue()
         self._wake = threading.Event()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
-
-_THREADS: Final = 4
+    from concurrent.futures import Executor, Future
 
 
 class WakeUp:
@@ -49,15 +46,15 @@ class WakeUp:
 class Background:
     """Calls on threads that start when the first one comes; ends are taken by the loop."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-        self._pool: ThreadPoolExecutor | None = None
+    def __init__(self, wake: Callable[[], None], make_pool: Callable[[], Executor]) -> None:
+        self._wake, self._make_pool = wake, make_pool
+        self._pool: Executor | None = None
         self._ended: deque[Callable[[], None]] = deque()
 
     def do(self, work: Callable[[], None], then: Callable[[BaseException | None], None]) -> None:
         """Run ``work`` on a thread, later ``then`` on the loop, with what it raised."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
+            self._pool = self._make_pool()
 
         def ended(future: Future[None]) -> None:
             self._ended.append(lambda: then(future.exception()))

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import selectors
 import shutil
-import signal
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
-from pilotlight.execution.background import Background, WakeUp
-from pilotlight.execution.child_keeper import ChildKeeper
+from pilotlight.execution.background import Background
 from pilotlight.execution.drain import Drain
 from pilotlight.execution.ledger import Ledger, Work
+from pilotlight.execution.machine import ThisMachine
 from pilotlight.execution.replica_ports import ReplicaPorts
 from pilotlight.execution.settling import apply
 from pilotlight.execution.slots import Slots
@@ -26,13 +23,14 @@ from pilotlight.observability import logs
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pilotlight.contracts.events import Event
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.attempt import Attempt
     from pilotlight.execution.ledger import Written
+    from pilotlight.execution.machine import Machine
     from pilotlight.execution.retry import Failure
     from pilotlight.ports.fleet import Stage as ReplicaStage
 
@@ -57,7 +55,7 @@ class Replica:
 
     ``child_argv`` starts the child (see :func:`~pilotlight.execution.child_process.child_argv`);
     ``scratch`` is a folder of its own, removed at the end; ``supervisor_fd`` is an inherited
-    pipe whose end means that the supervisor died.
+    pipe whose end means that the supervisor died; ``machine`` replaces the operating system.
     """
 
     def __init__(
@@ -70,17 +68,16 @@ class Replica:
         child_argv: Sequence[str],
         rng: random.Random,
         supervisor_fd: int | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.id = replica_id
         self._spec, self._ports, self._clock = spec, ports, ports.clock
         self._settings = ports.settings.replica
         self._scratch, self._supervisor_fd = scratch, supervisor_fd
-        self._selector = selectors.DefaultSelector()
-        self._wake_up = WakeUp()
-        self._background = Background(self._wake_up.wake)
-        self._keeper = ChildKeeper(
-            child_argv, spec, clock=ports.clock, selector=self._selector, listener=self
-        )
+        self._machine = machine or ThisMachine(child_argv)
+        self._selector, self._wake_up = self._machine.selector, self._machine.wake_up
+        self._background = Background(self._wake_up.wake, self._machine.pool)
+        self._keeper = self._machine.keeper(spec, clock=ports.clock, listener=self)
         self._slots = Slots(
             spec,
             ports,
@@ -112,7 +109,7 @@ class Replica:
         self._listen_to(self._ports.queue.fileno(), self._on_queue)
         if self._supervisor_fd is not None:
             self._listen_to(self._supervisor_fd, self._on_supervisor)
-        with self._signals():
+        with self._machine.signals(self.stop):
             try:
                 self._start_child()
                 while not self._finished():
@@ -318,19 +315,3 @@ class Replica:
 
     def _listen_to(self, descriptor: int, callback: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, callback)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT drain; outside of the main thread only :meth:`stop` does."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        ours = (signal.SIGTERM, signal.SIGINT)
-        before = [signal.signal(number, lambda *_: self.stop()) for number in ours]
-        descriptor = signal.set_wakeup_fd(self._wake_up.signal_fd, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(descriptor)
-            for number, handler in zip(ours, before, strict=True):
-                signal.signal(number, handler)
