@@ -42,7 +42,9 @@ class Changed:
 
 
 class Rig:
-    def __init__(self, folder, worker, *, store=SqliteStore, blobs=FolderBlobs, **settings):
+    def __init__(
+        self, folder, worker, *, store=SqliteStore, blobs=FolderBlobs, feed=SqliteFeed, **settings
+    ):
         self.folder = folder
         self.spec = catalogue.find(PACKAGES, worker).spec
         self.clock = SystemClock()
@@ -54,7 +56,7 @@ class Rig:
         )
         self.database = Database(folder / "jobs.db")
         self.store = store(self.database)
-        self.feed = SqliteFeed(self.database)
+        self.feed = feed(self.database)
         self.blobs = blobs(folder / "files", secret=b"s" * 32, clock=self.clock)
         self.rows = ReplicaRows(self.database)
         self.announcer = Changed()
@@ -65,6 +67,7 @@ class Rig:
         self._ids = itertools.count(1)
         self._threads = []
         self.replica = None
+        self._replicas = []
 
     def start(self, replica_id="replica-1", **more):
         """Start a replica on a thread of its own."""
@@ -93,6 +96,7 @@ class Rig:
             rng=self.rng,
             **more,
         )
+        self._replicas.append(self.replica)
         thread = threading.Thread(target=self._run, args=(self.replica,), daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -188,9 +192,8 @@ class Rig:
         return self.exit_code
 
     def close(self):
-        if self.replica is not None:
-            for _ in range(2):
-                self.replica.stop()
+        for replica in self._replicas * 2:
+            replica.stop()
         self.gone()
         self.wake.close()
         self.database.close()

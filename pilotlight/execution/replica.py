@@ -178,10 +178,8 @@ class Replica:
             busy=slots.ids,
             times=slots.lease_times(),
         )
-        alone = self._pause_s and work.due  # after a failure, see whether it was the feed
-        if not alone and slots.buffer and (work.due or slots.buffer.due_at() <= now):
-            slots.buffer.flushed_at = now
-            work.entries = slots.buffer.take()
+        if slots.buffer.due(now, with_others=work.due):
+            work.entries = slots.buffer.take(now)
             work.beating = beating or self._progressed(now)
         if self._leasing and (self._hint or work.ended or now >= self._look_at):
             work.want = slots.free
@@ -204,6 +202,8 @@ class Replica:
     def _note(self, work: Work, written: Written, now: float) -> None:
         if work.stage is self._stage:
             self._stage = None
+        if work.entries:
+            self._slots.buffer.written()
         if work.seen or work.stage:
             self._seen_at = now
         if written.retired:
