@@ -14,7 +14,7 @@ from pilotlight.errors import AlreadyFinished, Problem, UnknownJob
 from pilotlight.intake import cold_start, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from pilotlight.contracts.job import Job
     from pilotlight.intake.cold_start import ColdStage
@@ -93,7 +93,7 @@ class Control:
 
     async def follow(
         self, job_id: str, *, caller: str, kinds: frozenset[FeedKind]
-    ) -> AsyncIterator[Entry | Job]:
+    ) -> AsyncGenerator[Entry | Job, None]:
         """Feed entries as they come, and the job each time it changed; ends with the terminal job.
 
         Raises UnknownJob.

@@ -397,6 +397,24 @@ def test_a_wrong_method_is_told_the_right_one(client, method, path):
     assert reply.json()["detail"]
 
 
+@pytest.mark.parametrize("verb", ["status", "cancel", ""])
+def test_a_url_that_somebody_wrote_by_hand_may_keep_the_sub_path(client, verb):
+    said = submit(client, "acme/app/sub")
+    method = "PUT" if verb == "cancel" else "GET"
+    reply = client.request(method, f"/queue/acme/app/sub/requests/{said['request_id']}/{verb}")
+
+    assert reply.status_code == {"status": 202, "cancel": 202, "": 400}[verb]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_what_a_request_does_not_have_is_a_404_and_never_a_new_job(stage, client, method):
+    said = submit(client)
+    reply = client.request(method, said["response_url"] + "/retry", json={"prompt": "x"})
+
+    assert reply.status_code == 404
+    assert len(stage.services.store.list_jobs()) == 1
+
+
 def test_a_status_stream_says_every_change_and_each_line_once_then_ends(stage, client):
     said = submit(client)
     rid = said["request_id"]

@@ -239,6 +239,21 @@ def test_a_token_is_for_its_app_alone_and_ends(stage, client, clock, path):
     assert stage.services.store.list_jobs() == []
 
 
+@pytest.mark.parametrize("suffix", ["", "/stream", "?fal_jwt_token=x", "/stream?fal_jwt_token=x"])
+def test_only_those_with_a_key_learn_which_endpoints_there_are(stage, suffix):
+    with stage.client(None) as anybody:
+        known = anybody.post("/run/acme/app" + suffix, json={"prompt": "x"})
+        unknown = anybody.post("/run/acme/ap" + suffix, json={"prompt": "x"})
+
+    assert known.status_code == unknown.status_code == 401
+    assert "acme" not in unknown.text
+
+
+def test_a_head_starts_no_work(stage, client):
+    assert client.head("/run/acme/app?prompt=x").status_code == 405
+    assert stage.services.store.list_jobs() == []
+
+
 def test_a_token_is_no_key_for_a_plain_call(stage, client):
     token = token_for(client, "app")
     with stage.client(None) as page:

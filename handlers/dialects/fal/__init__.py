@@ -8,7 +8,7 @@
     errors.py    an error -> one of two bodies storage.py  rest.fal.ai, v3.fal.media
     answers.py   a finished job -> a reply     tokens.py   rest.fal.ai: tokens
     announce.py  a finished job -> a webhook   relay.py    the JavaScript client's proxyUrl
-    realtime.py  fal.run over a WebSocket
+    realtime.py  fal.run over a WebSocket      access.py   who may call which endpoint
 
 One port serves all four hosts: below ``/run``, ``/queue``, ``/rest`` and ``/cdn``, by Host
 header, or by the URL in ``x-fal-target-url``.

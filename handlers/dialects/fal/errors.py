@@ -21,6 +21,13 @@ RETRY_AFTER_S = 1
 """A queue moves on quickly or not at all; both clients back off by themselves after this."""
 
 
+class WrongMethod(PilotlightError):
+    """``allow`` in the details is what the header of that name says."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
 class Flat(NamedTuple):
     http_status: int
     error_type: str

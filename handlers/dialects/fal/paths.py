@@ -6,13 +6,11 @@ segments are dropped there, but ids below ``workflows`` and ``comfy`` keep three
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import NamedTuple
 
 from pilotlight.catalogue import Catalogue
 
 NAMESPACES = frozenset({"workflows", "comfy"})
-VERBS = frozenset({"", "response", "status", "status/stream", "cancel"})
 
 
 class Address(NamedTuple):
@@ -20,6 +18,7 @@ class Address(NamedTuple):
 
     request_id: str
     verb: str
+    """``""``, ``response``, ``status``, ``status/stream``, ``cancel``, or nothing we know."""
 
 
 class Target(NamedTuple):
@@ -40,27 +39,29 @@ def app_of(endpoint: str) -> str:
 
 
 def address_of(path: str) -> Address | None:
-    """None for a path that names no request, such as an endpoint to submit to."""
+    """None for a path that names no request, such as an endpoint to submit to.
+
+    A deeper id before ``requests`` is taken too: people write the URL by hand.
+    """
     segments = path.strip("/").split("/")
-    at = _app_segments(segments)
-    if len(segments) < at + 2 or segments[at] != "requests":
-        return None
-    verb = "/".join(segments[at + 2 :])
-    return Address(segments[at + 1], verb) if verb in VERBS else None
+    for at in range(_app_segments(segments), len(segments) - 1):
+        if segments[at] == "requests":
+            return Address(segments[at + 1], "/".join(segments[at + 2 :]))
+    return None
 
 
-def target_of(path: str, catalogue: Catalogue, *, suffixes: Container[str] = ()) -> Target:
+def target_of(path: str, catalogue: Catalogue, *, suffix: str = "") -> Target:
     """The longest endpoint id that the path begins with.
 
-    ``suffixes`` are last segments that mean something to the caller of this and are never part
-    of an id that the catalogue does not have. Raises UnknownEndpoint.
+    ``suffix`` is a last segment that means something to the caller of this; it is not named when
+    the endpoint is unknown. Raises UnknownEndpoint.
     """
     segments = path.strip("/").split("/")
     for length in range(len(segments), 1, -1):
         endpoint = "/".join(segments[:length])
         if endpoint in catalogue.endpoints:
             return Target(endpoint, "/".join(segments[length:]))
-    if segments[-1] in suffixes:
+    if segments[-1] == suffix:
         segments.pop()
     catalogue.endpoint("/".join(segments))
     raise AssertionError("the catalogue raises for an endpoint it does not have")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -15,24 +16,21 @@ from handlers.auth import caller_of
 from handlers.bodies import whole
 from handlers.dialect import speaks
 from handlers.dialects.fal import answers, errors, paths, wishes, words
+from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import QUEUE
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap import Services
 from pilotlight.contracts.job import READY, Job, JobError, JobStatus
-from pilotlight.errors import NotFound, PilotlightError
+from pilotlight.errors import NotFound
 from pilotlight.ports.feed import Entry, FeedKind
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READ = frozenset({"GET", "HEAD"})
+_VIEWS = frozenset({"", "response", "status", "status/stream"})
 _LOG_PAGE = 1000
 MOST_LOGS = 20_000
 """A status answer never holds more lines; the newest are dropped."""
-
-
-class WrongMethod(PilotlightError):
-    code = "method_not_allowed"
-    http_status = 405
 
 
 @speaks(errors.render)
@@ -45,6 +43,8 @@ async def queue(request: Request) -> Response:
     if address.verb == "cancel":
         _only(request, {"PUT", "POST"})
         return await _cancel(request, caller, address.request_id)
+    if address.verb not in _VIEWS:
+        raise NotFound(f"a request has no {address.verb}; there is status, response and cancel")
     _only(request, _READ)
     services = services_of(request)
     job = await ask(services, services.control.job, address.request_id, caller=caller)
@@ -128,17 +128,19 @@ async def _statuses(request: Request, job: Job) -> AsyncGenerator[bytes, None]:
     services, wants_logs = services_of(request), _wants_logs(request)
     kinds: frozenset[FeedKind] = frozenset({"log"}) if wants_logs else frozenset()
     news: list[Entry] = []
-    async for item in services.control.follow(job.id, caller=job.caller, kinds=kinds):
-        if isinstance(item, Job):
-            job = item
-        else:
-            news.append(item)
-            if job.status.is_terminal:
-                continue  # its lines go with it, in one event
-        said = await ask(services, _said, request, job, logs=False)
-        said["logs"] = words.log_items(news)
-        news.clear()
-        yield sse.data(json.dumps(said, separators=(",", ":")).encode())
+    follow = services.control.follow(job.id, caller=job.caller, kinds=kinds)
+    async with contextlib.aclosing(follow) as items:
+        async for item in items:
+            if isinstance(item, Job):
+                job = item
+            else:
+                news.append(item)
+                if job.status.is_terminal:
+                    continue  # its lines go with it, in one event
+            said = await ask(services, _said, request, job, logs=False)
+            said["logs"] = words.log_items(news)
+            news.clear()
+            yield sse.data(json.dumps(said, separators=(",", ":")).encode())
 
 
 def _wants_logs(request: Request) -> bool:

@@ -18,8 +18,9 @@ import msgpack
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from handlers.auth import caller_of
-from handlers.dialects.fal import answers, errors, paths, tokens, wishes
+from handlers.dialects.fal import answers, errors, wishes
+from handlers.dialects.fal.access import admitted
+from handlers.dialects.fal.paths import Target
 from handlers.dialects.fal.wishes import RUN
 from handlers.services import ask, services_of
 from pilotlight.contracts.job import Job, JobError, JobStatus
@@ -37,10 +38,8 @@ async def realtime(socket: WebSocket) -> None:
     """What goes wrong is said on the socket."""
     await socket.accept()
     try:
-        target = paths.target_of(
-            socket.path_params["path"], services_of(socket).catalogue, suffixes={REALTIME}
-        )
-        session = _Session(socket, target, await _caller(socket, target.endpoint))
+        caller, target, _ = await admitted(socket, suffix=REALTIME)
+        session = _Session(socket, target, caller)
     except PilotlightError as error:
         await _refuse(socket, error)
         return
@@ -51,13 +50,6 @@ async def realtime(socket: WebSocket) -> None:
     except Exception:  # noqa: BLE001 - the outermost edge: the socket is closed, the log says why
         failure("realtime.failed")
         await socket.close(_BROKEN)
-
-
-async def _caller(socket: WebSocket, endpoint: str) -> str:
-    token = socket.query_params.get(tokens.PARAMETER)
-    if token is not None:
-        return tokens.caller_for(services_of(socket), token, endpoint)
-    return await caller_of(socket)
 
 
 async def _refuse(socket: WebSocket, error: PilotlightError) -> None:
@@ -73,7 +65,7 @@ async def _refuse(socket: WebSocket, error: PilotlightError) -> None:
 class _Session:
     """One open socket: a reader that fills the buffer, a runner that empties it."""
 
-    def __init__(self, socket: WebSocket, target: paths.Target, caller: str) -> None:
+    def __init__(self, socket: WebSocket, target: Target, caller: str) -> None:
         self._socket, self._target, self._caller = socket, target, caller
         self._waiting: deque[bytes | str] = deque(maxlen=_buffering(socket))
         self._most_bytes = services_of(socket).settings.ingress.max_body_bytes

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from handlers import sse
-from handlers.auth import caller_of
 from handlers.bodies import whole
 from handlers.dialect import speaks
-from handlers.dialects.fal import answers, errors, paths, stream, tokens, wishes
+from handlers.dialects.fal import answers, errors, stream, wishes
+from handlers.dialects.fal.access import admitted
+from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import RUN
 from handlers.services import ask, services_of
 from pilotlight.bootstrap import Services
@@ -28,25 +29,18 @@ STREAM = "stream"
 @speaks(errors.render)
 async def run(request: Request) -> Response:
     """Any method on an endpoint's path; a GET has its input in the query."""
-    services, path = services_of(request), request.path_params["path"]
-    target = paths.target_of(path, services.catalogue, suffixes={STREAM})
-    streaming = target.rest.rpartition("/")[2] == STREAM
-    caller = await _caller(request, target.endpoint, streaming=streaming)
+    services = services_of(request)
+    if request.method == "HEAD":
+        raise WrongMethod("HEAD must not start any work", allow=", ".join(METHODS))
+    caller, target, streaming = await admitted(request, suffix=STREAM)
     body = await whole(request, max_bytes=services.settings.ingress.max_body_bytes)
-    if request.method in {"GET", "HEAD"}:
+    if request.method == "GET":
         body = wishes.query_as_body(request)
     wish = wishes.submission(request, caller, target, body, streaming=streaming)
     job = await services.submit(wish)
     if streaming:
         return await stream.respond(request, job, on_leave=partial(_give_up, services, job))
     return await answers.outcome(request, await _ended(request, job))
-
-
-async def _caller(request: Request, endpoint: str, *, streaming: bool) -> str:
-    token = request.query_params.get(tokens.PARAMETER)
-    if streaming and token is not None:
-        return tokens.caller_for(services_of(request), token, endpoint)
-    return await caller_of(request)
 
 
 async def _ended(request: Request, job: Job) -> Job:

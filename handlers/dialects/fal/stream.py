@@ -48,10 +48,11 @@ async def respond(
 
 async def _items(request: Request, job: Job) -> AsyncGenerator[Entry | Job, None]:
     """Partial outputs, then the terminal job."""
-    follow = services_of(request).control.follow
-    async for item in follow(job.id, caller=job.caller, kinds=_PARTIAL):
-        if not isinstance(item, Job) or item.status.is_terminal:
-            yield item
+    follow = services_of(request).control.follow(job.id, caller=job.caller, kinds=_PARTIAL)
+    async with contextlib.aclosing(follow) as items:
+        async for item in items:
+            if not isinstance(item, Job) or item.status.is_terminal:
+                yield item
 
 
 async def _frames(

@@ -1,0 +1,40 @@
+"""Who may call which endpoint: a key, or on a socket or stream a token in the URL."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.requests import HTTPConnection
+
+from handlers.auth import caller_of
+from handlers.dialects.fal import paths, tokens
+from handlers.dialects.fal.paths import Target
+from handlers.services import services_of
+from pilotlight.errors import Unauthenticated, UnknownEndpoint
+
+
+class Admitted(NamedTuple):
+    caller: str
+    target: Target
+    by_suffix: bool
+    """The path ended in the suffix, which is no part of the endpoint's id."""
+
+
+async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
+    """Raises Unauthenticated, and UnknownEndpoint only to those who have a key.
+
+    A page with a token may only do what the suffix stands for: ``stream`` or ``realtime``.
+    """
+    services, path = services_of(connection), connection.path_params["path"]
+    token = connection.query_params.get(tokens.PARAMETER)
+    caller = await caller_of(connection) if token is None else None
+    try:
+        target = paths.target_of(path, services.catalogue, suffix=suffix)
+    except UnknownEndpoint:
+        if caller is None:
+            raise Unauthenticated("this token is not good here") from None
+        raise
+    by_suffix = target.rest.rpartition("/")[2] == suffix
+    if token is not None and by_suffix:
+        caller = tokens.caller_for(services, token, target.endpoint)
+    return Admitted(caller or await caller_of(connection), target, by_suffix)
