@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from handlers.gathering import GatheringProtocol
 from pilotlight.errors import SettingsError
 from pilotlight.settings import IngressSettings
 
@@ -76,6 +77,8 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=GatheringProtocol,
+                proxy_headers=False,
                 ws="websockets-sansio",
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )

@@ -126,7 +126,7 @@ def services(settings: Settings, *, clock: Clock | None = None) -> Services:
             keep_s=settings.job.max_start_timeout_s + settings.job.retention_s,
         ),
         admission=Admission(store, clock, max_backlog=settings.job.max_backlog),
-        recorder=Recorder(store, queue, controller, resend_s=settings.job.resend_s),
+        recorder=Recorder(store, queue, controller, clock=clock, resend_s=settings.job.resend_s),
         clock=clock,
         settings=settings.job,
         rides_on_store=queue.rides_on_store,

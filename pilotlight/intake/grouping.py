@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.message import JobMessage
@@ -19,23 +19,37 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pilotlight.contracts.job import Job
+    from pilotlight.ports.clock import Clock
     from pilotlight.ports.fleet import Lighter
     from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.store import Created, JobStore
 
     Waiting = tuple[Job, asyncio.Future[Created]]
+    Answer = tuple[asyncio.Future[Created], Created]
+
+QUICK_SYNC_S: Final = 0.001
+"""A sync quicker than this is done on the event loop: handing it to a thread costs more."""
+SLOW_FOR: Final = 64
+"""So many syncs go to the thread after a slow one; then the disk is tried again."""
 
 
 class Recorder:
     """Records jobs durably, then says so: ``await recorder.record(job)``."""
 
     def __init__(
-        self, store: JobStore, queue: QueueSender, lighter: Lighter, *, resend_s: float
+        self,
+        store: JobStore,
+        queue: QueueSender,
+        lighter: Lighter,
+        *,
+        clock: Clock,
+        resend_s: float,
     ) -> None:
         self._store, self._queue, self._lighter = store, queue, lighter
-        self._resend_s = resend_s
+        self._clock, self._resend_s = clock, resend_s
         self._batch: list[Waiting] = []
-        self._syncing: list[tuple[asyncio.Future[Created], Created]] = []
+        self._syncing: list[Answer] = []
+        self._in_thread = 0
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._busy = False
 
@@ -90,18 +104,40 @@ class Recorder:
         if self._busy or not self._syncing:
             return
         group, self._syncing = self._syncing, []
+        if not self._in_thread:
+            self._answer(group, self._hardened_here())
+            return
+        self._in_thread -= 1
         self._busy = True
 
-        def done(sync: asyncio.Future[None]) -> None:
+        def done(sync: asyncio.Future[OSError | None]) -> None:
             self._busy = False
-            error = sync.exception()
-            for future, created in group:
-                if future.done():
-                    continue
-                if error is not None:
-                    future.set_exception(error)
-                else:
-                    future.set_result(created)
+            self._answer(group, sync.result())
             self._sync(loop)
 
-        loop.run_in_executor(self._syncer, self._store.harden).add_done_callback(done)
+        loop.run_in_executor(self._syncer, self._hardened).add_done_callback(done)
+
+    def _hardened_here(self) -> OSError | None:
+        """Sync on the event loop; a slow disk sends the next ones to the thread."""
+        began = self._clock.monotonic()
+        error = self._hardened()
+        if self._clock.monotonic() - began > QUICK_SYNC_S:
+            self._in_thread = SLOW_FOR
+        return error
+
+    def _hardened(self) -> OSError | None:
+        """What went wrong, if anything."""
+        try:
+            self._store.harden()
+        except OSError as error:
+            return error
+        return None
+
+    def _answer(self, group: list[Answer], error: OSError | None) -> None:
+        for future, created in group:
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(created)
