@@ -18,6 +18,7 @@ import pytest
 from pilotlight.adapters.aws import tables
 from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
+from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.texts import LongTexts
 
 MINISTACK = Path(__file__).parents[2] / ".venv-ministack" / "bin" / "python"
@@ -63,12 +64,13 @@ class Stage:
         number = next(_names)
         self.account, self.clock = account, clock
         self.table, self.secrets_table = f"jobs-{number}", f"secrets-{number}"
-        self.bucket = f"files-{os.getpid()}-{number}"
+        name = f"files-{os.getpid()}-{number}"
         self.calls = Calls(account.dynamodb, clock)
-        self.texts = LongTexts(account.s3, self.bucket)
+        self.bucket = Bucket(account.s3, name)
+        self.texts = LongTexts(self.bucket)
         tables.create(account.dynamodb, tables.jobs_table(self.table))
         tables.create(account.dynamodb, tables.secrets_table(self.secrets_table))
-        account.s3.create_bucket(Bucket=self.bucket)
+        account.s3.create_bucket(Bucket=name)
 
 
 @contextmanager

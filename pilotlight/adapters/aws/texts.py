@@ -8,26 +8,28 @@ reads it once.
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pilotlight.errors import Unavailable
+from pilotlight.adapters.aws.objects import Changed
+from pilotlight.errors import Unavailable, UnknownFile
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from pilotlight.adapters.aws.objects import Bucket
 
 LONGEST_BYTES: Final = 32 * 1024
 """Kept in the item itself. Four such columns and the history stay below 400 KB."""
-_REMEMBERED_BYTES: Final = 64 * 1024 * 1024
+_REMEMBERED: Final = 64 * 1024 * 1024
+"""Characters."""
 _SHELVED: Final = "shelved"
 
 
 class LongTexts:
-    def __init__(self, s3: S3Client, bucket: str) -> None:
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
         self._lock = threading.Lock()
         self._known: OrderedDict[str, str] = OrderedDict()
         self._size = 0
@@ -37,16 +39,10 @@ class LongTexts:
         if len(text) <= longest // 4 or len(body := text.encode()) <= longest:
             return {"S": text}
         key = f"{_folder(job_id)}{hashlib.sha256(body).hexdigest()}"
-        try:
-            self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentType="text/plain", IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:  # else it is there
-                raise Unavailable(f"S3: {error}") from error
-        except BotoCoreError as error:
-            raise Unavailable(f"S3: {error}") from error
-        self._remember(key, text)
+        if not self._remembered(key):
+            with suppress(Changed):  # it is there
+                self._bucket.put(key, io.BytesIO(body), size=len(body), IfNoneMatch="*")
+            self._remember(key, text)
         return {"M": {_SHELVED: {"S": key}}}
 
     def read(self, value: dict[str, Any]) -> str:
@@ -55,35 +51,33 @@ class LongTexts:
             text: str = value["S"]
             return text
         key: str = value["M"][_SHELVED]["S"]
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
+        known = self._remembered(key)
+        if known is not None:
+            return known
         try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
-            with found:
-                text = found.read().decode()
-        except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"S3: {error}") from error
+            text = self._bucket.read(key).decode()
+        except UnknownFile:
+            raise Unavailable("a long text of this row is not there", key=key) from None
         self._remember(key, text)
         return text
 
     def forget(self, job_id: str) -> None:
         """Delete every text of the job."""
-        try:
-            listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=_folder(job_id))
-            for entry in listed.get("Contents", []):
-                self._s3.delete_object(Bucket=self._bucket, Key=entry["Key"])
-        except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"S3: {error}") from error
+        self._bucket.delete(*(key for key, _ in self._bucket.list(_folder(job_id))))
+
+    def _remembered(self, key: str) -> str | None:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+            return self._known.get(key)
 
     def _remember(self, key: str, text: str) -> None:
         with self._lock:
-            if key in self._known or len(text) > _REMEMBERED_BYTES:
+            if key in self._known or len(text) > _REMEMBERED:
                 return
             self._known[key] = text
             self._size += len(text)
-            while self._size > _REMEMBERED_BYTES:
+            while self._size > _REMEMBERED:
                 _, dropped = self._known.popitem(last=False)
                 self._size -= len(dropped)
 

@@ -27,8 +27,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from pilotlight.adapters.local import grants
-from pilotlight.adapters.local.grants import Grants
+from pilotlight.adapters import grants
+from pilotlight.adapters.grants import Grants
 from pilotlight.adapters.local.parts import Uploads
 from pilotlight.errors import BodyTooLarge, UnknownFile
 from pilotlight.ports.blobs import BlobInfo
