@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -26,7 +27,7 @@ LEASE = {"lease_s": 60, "margin_s": 10}
 
 
 class Server(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and leaves at once when told to."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -34,7 +35,15 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets=None):
         await super().startup(sockets=sockets)
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
         self.listening.set()
+
+    async def main_loop(self):
+        await self.on_tick(0)
+        await self._told.wait()
+
+    def leave(self):
+        self._loop.call_soon_threadsafe(self._told.set)
 
 
 @contextmanager
@@ -42,14 +51,15 @@ def served(app):
     """The app on loopback; yields ``http://127.0.0.1:PORT``."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = Server(uvicorn.Config(app, log_level="error", lifespan="on", ws="websockets-sansio"))
+    config = uvicorn.Config(app, log_level="error", lifespan="on", ws="websockets-sansio")
+    server = Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         assert server.listening.wait(DEADLINE_S)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.leave()
         thread.join(DEADLINE_S)
         listener.close()
 
