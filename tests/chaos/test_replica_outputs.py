@@ -34,7 +34,8 @@ def test_files_are_stored_described_and_replaced_by_their_index(rig_of):
     assert second["file_name"] == "picture.png"
     with rig.blobs.open(report["key"]) as file:
         assert file.read() == b"all well"
-    rig.until(lambda: not list((rig.folder / "scratch").rglob("*.png")), "the scratch to go")
+    scratch = rig.folder / "scratch" / "replica-1" / job_id
+    rig.until(lambda: not scratch.exists(), "the scratch to go")
 
 
 def test_a_file_outside_of_the_attempts_folder_is_refused(rig_of, tmp_path):
