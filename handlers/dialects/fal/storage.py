@@ -24,7 +24,7 @@ from handlers.dialect import speaks
 from handlers.dialects.fal import errors
 from handlers.dialects.fal.tokens import json_object
 from handlers.dialects.fal.wishes import CDN, REST, lifetime_s
-from handlers.services import services_of
+from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap import Services
 from pilotlight.errors import InvalidInput, Problem
@@ -80,7 +80,7 @@ async def initiate_multipart(request: Request) -> Response:
     """The client appends ``/N`` and ``/complete`` to ``upload_url``."""
     services, base = services_of(request), base_url(request, CDN)
     wanted = await _announced(request, await caller_of(request))
-    upload_id = _start(services, wanted)
+    upload_id = await ask(services, _start, services, wanted)
     return JSONResponse(
         {
             "upload_url": f"{_file_url(services, wanted, base)}/multipart/{upload_id}",
@@ -113,7 +113,8 @@ async def upload_multipart(request: Request) -> Response:
     services = services_of(request)
     wanted = _named_in_headers(request, await _token_or_key(request))
     url = _file_url(services, wanted, base_url(request, CDN))
-    return JSONResponse({"access_url": url, "uploadId": _start(services, wanted)})
+    upload_id = await ask(services, _start, services, wanted)
+    return JSONResponse({"access_url": url, "uploadId": upload_id})
 
 
 async def _token_or_key(request: Request) -> str:
