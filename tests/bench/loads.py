@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 LONE_PAUSE_S: Final = 0.0005
 """Between two status reads of the one client."""
-CROWD_PAUSE_S: Final = 0.002
+CROWD_PAUSE_S: Final = 0.005
 """Between two status reads of each of the 16: shorter would measure polls instead of jobs."""
 CLIENTS: Final = 16
-LIMIT_S: Final = 60.0
-"""A load that is not done by then never will be."""
+LIMIT_S: Final = 30.0
+"""A job or load that is not done by then never will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ def one_job(wire: Wire, target: Target, text: str, clock: Clock) -> tuple[float,
     job = words.job_id(wire.ask(target.submit(text)))
     submitted = clock.monotonic()
     while not words.is_completed(wire.ask(target.status(job))):
+        if clock.monotonic() - start > LIMIT_S:
+            raise words.WrongAnswer(f"job {job} did not end within {LIMIT_S:g} s")
         clock.sleep(LONE_PAUSE_S)
     answer = wire.ask(target.result(job))
     end = clock.monotonic()
