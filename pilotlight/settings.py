@@ -6,11 +6,15 @@ Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two unde
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "PILOTLIGHT_"
+WHOLE: Final = "PILOTLIGHT_SETTINGS"
+"""All settings as one JSON document: what a supervisor hands to its replicas. It stands alone."""
 
 
 class _Group(BaseModel):
@@ -111,11 +115,7 @@ class FetchSettings(_Group):
     max_redirects: int = 3
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="PILOTLIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
-
+class Settings(_Group):
     mode: Literal["local"] = "local"
     data: Path = Path(".pilotlight")
     """Local mode keeps everything here: the job table, files, keys, certificates."""
@@ -137,5 +137,20 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: object) -> Settings:
-    """Settings from the environment, with these on top."""
-    return Settings(**overrides)  # type: ignore[arg-type]
+    """Settings from the environment, with these on top. Raises pydantic's ValidationError."""
+    whole = os.environ.get(WHOLE)
+    if whole is not None:
+        return Settings.model_validate_json(whole).model_copy(update=overrides)
+    return Settings.model_validate(_from_environment() | overrides)
+
+
+def _from_environment() -> dict[str, object]:
+    # Loaded only here: a replica is handed its settings whole and is 4 MB smaller without it.
+    from pydantic_settings import BaseSettings, SettingsConfigDict  # noqa: PLC0415
+
+    class FromEnvironment(Settings, BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+        )
+
+    return FromEnvironment().model_dump(exclude_unset=True)

@@ -20,7 +20,7 @@ from pilotlight.adapters.local.fleet import MAX_LOGS, LocalFleet
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
-from pilotlight.settings import ReplicaSettings, Settings
+from pilotlight.settings import ReplicaSettings, Settings, load
 from tests import live
 from tests.contract.fleet_suite import FleetSuite, stages
 
@@ -349,7 +349,7 @@ def test_settings_reach_the_replica_as_they_are(monkeypatch, tmp_path):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    assert Settings() == settings
+    assert load() == settings
     assert environment["SOMETHING_ELSE"] == "kept"
 
 

@@ -7,7 +7,6 @@ supervisor, and so that nothing a dead replica had started outlives it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,12 +14,13 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from pilotlight.settings import PREFIX, WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pilotlight.settings import Settings
 
-_PREFIX: Final = "PILOTLIGHT_"
 _START_FIELD: Final = 19
 """``starttime`` in ``/proc/PID/stat``, counted after the closing bracket of the name: proc(5)."""
 _TAIL_BYTES: Final = 4096
@@ -28,16 +28,13 @@ _TAIL_BYTES: Final = 4096
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """Our own environment with exactly these settings in it: a child's ``load()`` equals them."""
+    whole = settings.model_copy(update={"data": settings.data.resolve()})
     environment = {
         name: value
         for name, value in os.environ.items()  # noqa: TID251 - handed on to a child, not read
-        if not name.upper().startswith(_PREFIX)
+        if not name.upper().startswith(PREFIX)
     }
-    changed = settings.model_dump(mode="json", exclude_defaults=True)
-    changed["data"] = str(settings.data.resolve())
-    for name, value in changed.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        environment[_PREFIX + name.upper()] = text
+    environment[WHOLE] = whole.model_dump_json(exclude_defaults=True)
     return environment
 
 
