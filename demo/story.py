@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.markup import escape
+
 from demo import checks
 from demo.failure import StepFailed
 from demo.house import KEEP_ALIVE_S, ROOT
@@ -61,7 +63,7 @@ class Story:
         self._done(f"pilotlight up answers at {self.house.url}, with no replica running")
 
     def _is_asked_for_a_picture(self, prompt: str) -> tuple[str, Path]:
-        self._done(f"a fal program, unmodified, asks {ENDPOINT} for\n    “{prompt}”")
+        self._done(f"a fal program, unmodified, asks {ENDPOINT} for\n    “{escape(prompt)}”")
         with self._customer(prompt) as customer:
             assert customer.stdout is not None
             job_id = customer.stdout.readline().strip()
@@ -85,7 +87,7 @@ class Story:
             *(sys.executable, "-m", "demo.customer", ENDPOINT, prompt, self.receiver.url, PICTURES),
         ]
         with subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
         ) as customer:
             try:
                 yield customer

@@ -9,9 +9,7 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
-from pilotlight.cli import exits, jobs, keys, operate, webhooks
-from pilotlight.cli.submit import submit
-from pilotlight.cli.up import up
+from pilotlight.cli import exits, jobs, keys, operate, submit, up, webhooks
 from pilotlight.errors import PilotlightError
 
 EXITS = """\
@@ -41,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Your own GPU workers behind the fal and OpenAI clients, from zero to zero.",
 )
-app.command()(up)
-app.command()(submit)
+app.command()(up.up)
+app.command()(submit.submit)
 app.command()(jobs.status)
 app.command()(jobs.logs)
 app.command()(jobs.cancel)

@@ -109,5 +109,8 @@ def _endpoints(facts: Facts, ink: Ink) -> list[str]:
     if not facts.endpoints:
         return [ink.bold("Endpoints"), ink.dim("  none yet: copy workers/echo.py to add a model")]
     wide = max(len(name) for name, _ in facts.endpoints)
-    rows = [f"  {name:<{wide}}  {ink.dim(text)}".rstrip() for name, text in facts.endpoints]
+    rows = [
+        f"  {name:<{wide}}  {ink.dim(text)}" if text else f"  {name}"
+        for name, text in facts.endpoints
+    ]
     return [ink.bold("Endpoints"), *rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,7 +68,8 @@ def fleet(
         thoughts = _thoughts(services) if why else []
         now = services.clock.now()
     if as_json:
-        tables.show_json({"replicas": replicas, "why": dict(thoughts)})
+        told = [dataclasses.asdict(replica) for replica in replicas]
+        tables.show_json({"replicas": told, "why": dict(thoughts)})
         return
     live = [replica for replica in replicas if replica.ended_at is None]
     failed = [replica for replica in replicas if replica.stage == "failed"]

@@ -58,11 +58,12 @@ def watch(looks: Iterator[Look], *, console: Console | None = None) -> None:
 
 def _move(progress: Progress, task: object, seen: Look) -> None:
     now = progress.get_time()
+    fraction = 1.0 if seen.over else seen.fraction
     progress.update(
         task,  # type: ignore[arg-type]  # rich's TaskID is a NewType of int
         description=seen.words,
-        total=None if seen.fraction is None else 1.0,
-        completed=seen.fraction or 0.0,
+        total=None if fraction is None else 1.0,
+        completed=fraction or 0.0,
         ready_at=None if seen.eta_s is None else now + seen.eta_s,
     )
 

@@ -33,7 +33,7 @@ def show(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def show_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def nothing(words: str) -> None:

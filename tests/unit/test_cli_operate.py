@@ -1,0 +1,215 @@
+"""An operator's commands on a data folder, while nothing runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import standardwebhooks
+from typer.testing import CliRunner
+
+from pilotlight import bootstrap, settings
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.replicas import ReplicaRows
+from pilotlight.adapters.local.roster import SqliteRoster
+from pilotlight.cli import app
+from pilotlight.cli.webhooks import length_of
+from pilotlight.contracts import moves
+from pilotlight.errors import InvalidInput, Unauthenticated
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data):
+    def run(*words):
+        return CliRunner().invoke(app, [*words, "--data", str(data)])
+
+    return run
+
+
+@pytest.fixture
+def services(data):
+    opened = bootstrap.services(settings.load(data=data))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def finished(services, make_job):
+    """A job that is over, with a webhook that was delivered."""
+    now = services.clock.now()
+
+    def finish(**fields):
+        job = make_job(
+            id=f"job-{services.clock.monotonic()}", created_at=now, start_by=now + 60,
+            due_at=now, webhook="http://127.0.0.1:9/hook", **fields,
+        )  # fmt: skip
+        services.store.create([job])
+        services.store.move(job.id, moves.cancel(job, now=now))
+        leased = services.store.move(job.id, moves.lease_webhook(
+            services.store.get(job.id), now=now, lease_s=30,
+        ))  # fmt: skip
+        services.store.move(job.id, moves.settle_webhook(leased, due_at=None, state="delivered"))
+        return job.id
+
+    return finish
+
+
+EMPTY = {
+    "fleet": (["fleet"], "Nothing has run on"),
+    "keys": (["keys", "list"], "No keys yet."),
+    "webhooks": (["webhooks", "list"], "No job has a webhook yet."),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), EMPTY.values(), ids=EMPTY)
+def test_an_empty_place_is_said_in_a_sentence_and_left_empty(run, data, words, told):
+    done = run(*words)
+
+    assert done.exit_code == 0
+    assert told in done.stderr
+    assert done.stdout == ""
+    assert not data.exists()
+
+
+def test_no_replicas_are_no_trouble(run, services):
+    done = run("fleet", "--why")
+
+    assert "No replicas run. They start when a job needs them." in done.stderr
+    assert "nothing to decide" in done.stdout
+
+
+def test_the_fleet_says_what_runs_why_and_what_failed(run, services, data, make_job):
+    now = services.clock.now()
+    services.store.create([make_job(created_at=now - 100, start_by=now + 60)])
+    database = Database(database_path(services.settings))
+    replicas, roster = ReplicaRows(database), SqliteRoster(database)
+    for name in ("echo-1", "echo-2"):
+        replicas.add(name, "echo", slots=1, now=now)
+    roster.report("echo-1", "ready", now=now)
+    roster.report("echo-2", "failed", now=now, error="no CUDA")
+    database.close()
+
+    done = run("fleet", "--why")
+
+    assert "echo-1" in done.stdout
+    assert "echo-2" not in done.stdout
+    assert "echo: 1 wait, 0 run, 1 live, 1 wanted" in done.stdout
+    assert "echo did not start" in done.stderr
+    assert "no CUDA" in done.stderr
+    told = json.loads(run("fleet", "--json").stdout)["replicas"]
+    assert [(one["id"], one["stage"]) for one in told] == [
+        ("echo-1", "ready"),
+        ("echo-2", "failed"),
+    ]
+
+
+def test_a_key_is_shown_once_works_and_can_be_revoked(run, services):
+    made = run("keys", "create", "--caller", "alice", "--name", "laptop", "--days", "2")
+    text = made.stdout.strip()
+
+    assert services.authenticate(f"Key {text}") == "alice"
+    listed = run("keys", "list").stdout
+    assert "laptop" in listed
+    assert "live for 1 d" in listed
+    assert text not in listed
+    (record,) = json.loads(run("keys", "list", "--json").stdout)
+    assert "secret_hash" not in record
+    assert run("keys", "revoke", record["id"]).exit_code == 0
+    with pytest.raises(Unauthenticated):
+        dataclasses.replace(services.authenticate, _known={})(f"Key {text}")
+    assert "revoked" in run("keys", "list").stdout
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(run):
+    done = run("keys", "revoke", "nobody")
+
+    assert done.exit_code == 4
+    assert "no live key has the id nobody" in done.stderr
+
+
+def test_webhooks_are_listed_and_replayed_by_id(run, services, finished):
+    job_id = finished()
+
+    assert "delivered" in run("webhooks", "list").stdout
+    done = run("webhooks", "replay", job_id)
+    assert done.stdout.split() == [job_id]
+    assert "1 webhook will be posted again" in done.stderr
+    assert services.store.get(job_id).webhook_due is not None
+    (fact,) = json.loads(run("webhooks", "list", "--json").stdout)
+    assert (fact["job_id"], fact["state"]) == (job_id, "due")
+
+
+def test_webhooks_are_replayed_since_a_time(run, services, finished):
+    finished()
+    finished()
+
+    assert "2 webhooks" in run("webhooks", "replay", "--since", "1h").stderr
+    assert "0 webhooks" in run("webhooks", "replay", "--since", "0s").stderr
+
+
+def test_a_replay_names_jobs_or_a_time(run):
+    assert run("webhooks", "replay").exit_code == 2
+    assert run("webhooks", "replay", "id", "--since", "1h").exit_code == 2
+    assert run("webhooks", "replay", "--since", "yesterday").exit_code == 2
+
+
+def test_a_replay_of_an_unknown_job_is_not_found(run, services):
+    assert run("webhooks", "replay", "nope").exit_code == 4
+
+
+def test_the_secret_checks_what_the_signer_signs(run, services):
+    first = run("webhooks", "secret", "--caller", "alice").stdout.strip()
+    again = run("webhooks", "secret", "--caller", "alice").stdout.strip()
+    rotated = run("webhooks", "secret", "--caller", "alice", "--rotate").stdout.strip()
+
+    assert first == again != rotated
+    assert standardwebhooks.Webhook(rotated)
+    assert services.signer.active_secrets("alice", services.clock.now()) == [rotated, first]
+
+
+LENGTHS = [("90s", 90), ("30m", 1800), ("30min", 1800), ("1.5h", 5400), ("2d", 172_800)]
+
+
+@pytest.mark.parametrize(("text", "seconds"), LENGTHS)
+def test_a_length_of_time(text, seconds):
+    assert length_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "h", "-1h", "1w", "1h30m"])
+def test_what_is_no_length_of_time(text):
+    with pytest.raises(InvalidInput):
+        length_of(text)
+
+
+def test_endpoints_are_listed_with_their_contracts(run):
+    done = run("endpoints")
+    contracts = {one["id"]: one for one in json.loads(run("endpoints", "--json").stdout)}
+
+    assert "pilotlight/echo" in done.stdout
+    assert "text" in contracts["pilotlight/echo"]["input"]["properties"]
+
+
+def test_a_folder_without_workers_is_told_so(run, monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_WORKERS", '["nowhere_at_all"]')
+
+    done = run("endpoints")
+
+    assert done.exit_code == 2
+    assert "worker files" in done.stderr
+
+
+def test_up_outside_a_deployment_is_told_so(run, data, monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_HANDLERS", "nowhere_at_all")
+
+    done = run("up")
+
+    assert done.exit_code == 2
+    assert "there is no folder `nowhere_at_all` here" in done.stderr
+    assert not data.exists()
