@@ -19,7 +19,7 @@ from handlers.app import create_app
 from handlers.dialect import found
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
-from handlers.upkeep import Upkeep, local_chores
+from handlers.upkeep import Chore, Upkeep, local_chores
 from pilotlight import bootstrap
 from pilotlight.adapters.local.certificates import certificates
 from pilotlight.adapters.local.ownership import owned
@@ -119,19 +119,7 @@ class _House:
         renderer = Renderer(services.control, dialects, base_url=public_url.rstrip("/"))
         self._posting = Posting(bootstrap.dispatcher(services, renderer))
         services.watch.on_change(self._posting.kick_soon)
-        self._upkeep = Upkeep(
-            local_chores(
-                store=services.store,
-                blobs=services.blobs,
-                fleet=services.fleet,
-                reaper=services.reaper,
-                controller=services.controller,
-                checkpoint=services.database.checkpoint,
-                settings=services.settings.scaling,
-            ),
-            clock=services.clock,
-            wake=services.controller.lit,
-        )
+        self._upkeep = Upkeep(_chores(services), clock=services.clock, wake=services.controller.lit)
         self._asked = asyncio.Event()
 
     async def live(self, ready: Callable[[Serving], None] | None) -> None:
@@ -178,6 +166,19 @@ class _House:
         for ended in services.fleet.stop_all(services.settings.replica.grace_s + _LATE_S):
             services.reaper.reap_owner(ended.replica_id)
         self._posting.stop(0 if services.fleet.hurry.is_set() else _LATE_S)
+
+
+def _chores(services: Services) -> tuple[Chore, ...]:
+    assert services.checkpoint is not None
+    return local_chores(
+        store=services.store,
+        blobs=services.blobs,
+        fleet=services.fleet,
+        reaper=services.reaper,
+        controller=services.controller,
+        checkpoint=services.checkpoint,
+        settings=services.settings.scaling,
+    )
 
 
 def _serving(services: Services, sockets: Sockets, key: str) -> tuple[Serving, Path | None]:

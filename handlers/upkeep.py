@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from pilotlight.contracts.artifact import ARTIFACTS
 from pilotlight.execution.reaper import Reaper
 from pilotlight.observability.logs import event, failure
 from pilotlight.ports.blobs import Blobs
 from pilotlight.ports.clock import Clock
+from pilotlight.ports.fleet import Supervisor
 from pilotlight.ports.store import JobStore
 from pilotlight.scaling.controller import Controller
 from pilotlight.settings import ScalingSettings
@@ -40,22 +41,6 @@ _REST_S: Final = 0.05
 _REST_FACTOR: Final = 20
 _LONGEST_REST_S: Final = 0.5
 """After a pass that took t rest 20 t, within these: a burst of submits costs 5 % at most."""
-
-
-class ExitOf(Protocol):
-    @property
-    def replica_id(self) -> str: ...
-
-
-class Supervisor(Protocol):
-    """What upkeep needs of a fleet whose processes it can see."""
-
-    @property
-    def is_empty(self) -> bool: ...
-
-    def poll_exits(self) -> Sequence[ExitOf]: ...
-
-    def forget(self, *, ended_before: float) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

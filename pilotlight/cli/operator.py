@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def is_there(data: Path) -> bool:
     """Whether `pilotlight up` or `pilotlight keys create` ever used this folder."""
-    return bootstrap.database_path(settings.load(data=data)).exists()
+    return bootstrap.is_there(settings.load(data=data))
 
 
 @contextlib.contextmanager

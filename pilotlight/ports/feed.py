@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import asyncio
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
 FeedKind = Literal["log", "progress", "partial", "stage"]
@@ -50,6 +51,16 @@ class Watch(Protocol):
     """How the ingress learns of changes without asking all the time."""
 
     def job(self, job_id: str) -> AbstractAsyncContextManager[Changes]: ...
+
+    def on_change(self, hook: Callable[[Sequence[str]], None]) -> None:
+        """Call ``hook`` with the ids of every announcement that is heard, on the event loop."""
+        ...
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start listening; what is announced before is not heard."""
+        ...
+
+    def close(self, loop: asyncio.AbstractEventLoop) -> None: ...
 
 
 class Announcer(Protocol):

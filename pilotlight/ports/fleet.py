@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
 
 Stage = Literal["starting", "loading", "ready", "draining", "failed", "gone"]
 LIVE: tuple[Stage, ...] = ("starting", "loading", "ready")
@@ -61,6 +65,41 @@ class Fleet(Protocol):
 
     def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
         """The newest successful ones."""
+        ...
+
+
+class Ended(Protocol):
+    """A replica that is over. Whatever it held has to be freed."""
+
+    @property
+    def replica_id(self) -> str: ...
+
+
+class Supervisor(Fleet, Protocol):
+    """A fleet whose replicas are processes of ours, to be watched and ended."""
+
+    hurry: threading.Event
+    """Set it to make ``stop_all`` end them at once."""
+
+    @property
+    def is_empty(self) -> bool:
+        """No process is left, of ours or of a supervisor before us."""
+        ...
+
+    def recover(self) -> list[str]:
+        """Called once, before anything is started: replicas that ended while nobody looked."""
+        ...
+
+    def poll_exits(self) -> Sequence[Ended]:
+        """Those that are over since the last call."""
+        ...
+
+    def stop_all(self, grace_s: float) -> Sequence[Ended]:
+        """End them; afterwards none is left, and none is started any more."""
+        ...
+
+    def forget(self, *, ended_before: float) -> int:
+        """Delete old rows but the newest cold starts of each worker; how many."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -59,4 +60,38 @@ class QueueReceiver(Protocol):
         """Give the hint to others now."""
         ...
 
+    def leave(self) -> None:
+        """This replica wants no more: hints that it has not received go back to others.
+
+        Called once, and followed by ``close`` when everything in hand is settled.
+        """
+        ...
+
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was received too often and never settled."""
+
+    job_id: str | None
+    """None when it cannot be read."""
+    sent_at: float
+    receives: int
+    token: str
+    """Belongs to the adapter."""
+
+
+class DeadLetters(Protocol):
+    """Where a queue puts what it gives up on. Upkeep's side."""
+
+    def receive(self, *, limit: int) -> list[DeadLetter]:
+        """Up to ``limit`` that are there now; one that is not dropped comes again later.
+
+        Raises Unavailable.
+        """
+        ...
+
+    def drop(self, letter: DeadLetter) -> None:
+        """Forget it. Raises Unavailable."""
+        ...

@@ -11,6 +11,8 @@ import pytest
 from handlers.app import create_app
 from handlers.dialect import found
 from handlers.dialects.fal import DIALECT
+from pilotlight.adapters.local.database import Database
+from pilotlight.bootstrap.local import database_path
 from pilotlight.errors import SettingsError
 from tests.dialects.stage import Background, Stage, events, served, services_in, submit
 
@@ -61,8 +63,10 @@ def test_health_needs_no_key(stage):
 
 
 def break_job_table(services):
-    with services.database.write() as execute:
+    database = Database(database_path(services.settings))
+    with database.write() as execute:
         execute("ALTER TABLE job RENAME TO lost")
+    database.close()
 
 
 def test_not_ready_says_what_is_missing(tmp_path, clock):

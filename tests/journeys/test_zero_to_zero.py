@@ -36,7 +36,7 @@ def house(tmp_path):
             fleet=services.fleet,
             reaper=services.reaper,
             controller=services.controller,
-            checkpoint=services.database.checkpoint,
+            checkpoint=services.checkpoint,
             settings=services.settings.scaling,
         ),
         clock=services.clock,

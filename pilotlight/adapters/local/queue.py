@@ -65,5 +65,8 @@ class TableQueueReceiver:
         ports = [port for (port,) in self._db.read(_PORTS, (self._worker,))]
         self._wake.say(ports, [delivery.job_id])
 
+    def leave(self) -> None:
+        """Nothing to do: what waits in the table belongs to nobody."""
+
     def close(self) -> None:
         self._wake.close()

@@ -1,0 +1,90 @@
+"""Local mode: SQLite, a folder, wake-ups on the loopback interface, subprocesses."""
+
+from __future__ import annotations
+
+import secrets as chance
+from typing import TYPE_CHECKING
+
+from pilotlight.adapters.local.blobs import FolderBlobs
+from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.feed import SqliteFeed, WakeAnnouncer, WakeWatch
+from pilotlight.adapters.local.fleet import LocalFleet
+from pilotlight.adapters.local.keys import SqliteKeys
+from pilotlight.adapters.local.queue import TableQueueReceiver, TableQueueSender
+from pilotlight.adapters.local.roster import SqliteRoster
+from pilotlight.adapters.local.secrets import FileSecrets
+from pilotlight.adapters.local.store import SqliteStore
+from pilotlight.adapters.local.wake import WakeSocket
+from pilotlight.bootstrap.parts import IngressParts
+from pilotlight.bootstrap.replicas import assemble
+from pilotlight.execution.replica import ReplicaPorts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.execution.replica import Replica
+    from pilotlight.ports.clock import Clock
+    from pilotlight.settings import Settings
+
+
+def database_path(settings: Settings) -> Path:
+    return settings.data / "jobs.db"
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether anybody ever used this data folder."""
+    return database_path(settings).exists()
+
+
+def _secret() -> bytes:
+    return chance.token_bytes(32)
+
+
+def _blobs(settings: Settings, secrets: FileSecrets, clock: Clock) -> FolderBlobs:
+    grants = secrets.get_or_create("file-grants", _secret)
+    return FolderBlobs(settings.data / "files", secret=grants, clock=clock)
+
+
+def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
+    """Open the data folder. Raises SettingsError for one of another release."""
+    database, wake = Database(database_path(settings)), WakeSocket()
+    secrets = FileSecrets(settings.data / "secrets")
+
+    def close() -> None:
+        wake.close()
+        database.close()
+
+    return IngressParts(
+        store=SqliteStore(database),
+        queue=TableQueueSender(database, wake),
+        blobs=_blobs(settings, secrets, clock),
+        feed=SqliteFeed(database),
+        watch=WakeWatch(database, wake),
+        announcer=WakeAnnouncer(database, wake),
+        fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
+        keys=SqliteKeys(database),
+        secrets=secrets,
+        checkpoint=database.checkpoint,
+        close=close,
+    )
+
+
+def replica(
+    settings: Settings, spec: WorkerSpec, replica_id: str, *, supervisor_fd: int | None
+) -> Replica:
+    clock = SystemClock()
+    database, wake = Database(database_path(settings)), WakeSocket()
+    ports = ReplicaPorts(
+        store=SqliteStore(database),
+        queue=TableQueueReceiver(database, wake, clock, worker=spec.name, replica_id=replica_id),
+        feed=SqliteFeed(database),
+        blobs=_blobs(settings, FileSecrets(settings.data / "secrets"), clock),
+        roster=SqliteRoster(database),
+        announcer=WakeAnnouncer(database, wake),
+        clock=clock,
+        settings=settings,
+    )
+    return assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
