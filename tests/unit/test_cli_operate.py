@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from pilotlight import bootstrap, settings
 from pilotlight.adapters.local.database import Database
-from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
+from pilotlight.bootstrap.local import database_path
 from pilotlight.cli import app
 from pilotlight.cli.webhooks import length_of
 from pilotlight.contracts import moves
@@ -85,7 +85,7 @@ def test_no_replicas_are_no_trouble(run, services):
     assert "nothing to decide" in done.stdout
 
 
-def test_the_fleet_says_what_runs_why_and_what_failed(run, services, data, make_job):
+def test_the_fleet_says_what_runs_why_and_what_failed(run, services, make_job):
     now = services.clock.now()
     services.store.create([make_job(created_at=now - 100, start_by=now + 60)])
     database = Database(database_path(services.settings))

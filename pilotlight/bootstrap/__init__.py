@@ -1,0 +1,78 @@
+"""The one place where classes meet their collaborators. Nothing here is a rule.
+
+``services`` wires the ingress and everything an operator's command needs, ``dispatcher`` the
+delivery of webhooks, ``replica`` one replica's parent. Each runs in its own kind of process, and
+``settings.mode`` decides which adapters it gets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pilotlight import catalogue
+from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.bootstrap import ingress
+from pilotlight.bootstrap.ingress import Services, dispatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pilotlight.bootstrap.parts import IngressParts
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.execution.replica import Replica
+    from pilotlight.ports.clock import Clock
+    from pilotlight.settings import Settings
+
+__all__ = ["Services", "dispatcher", "is_there", "replica", "services"]
+
+
+class _Mode(Protocol):
+    """What each of the modules beside this one offers."""
+
+    def is_there(self, settings: Settings) -> bool: ...
+
+    def parts(
+        self, settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock
+    ) -> IngressParts: ...
+
+    def replica(
+        self,
+        settings: Settings,
+        spec: WorkerSpec,
+        replica_id: str,
+        *,
+        supervisor_fd: int | None,
+    ) -> Replica: ...
+
+
+def _mode(settings: Settings) -> _Mode:
+    """Imported here: boto3, celery and kombu cost local mode 60 MB and half a second."""
+    assert settings.mode == "local"
+    from pilotlight.bootstrap import local  # noqa: PLC0415
+
+    return local
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether there is a deployment that was used before."""
+    return _mode(settings).is_there(settings)
+
+
+def services(settings: Settings, *, clock: Clock | None = None) -> Services:
+    """Open what the settings name and wire everything to it. Starts nothing.
+
+    Raises SettingsError for a folder of another release or a worker file that breaks the rules.
+    """
+    clock = clock or SystemClock()
+    found = catalogue.discover(settings.workers)
+    specs = {name: worker.spec for name, worker in found.workers.items()}
+    parts = _mode(settings).parts(settings, specs, clock)
+    return ingress.assemble(settings, found, specs, parts, clock)
+
+
+def replica(
+    settings: Settings, worker: str, replica_id: str, *, supervisor_fd: int | None = None
+) -> Replica:
+    """One replica's parent, ready to run. Raises SettingsError for an unknown worker."""
+    spec = catalogue.find(settings.workers, worker).spec
+    return _mode(settings).replica(settings, spec, replica_id, supervisor_fd=supervisor_fd)

@@ -1,0 +1,172 @@
+"""The ingress, upkeep and the operator's commands over the ports of any mode."""
+
+from __future__ import annotations
+
+import random
+import secrets as chance
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pilotlight.adapters.web.fetcher import GuardedFetcher
+from pilotlight.adapters.web.guard import Policy
+from pilotlight.adapters.web.outbound import Outbound
+from pilotlight.adapters.web.poster import GuardedPoster
+from pilotlight.delivery.dispatcher import Dispatcher
+from pilotlight.delivery.signing import Signer
+from pilotlight.execution.reaper import Reaper
+from pilotlight.intake.admission import Admission
+from pilotlight.intake.control import Control
+from pilotlight.intake.grouping import Recorder
+from pilotlight.intake.inputs import Inputs
+from pilotlight.intake.keys import Authenticate
+from pilotlight.intake.submit import Submit
+from pilotlight.intake.tokens import Tokens
+from pilotlight.scaling.controller import Controller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pilotlight.bootstrap.parts import IngressParts
+    from pilotlight.catalogue import Catalogue
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.delivery.dispatcher import Render
+    from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.clock import Clock
+    from pilotlight.ports.feed import Announcer, Feed, Watch
+    from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.keys import KeyStore
+    from pilotlight.ports.queue import DeadLetters, QueueSender
+    from pilotlight.ports.secrets import Secrets
+    from pilotlight.ports.store import JobStore
+    from pilotlight.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the ways in, upkeep and the operator's commands use."""
+
+    settings: Settings
+    clock: Clock
+    catalogue: Catalogue
+    store: JobStore
+    queue: QueueSender
+    blobs: Blobs
+    feed: Feed
+    watch: Watch
+    announcer: Announcer
+    fleet: Supervisor
+    keys: KeyStore
+    secrets: Secrets
+    pepper: bytes
+    submit: Submit
+    control: Control
+    authenticate: Authenticate
+    tokens: Tokens
+    signer: Signer
+    controller: Controller
+    reaper: Reaper
+    dead_letters: DeadLetters | None
+    checkpoint: Callable[[], bool] | None
+    close: Callable[[], None]
+    """Lets go of what is open. Replicas are the fleet's to stop."""
+
+
+def _secret() -> bytes:
+    return chance.token_bytes(32)
+
+
+def _outbound(settings: Settings) -> Outbound:
+    return Outbound(
+        policy=Policy(
+            allow_loopback=settings.allow_loopback,
+            allow_plain_http=settings.fetch.allow_plain_http,
+        )
+    )
+
+
+def assemble(
+    settings: Settings,
+    catalogue: Catalogue,
+    specs: Mapping[str, WorkerSpec],
+    parts: IngressParts,
+    clock: Clock,
+) -> Services:
+    """Starts nothing."""
+    secrets = parts.secrets
+    pepper = secrets.get_or_create("key-pepper", _secret)
+    controller = Controller(parts.store, parts.fleet, specs, clock=clock, settings=settings.scaling)
+    return Services(
+        settings=settings,
+        clock=clock,
+        catalogue=catalogue,
+        store=parts.store,
+        queue=parts.queue,
+        blobs=parts.blobs,
+        feed=parts.feed,
+        watch=parts.watch,
+        announcer=parts.announcer,
+        fleet=parts.fleet,
+        keys=parts.keys,
+        secrets=secrets,
+        pepper=pepper,
+        submit=_submit(settings, catalogue, parts, controller, clock),
+        control=_control(parts, clock),
+        authenticate=Authenticate(parts.keys, clock, pepper),
+        tokens=Tokens(secrets.get_or_create("tokens", _secret), clock),
+        signer=Signer(secrets),
+        controller=controller,
+        reaper=Reaper(parts.store, parts.queue, parts.announcer, clock=clock, settings=settings),
+        dead_letters=parts.dead_letters,
+        checkpoint=parts.checkpoint,
+        close=parts.close,
+    )
+
+
+def _submit(
+    settings: Settings,
+    catalogue: Catalogue,
+    parts: IngressParts,
+    controller: Controller,
+    clock: Clock,
+) -> Submit:
+    job = settings.job
+    return Submit(
+        catalogue=catalogue,
+        inputs=Inputs(
+            blobs=parts.blobs,
+            fetcher=GuardedFetcher(_outbound(settings), settings.fetch, clock),
+            keep_s=job.max_start_timeout_s + job.retention_s,
+        ),
+        admission=Admission(parts.store, clock, max_backlog=job.max_backlog),
+        recorder=Recorder(parts.store, parts.queue, controller, clock=clock, resend_s=job.resend_s),
+        clock=clock,
+        settings=job,
+        rides_on_store=parts.queue.rides_on_store,
+    )
+
+
+def _control(parts: IngressParts, clock: Clock) -> Control:
+    return Control(
+        store=parts.store,
+        queue=parts.queue,
+        feed=parts.feed,
+        watch=parts.watch,
+        announcer=parts.announcer,
+        fleet=parts.fleet,
+        blobs=parts.blobs,
+        clock=clock,
+    )
+
+
+def dispatcher(services: Services, render: Render) -> Dispatcher:
+    """Posts what is due; ``render`` makes a job's webhook body in its origin's words."""
+    poster = GuardedPoster(_outbound(services.settings), services.settings.webhook, services.clock)
+    return Dispatcher(
+        services.store,
+        poster,
+        services.signer,
+        render,
+        clock=services.clock,
+        settings=services.settings.webhook,
+        rng=random.Random(),  # noqa: S311 - spreads load, guards nothing
+    )

@@ -1,0 +1,38 @@
+"""What each mode brings: the ports of one process, filled by its adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.feed import Announcer, Feed, Watch
+    from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.keys import KeyStore
+    from pilotlight.ports.queue import DeadLetters, QueueSender
+    from pilotlight.ports.secrets import Secrets
+    from pilotlight.ports.store import JobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressParts:
+    """For whoever takes jobs in, looks after them and tells of their end."""
+
+    store: JobStore
+    queue: QueueSender
+    blobs: Blobs
+    feed: Feed
+    watch: Watch
+    announcer: Announcer
+    fleet: Supervisor
+    keys: KeyStore
+    secrets: Secrets
+    dead_letters: DeadLetters | None = None
+    """None where the queue cannot give up on a message."""
+    checkpoint: Callable[[], bool] | None = None
+    """Folds the store's log, where it has one."""
+    close: Callable[[], None]
+    """Lets go of files, sockets and connections."""
