@@ -42,7 +42,7 @@ def test_the_demo_goes_from_zero_to_zero_and_names_its_picture(tmp_path):
     for step in ("cold start: the model", "webhook, after the job's end", "stop everything"):
         assert re.search(rf"{step} +\d+\.\d\d s", done.stdout)
     assert "fal's signature and that of Standard Webhooks hold" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("pilotlight-demo-*")) == []
     assert still_there(tmp_path) == []
 
 
@@ -51,7 +51,7 @@ def test_a_demo_that_fails_says_where_to_look_and_stops_everything(tmp_path):
 
     assert done.returncode == 1
     assert "at most 500 characters" in done.stderr
-    (kept,) = tmp_path.iterdir()
+    (kept,) = tmp_path.glob("pilotlight-demo-*")
     assert f"Everything it left is in {kept}" in done.stdout
     assert (kept / "up.log").exists()
     assert still_there(tmp_path) == []
