@@ -44,6 +44,8 @@ class Work:
     """Jobs to lease at most."""
     busy: AbstractSet[str] = frozenset()
     """Jobs that are in this replica already: an older attempt of theirs has not stopped."""
+    lingering: int = 0
+    """Of these, how many may be queued again, and so be offered to us."""
     times: LeaseTimes
 
     @property
@@ -111,8 +113,11 @@ class Ledger:
     def _received(self, work: Work) -> list[Delivery]:
         if not work.want:
             return []
-        found = self._ports.queue.receive(limit=work.want)
-        return [delivery for delivery in found if delivery.job_id not in work.busy]
+        found = self._ports.queue.receive(limit=work.want + work.lingering)
+        taken = [delivery for delivery in found if delivery.job_id not in work.busy]
+        for delivery in taken[work.want :]:
+            self._ports.queue.release(delivery)
+        return taken[: work.want]
 
     def _write_due(self, work: Work, written: Written) -> None:
         now = self._ports.clock.now()

@@ -176,6 +176,7 @@ class Replica:
             stage=self._stage,
             seen=now >= self._seen_at + self._ports.settings.lease.beat_s,
             busy=slots.ids,
+            lingering=sum(attempt.over for attempt in slots),
             times=slots.lease_times(),
         )
         if slots.buffer.due(now, with_others=work.due):

@@ -29,7 +29,8 @@ def test_a_cancelled_job_stops_between_two_steps_and_the_process_lives_on(rig_of
 
 
 def test_a_job_deaf_to_its_cancellation_dies_with_its_process(rig_of, tmp_path):
-    rig = rig_of("ignores-cancel", replica={"cancel_grace_s": 0.1})
+    never = {"beat_s": 3600, "lease_s": 7200}  # only the poke tells the replica
+    rig = rig_of("ignores-cancel", replica={"cancel_grace_s": 0.1}, lease=never)
     job_id = rig.submit({"started": str(tmp_path / "started")})
     rig.started(tmp_path / "started")
     pid = rig.replica._keeper.pid
@@ -77,6 +78,20 @@ def test_a_lost_lease_stops_the_job_at_the_next_beat(rig_of, tmp_path):
         reaped = rig.store.move(job_id, moves.lost(job, now=rig.clock.now()))
     rig.until(lambda: rig.job(job_id).fence > reaped.fence, "the job to be leased anew")
     (tmp_path / "gate").touch()
+    rig.output(job_id)
+    assert rig.outcomes(job_id) == ["T10", "T6"]
+
+
+def test_a_job_that_came_back_waits_for_its_older_attempt_to_stop(rig_of, tmp_path):
+    rig = rig_of("two-slots", replica={"cancel_grace_s": 3600})
+    job_input = {"text": "deaf", "started": str(tmp_path / "started"), "gate": str(tmp_path / "g")}
+    job_id = rig.submit(job_input)
+    rig.started(tmp_path / "started")
+    reaped = rig.store.move(job_id, moves.lost(rig.job(job_id), now=rig.clock.now()))
+    rig.sender.poke("two-slots", job_id)
+    assert rig.output(rig.submit({"text": "other"})) == {"text": "other"}
+    assert rig.job(job_id).fence == reaped.fence, "leased while the older attempt still runs"
+    (tmp_path / "g").touch()
     rig.output(job_id)
     assert rig.outcomes(job_id) == ["T10", "T6"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pilotlight.contracts.job import JobStatus
 
 
@@ -69,8 +71,9 @@ def test_a_job_that_kills_every_process_fails_when_its_attempts_are_used_up(rig_
     assert rig.outcomes(job_id) == ["T7", "T8"]
 
 
-def test_a_stopped_process_is_noticed_killed_and_its_job_tried_again(rig_of):
-    rig = rig_of("hangs-in-run")
+@pytest.mark.parametrize("worker", ["hangs-in-run", "holds-interpreter"])
+def test_a_process_that_does_not_answer_is_killed_and_its_job_tried_again(rig_of, worker):
+    rig = rig_of(worker)
     job_id = rig.submit()
     assert rig.output(job_id) == {"text": "attempt 2"}
     assert "did not answer for 1 s" in rig.store.attempts_of(job_id)[0].error

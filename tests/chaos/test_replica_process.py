@@ -95,7 +95,7 @@ def test_a_second_sigterm_hands_the_job_back(process_of, tmp_path):
     assert not is_running(child)
 
 
-@pytest.mark.parametrize("worker", ["ignores-cancel", "hangs-in-run"])
+@pytest.mark.parametrize("worker", ["ignores-cancel", "hangs-in-run", "holds-interpreter"])
 def test_no_child_outlives_a_parent_that_is_killed(process_of, tmp_path, worker):
     rig, process = process_of(worker)
     rig.until(lambda: rig.replica_row().stage == "ready")

@@ -6,7 +6,7 @@ from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
-from pilotlight.execution.reaper import Reaped, Reaper
+from pilotlight.execution.reaper import Reaped, Reaper, decide
 from pilotlight.settings import Settings
 
 TERMS = {"lease_s": 60, "margin_s": 10}
@@ -123,6 +123,13 @@ def test_a_lease_is_taken_back_only_after_its_margin(house, make_job, clock):
     assert (job.status, job.losses, job.attempts) == (JobStatus.QUEUED, 1, 0)
     assert house.sender.sent == [job_id]
     assert house.announcer.told == [job_id]
+
+
+def test_a_row_that_is_due_too_early_is_left_alone(make_job, clock):
+    now = clock.now()
+    job = make_job(status=JobStatus.RUNNING, lease_until=now - 9, run_by=now + 60)
+    assert decide(job, now=now, margin_s=10, resend_s=120) is None
+    assert decide(job, now=now + 1, margin_s=10, resend_s=120) is not None
 
 
 def test_a_beat_keeps_the_reaper_away(house, make_job, clock):
