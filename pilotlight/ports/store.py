@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from pilotlight.contracts.job import AttemptRecord, Job
     from pilotlight.contracts.lifecycle import Move
+
+
+MOST_AHEAD: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,10 @@ class JobStore(Protocol):
         ...
 
     def ahead_of(self, job: Job) -> int:
-        """How many jobs of the same worker wait before this one; 0 for the next."""
+        """How many jobs of the same worker wait before this one; 0 for the next.
+
+        Counts no further than MOST_AHEAD: a poll must stay cheap when the queue is long.
+        """
         ...
 
     def attempts_of(self, job_id: str) -> list[AttemptRecord]:

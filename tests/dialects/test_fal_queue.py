@@ -41,9 +41,7 @@ def test_no_url_of_ours_has_a_query_for_the_python_client_to_drop(client):
     ("path", "app"),
     [
         ("acme/app/sub", "acme/app"),
-        ("acme/app/unknown/deeper", "acme/app"),
         ("workflows/acme/flow", "workflows/acme/flow"),
-        ("workflows/acme/flow/sub", "workflows/acme/flow"),
     ],
 )
 def test_a_request_is_found_below_its_app_without_the_sub_path(stage, client, path, app):
@@ -53,12 +51,13 @@ def test_a_request_is_found_below_its_app_without_the_sub_path(stage, client, pa
     assert status(client, said).json()["status"] == "IN_QUEUE"
 
 
-def test_the_longest_endpoint_wins_and_what_is_left_is_remembered(stage, client):
-    deep, left = submit(client, "acme/app/sub"), submit(client, "acme/app/other")
+def test_a_deeper_path_is_never_served_by_the_endpoint_above_it(stage, client):
+    deep = submit(client, "acme/app/sub")
+    reply = client.post("/queue/acme/app/other", json={"prompt": "x"})
 
     assert stage.job(deep["request_id"]).endpoint == "acme/app/sub"
-    assert stage.job(left["request_id"]).endpoint == "acme/app"
-    assert json.loads(stage.job(left["request_id"]).options) == {"path": "other"}
+    assert reply.status_code == 404
+    assert "acme/app/other" in reply.json()["detail"]
 
 
 def test_a_waiting_request_has_a_place_logs_and_the_cold_start_it_waits_for(client):

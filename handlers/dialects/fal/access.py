@@ -16,8 +16,6 @@ from pilotlight.errors import Unauthenticated, UnknownEndpoint
 class Admitted(NamedTuple):
     caller: str
     target: Target
-    by_suffix: bool
-    """The path ended in the suffix, which is no part of the endpoint's id."""
 
 
 async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
@@ -34,7 +32,6 @@ async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
         if caller is None:
             raise Unauthenticated("this token is not good here") from None
         raise
-    by_suffix = target.rest.rpartition("/")[2] == suffix
-    if token is not None and by_suffix:
+    if token is not None and target.by_suffix:
         caller = tokens.caller_for(services, token, target.endpoint)
-    return Admitted(caller or await caller_of(connection), target, by_suffix)
+    return Admitted(caller or await caller_of(connection), target)

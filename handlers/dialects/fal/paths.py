@@ -22,10 +22,11 @@ class Address(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The endpoint that a path calls, and the segments that are left behind it."""
+    """The endpoint that a path calls."""
 
     endpoint: str
-    rest: str
+    by_suffix: bool
+    """The path ended in the suffix, which is no part of the endpoint's id."""
 
 
 def _app_segments(segments: list[str]) -> int:
@@ -51,17 +52,15 @@ def address_of(path: str) -> Address | None:
 
 
 def target_of(path: str, catalogue: Catalogue, *, suffix: str = "") -> Target:
-    """The longest endpoint id that the path begins with.
+    """The endpoint that a path calls: the whole path, or all but ``suffix`` as its last segment.
 
-    ``suffix`` is a last segment that means something to the caller of this; it is not named when
-    the endpoint is unknown. Raises UnknownEndpoint.
+    A deeper path is never served by the endpoint above it: ``owner/app/inpainting`` is another
+    model than ``owner/app``, and a wrong picture is worse than an error. Raises UnknownEndpoint.
     """
-    segments = path.strip("/").split("/")
-    for length in range(len(segments), 1, -1):
-        endpoint = "/".join(segments[:length])
-        if endpoint in catalogue.endpoints:
-            return Target(endpoint, "/".join(segments[length:]))
-    if segments[-1] == suffix:
-        segments.pop()
-    catalogue.endpoint("/".join(segments))
-    raise AssertionError("the catalogue raises for an endpoint it does not have")
+    endpoint = path.strip("/")
+    if endpoint in catalogue.endpoints:
+        return Target(endpoint, by_suffix=False)
+    by_suffix = bool(suffix) and endpoint.endswith("/" + suffix)
+    endpoint = endpoint.removesuffix("/" + suffix) if by_suffix else endpoint
+    catalogue.endpoint(endpoint)
+    return Target(endpoint, by_suffix)

@@ -38,7 +38,7 @@ async def realtime(socket: WebSocket) -> None:
     """What goes wrong is said on the socket."""
     await socket.accept()
     try:
-        caller, target, _ = await admitted(socket, suffix=REALTIME)
+        caller, target = await admitted(socket, suffix=REALTIME)
         session = _Session(socket, target, caller)
     except PilotlightError as error:
         await _refuse(socket, error)

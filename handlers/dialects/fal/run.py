@@ -32,7 +32,8 @@ async def run(request: Request) -> Response:
     services = services_of(request)
     if request.method == "HEAD":
         raise WrongMethod("HEAD must not start any work", allow=", ".join(METHODS))
-    caller, target, streaming = await admitted(request, suffix=STREAM)
+    caller, target = await admitted(request, suffix=STREAM)
+    streaming = target.by_suffix
     body = await whole(request, max_bytes=services.settings.ingress.max_body_bytes)
     if request.method == "GET":
         body = wishes.query_as_body(request)

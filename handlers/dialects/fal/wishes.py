@@ -41,7 +41,7 @@ def submission(
         endpoint=target.endpoint,
         body=body,
         origin=DIALECT_NAME,
-        options=_options(target, body),
+        options=_options(body),
         base_url=base_url(request, CDN),
         priority=_priority(headers),
         start_timeout_s=start_timeout_s(headers),
@@ -122,10 +122,8 @@ def lifetime_s(headers: Headers) -> float | None:
     return float(seconds)
 
 
-def _options(target: Target, body: bytes) -> dict[str, Any]:
+def _options(body: bytes) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if target.rest:
-        options["path"] = target.rest
     if b'"sync_mode"' in body and _wants_inline(body):
         options["sync_mode"] = True
     return options

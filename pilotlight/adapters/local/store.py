@@ -10,7 +10,7 @@ from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.contracts.job import AttemptRecord, Job, JobStatus
 from pilotlight.contracts.lifecycle import TABLE
-from pilotlight.ports.store import Created, Load
+from pilotlight.ports.store import MOST_AHEAD, Created, Load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,9 +139,15 @@ class SqliteStore:
     def ahead_of(self, job: Job) -> int:
         return int(
             self._first(
-                f"SELECT count(*) FROM job WHERE worker = :worker AND {READY_SQL} AND "
-                "(priority, seq) < (:priority, (SELECT seq FROM job WHERE id = :id))",
-                {"worker": job.worker, "priority": job.priority, "id": job.id},
+                f"SELECT count(*) FROM (SELECT 1 FROM job WHERE worker = :worker AND {READY_SQL} "
+                "AND (priority, seq) < (:priority, (SELECT seq FROM job WHERE id = :id)) "
+                "LIMIT :most)",
+                {
+                    "worker": job.worker,
+                    "priority": job.priority,
+                    "id": job.id,
+                    "most": MOST_AHEAD,
+                },
             )
             or 0
         )
