@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from pilotlight.adapters.aws import tables
 from pilotlight.adapters.aws.calls import Calls
@@ -39,6 +42,8 @@ class Account:
         self.endpoint_url = endpoint_url
         self._clients = Clients(region=REGION, endpoint_url=endpoint_url)
         self.dynamodb, self.s3 = self._clients.dynamodb(), self._clients.s3()
+        self.other = self._clients.dynamodb()
+        """Of another process: no faults, and it is not counted."""
         self.requests = Counter()
         for client in (self.dynamodb, self.s3):
             client.meta.events.register("request-created", self._count)
@@ -55,6 +60,15 @@ class Account:
 
     def close(self):
         self._clients.close()
+
+    @contextmanager
+    def faults(self):
+        """Faults of DynamoDB, gone afterwards."""
+        found = Faults(self.dynamodb)
+        try:
+            yield found
+        finally:
+            found.clear()
 
 
 class Stage:
@@ -136,3 +150,82 @@ def server_exited(server, within_s):
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+class Faults:
+    """What can go wrong between a client and AWS, for the next requests of one operation."""
+
+    def __init__(self, client):
+        self._events = client.meta.events
+        self._service = client.meta.service_model.service_id.hyphenize()
+        self._hooks = []
+
+    def lose_answers(self, operation, times=1):
+        """The request is carried out; what it answered never arrives."""
+        left = iter(range(times))
+
+        def hook(**_):
+            if next(left, None) is not None:
+                raise ReadTimeoutError(endpoint_url="https://emulated")
+
+        self._hook(f"after-call.{self._service}.{operation}", hook)
+
+    def cut_off(self, operation, times=1):
+        """The connection cannot be made."""
+        left = iter(range(times))
+
+        def hook(**_):
+            if next(left, None) is not None:
+                raise EndpointConnectionError(endpoint_url="https://emulated")
+
+        self._hook(f"before-send.{self._service}.{operation}", hook)
+
+    def answer(self, operation, status, code, times=1):
+        """An error in place of doing anything."""
+        left = iter(range(times))
+
+        parsed = {
+            "Error": {"Code": code, "Message": code},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+
+        def hook(**_):
+            if next(left, None) is not None:
+                return AWSResponse("https://emulated", status, {}, None), parsed
+            return None
+
+        self._hook(f"before-call.{self._service}.{operation}", hook)
+
+    def do_before_the_next(self, operation, action, *, after=0):
+        """Somebody acts just before this request is sent; ``after`` requests are left alone."""
+        left = iter(range(after + 1))
+
+        def hook(**_):
+            if next(left, None) == after:
+                action()
+
+        self._hook(f"before-call.{self._service}.{operation}", hook)
+
+    def repeat_answers(self, operation):
+        """From now on the answers are those that the same requests got before."""
+        known = {}
+
+        def listen(parsed, context, **_):
+            known.setdefault(context["asked"], dict(parsed))
+            parsed.clear()
+            parsed.update(known[context["asked"]])
+
+        def ask(params, context, **_):
+            context["asked"] = json.dumps(params, sort_keys=True, default=str)
+
+        self._hook(f"provide-client-params.{self._service}.{operation}", ask)
+        self._hook(f"after-call.{self._service}.{operation}", listen)
+
+    def _hook(self, event, hook):
+        self._events.register_first(event, hook)
+        self._hooks.append((event, hook))
+
+    def clear(self):
+        for event, hook in self._hooks:
+            self._events.unregister(event, hook)
+        self._hooks = []

@@ -71,10 +71,14 @@ class Refused(Exception):
         self.items, self.doubtful = items, doubtful
 
 
+class TooLarge(Exception):
+    """The item would be longer than 400 KB."""
+
+
 class Calls:
     """DynamoDB by operation name: ``calls("get_item", TableName=...)``.
 
-    Raises Refused, Unavailable when three tries failed (a write may then have been done all the
+    Raises Refused, TooLarge, Unavailable when three tries failed (a write may then have been done all the
     same), SettingsError when trying again cannot help.
     """
 
@@ -124,6 +128,8 @@ def _answered(error: ClientError, *, doubtful: bool) -> bool:
         return True
     if code in _STALE_CREDENTIALS:
         raise Unavailable(f"AWS: {_words(error)}") from error
+    if code == "ValidationException" and "Item size" in str(error):
+        raise TooLarge(_words(error)) from error
     if code in _OWNERS:
         raise SettingsError(f"AWS refused {error.operation_name}: {_words(error)}") from error
     raise error

@@ -10,6 +10,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 5
@@ -53,6 +54,21 @@ class Clients:
         )
         client: S3Client = self._session.client(
             "s3", config=config, endpoint_url=self._endpoint_url
+        )
+        self._made.append(client)
+        return client
+
+    def sqs(self, *, wait_s: int = 0) -> SQSClient:
+        """``wait_s``: how long a long poll may take; such a client sends nothing twice, because
+        a message that the first try took would stay invisible.
+        """
+        tries = 1 if wait_s else 3
+        config = _config(
+            read_timeout=READ_TIMEOUT_S + wait_s,
+            retries={"mode": "standard", "total_max_attempts": tries},
+        )
+        client: SQSClient = self._session.client(
+            "sqs", config=config, endpoint_url=self._endpoint_url
         )
         self._made.append(client)
         return client

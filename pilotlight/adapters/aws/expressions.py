@@ -90,6 +90,13 @@ class _Compiler:
         self.out.put("running", self.out.name("worker") if to in HELD else None)
         self.out.put("holder", self._holder() if to in HELD else None)
 
+    def log(self, event: Value | None, *, anew: bool) -> None:
+        one = self.out.value("event", {"L": [event] if event else []})
+        if not anew:
+            log, none = self.out.name(history.COLUMN), self.out.value("none", {"L": []})
+            one = f"list_append(if_not_exists({log}, {none}), {one})"
+        self.out.put(history.COLUMN, one)
+
     def _holder(self) -> str | None:
         """A copied attribute has its value from before the update; an owner set now has not."""
         owner = self.move.transition.effects.get("owner")
@@ -97,11 +104,17 @@ class _Compiler:
 
 
 def update(
-    move: Move, *, write_text: Callable[[str], Value], event: Value | None, token: str
+    move: Move,
+    *,
+    write_text: Callable[[str], Value],
+    event: Value | None,
+    token: str,
+    anew: bool = False,
 ) -> dict[str, Any] | None:
     """The arguments of UpdateItem for this move, but for table and key.
 
-    ``event`` is what the history gains; ``token`` names the write. None: a guard compares with
+    ``event`` is what the history gains, or with ``anew`` all that it has from now on; ``token``
+    names the write. None: a guard compares with
     an argument that is None, which holds for no row.
     """
     transition, out = move.transition, _Expression()
@@ -115,10 +128,8 @@ def update(
     if transition.to is not None:
         out.put("status", out.value("to", {"S": str(transition.to)}))
         compiler.place(transition.to)
-    if event is not None:
-        log = out.name(history.COLUMN)
-        none, one = out.value("none", {"L": []}), out.value("event", {"L": [event]})
-        out.put(history.COLUMN, f"list_append(if_not_exists({log}, {none}), {one})")
+    if event is not None or anew:
+        compiler.log(event, anew=anew)
     out.put("token", out.value("token", {"S": token}))
     return {
         "UpdateExpression": out.update(),

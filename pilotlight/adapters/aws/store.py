@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.aws import expressions, history
-from pilotlight.adapters.aws.calls import Refused
+from pilotlight.adapters.aws.calls import Refused, TooLarge
 from pilotlight.adapters.aws.forgetting import Forgetting
 from pilotlight.adapters.aws.queries import BATCH, Queries, Range
 from pilotlight.adapters.aws.rows import idempotency_key, item_of, job_key, job_of, number, place_of
@@ -127,28 +127,38 @@ class DynamoStore:
 
     def move(self, job_id: str, move: Move) -> Job | None:
         token = secrets.token_hex(6)
+        try:
+            item = self._update(job_id, move, token)
+        except TooLarge:
+            # The history has eaten up the item: better to forget the old than to stop the job.
+            item = self._update(job_id, move, token, anew=True)
+        return job_of(item, self._texts) if item else None
+
+    def _update(self, job_id: str, move: Move, token: str, *, anew: bool = False) -> Item | None:
+        """The row afterwards if this write changed it."""
         request = expressions.update(
             move,
             write_text=lambda text: self._texts.write(job_id, text),
             event=history.event(move, job_id, self._texts, token=token),
             token=token,
+            anew=anew,
         )
         if request is None:
             return None
         try:
-            item = self._calls(
+            answer = self._calls(
                 "update_item",
                 TableName=self._table,
                 Key=job_key(job_id),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **request,
-            )["Attributes"]
+            )
         except Refused as refused:
             (item,) = refused.items
-            if not (refused.doubtful and item and history.wrote(item, token)):
-                return None
-        return job_of(item, self._texts)
+            return item if refused.doubtful and item and history.wrote(item, token) else None
+        changed: Item = answer["Attributes"]
+        return changed
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
         jobs = self._before(DUE, now, limit)

@@ -1,0 +1,410 @@
+"""What only DynamoDB has to prove: lost answers, throttling, late indexes, long rows, its cost."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+
+import pytest
+
+from pilotlight.adapters.aws.calls import Calls
+from pilotlight.adapters.aws.store import DynamoStore
+from pilotlight.adapters.aws.tables import FORGET
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.store import SqliteStore
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobError, JobStatus
+from pilotlight.errors import IllegalTransition, SettingsError, Unavailable
+from pilotlight.ports.feed import NewEntry
+from pilotlight.ports.keys import KeyRecord
+from tests.contract.conftest import dynamo_feed, dynamo_keys, dynamo_secrets, dynamo_store
+
+LEASE = {"lease_s": 60, "margin_s": 10}
+ERROR = JobError("worker_error", "it broke")
+
+
+@pytest.fixture
+def store(aws):
+    return dynamo_store(aws)
+
+
+@pytest.fixture
+def faults(aws):
+    with aws.account.faults() as faults:
+        yield faults
+
+
+@pytest.fixture
+def lease(store, clock):
+    def lease(job, owner="r1"):
+        return store.move(job.id, moves.lease(owner=owner, now=clock.now(), **LEASE))
+
+    return lease
+
+
+@pytest.fixture
+def add(store, make_job):
+    def add(**changes):
+        return store.create([make_job(**changes)])[0].job
+
+    return add
+
+
+MOVES = {
+    "lease": lambda job, now: moves.lease(owner="r2", now=now, **LEASE),
+    "storing": lambda job, now: moves.storing(job, now=now, **LEASE),
+    "succeed": lambda job, now: moves.succeed(job, now=now, output="{}"),
+    "retry": lambda job, now: moves.retry(job, not_before=now + 9, error=ERROR),
+    "fail": lambda job, now: moves.fail(job, now=now, error=ERROR),
+    "hand_back": lambda job, now: moves.hand_back(job, now=now),
+    "lost": lambda job, now: moves.lost(job, now=now),
+    "cancel": lambda job, now: moves.cancel(job, now=now),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_move_whose_answer_is_lost_was_done_once_and_says_so(
+    store, add, lease, clock, faults, name
+):
+    job = add()
+    if name != "lease":
+        job = lease(job)
+    faults.lose_answers("UpdateItem")
+    moved = store.move(job.id, MOVES[name](job, clock.now()))
+
+    assert moved is not None
+    assert moved == store.get(job.id)
+    assert moved.fence - job.fence <= 1
+    assert len(store.attempts_of(job.id)) == (0 if name in ("lease", "storing") else 1)
+
+
+def test_a_lost_success_is_known_as_ours_even_when_its_webhook_was_taken_up_since(
+    store, add, lease, clock, aws
+):
+    job = lease(add(webhook="https://example.org"))
+
+    dispatcher = DynamoStore(Calls(aws.account.other, clock), aws.table, aws.texts, workers=())
+
+    def take_up(**_):
+        done = dispatcher.get(job.id)
+        dispatcher.move(job.id, moves.lease_webhook(done, now=clock.now(), lease_s=60))
+
+    with aws.account.faults() as faults:
+        faults.lose_answers("UpdateItem")
+        faults.do_before_the_next("UpdateItem", take_up, after=1)
+        moved = store.move(job.id, moves.succeed(job, now=clock.now(), output="{}"))
+
+    assert moved.status is JobStatus.SUCCEEDED
+    assert moved.webhook_fence == 1
+
+
+def test_a_move_that_another_won_in_the_meantime_is_refused_however_many_answers_are_lost(
+    store, add, lease, clock, faults
+):
+    job = lease(add())
+    store.move(job.id, moves.cancel(job, now=clock.now()))
+    faults.lose_answers("UpdateItem", times=2)
+
+    assert store.move(job.id, moves.succeed(job, now=clock.now(), output="{}")) is None
+    assert store.get(job.id).status is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_job_whose_creation_lost_its_answer_is_there_once(store, make_job, faults, key):
+    job = make_job(idempotency_key=key)
+    faults.lose_answers("TransactWriteItems" if key else "PutItem")
+    (created,) = store.create([job])
+
+    assert (created.job, created.existed) == (job, False)
+    assert store.get(job.id) == job
+    assert [one.id for one in store.list_jobs()] == [job.id]
+
+
+def test_an_id_that_is_taken_is_refused(store, make_job):
+    store.create([make_job(id="one"), make_job(id="two", idempotency_key="k")])
+
+    with pytest.raises(IllegalTransition):
+        store.create([make_job(id="one")])
+    with pytest.raises(IllegalTransition):
+        store.create([make_job(id="two", idempotency_key="other")])
+
+
+def test_other_writes_that_lose_their_answer_are_done_once_too(aws, faults):
+    feed, keys, secrets = dynamo_feed(aws), dynamo_keys(aws), dynamo_secrets(aws)
+    record = KeyRecord(id="k1", caller="alice", secret_hash="h", created_at=1.5)
+
+    faults.lose_answers("PutItem")
+    feed.append([NewEntry("a", "log", "1", 1.0)])
+    assert [entry.body for entry in feed.read("a")] == ["1"]
+
+    faults.clear()
+    faults.lose_answers("PutItem")
+    keys.add(record)
+    assert keys.list_keys() == [record]
+
+    faults.lose_answers("UpdateItem")
+    assert keys.revoke("k1", now=5.0)
+
+    faults.clear()
+    faults.lose_answers("PutItem")
+    assert secrets.update("n", lambda before: (before or b"") + b"x") == b"x"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ProvisionedThroughputExceededException"),
+        (400, "ThrottlingException"),
+        (500, "InternalServerError"),
+        (503, "ServiceUnavailable"),
+    ],
+)
+def test_trouble_that_passes_is_waited_out_and_trouble_that_stays_is_told(
+    store, add, faults, clock, status, code
+):
+    before = clock.now()
+    faults.answer("PutItem", status, code, times=2)
+    job = add()
+    assert store.get(job.id) == job
+    assert 0 < clock.now() - before < 1
+
+    faults.answer("GetItem", status, code, times=3)
+    with pytest.raises(Unavailable, match=code):
+        store.get(job.id)
+    assert store.get(job.id) == job
+
+
+def test_a_connection_that_cannot_be_made_is_tried_three_times(store, aws, faults):
+    faults.cut_off("GetItem", times=3)
+    with aws.account.counted() as requests, pytest.raises(Unavailable):
+        store.get("a")
+    assert requests["GetItem"] == 3
+
+
+def test_a_table_that_is_not_there_is_the_owners_to_put_right(aws, clock):
+    missing = DynamoStore(
+        Calls(aws.account.dynamodb, clock), "nowhere", aws.texts, workers=("echo",)
+    )
+    with pytest.raises(SettingsError, match="GetItem"):
+        missing.get("a")
+
+
+def test_what_an_index_says_late_is_checked_against_the_row(store, add, lease, clock, faults):
+    job, other = add(due_at=clock.now()), add(webhook="https://example.org", due_at=None)
+    held = lease(add(due_at=None))
+    done = store.move(other.id, moves.cancel(other, now=clock.now()))
+    faults.repeat_answers("Query")
+    now = clock.now()
+    assert [one.id for one in store.due(now=now)] == [job.id]
+    assert [one.id for one in store.webhooks_due(now=now)] == [other.id]
+    assert [one.id for one in store.held_by("r1")] == [held.id]
+
+    store.move(job.id, moves.cancel(job, now=now))
+    store.move(done.id, moves.lease_webhook(done, now=now, lease_s=60))
+    store.move(held.id, moves.hand_back(held, now=now))
+
+    assert store.due(now=now) == store.webhooks_due(now=now) == store.held_by("r1") == []
+
+
+def test_purge_spares_a_row_whose_webhook_was_asked_for_again(store, add, clock, faults):
+    job = add(keep_s=10, webhook="https://example.org")
+    done = store.move(job.id, moves.cancel(job, now=clock.now()))
+    sent = store.move(done.id, moves.lease_webhook(done, now=clock.now(), lease_s=1))
+    store.move(sent.id, moves.settle_webhook(sent, due_at=None, state="delivered"))
+    clock.sleep(11)
+    faults.repeat_answers("BatchGetItem")
+    assert len(list(store._before(FORGET, clock.now(), 500))) == 1
+    store.move(job.id, moves.replay_webhook(now=clock.now()))
+
+    assert store.purge(now=clock.now()) == []
+    assert store.get(job.id).webhook_due == clock.now()
+
+
+def test_of_many_who_lease_at_once_one_wins(ministack, make_job, clock):
+    store = dynamo_store(ministack)
+    jobs = [make_job() for _ in range(5)]
+    store.create(jobs)
+    begin, won = threading.Barrier(4), []
+
+    def run(owner):
+        begin.wait()
+        move = moves.lease(owner=owner, now=clock.now(), **LEASE)
+        won.extend(job.id for job in jobs if store.move(job.id, move))
+
+    threads = [threading.Thread(target=run, args=(f"r{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(won) == sorted(job.id for job in jobs)
+
+
+def test_random_histories_leave_the_same_attempts_as_in_sqlite(moto, make_job, clock, tmp_path):
+    rng = random.Random(3)
+    database = Database(tmp_path / "jobs.db")
+    stores = [SqliteStore(database), dynamo_store(moto)]
+    for _ in range(15):
+        job = make_job()
+        for store in stores:
+            store.create([job])
+        for _ in range(12):
+            clock.sleep(rng.choice([1, 30]))
+            now = clock.now()
+            move = rng.choice(
+                [
+                    moves.lease(owner=rng.choice("ab"), now=now, **LEASE),
+                    moves.lease(owner=rng.choice("ab"), now=now, **LEASE),
+                    moves.retry(job, not_before=now, error=ERROR),
+                    moves.hand_back(job, now=now),
+                    moves.lost(job, now=now),
+                    moves.fail(job, now=now, error=ERROR),
+                    moves.time_out(job, now=now),
+                    moves.succeed(job, now=now, output="{}"),
+                    moves.cancel(job, now=now),
+                ]
+            )
+            first, second = (store.move(job.id, move) for store in stores)
+            assert first == second
+            job = first or job
+        assert stores[1].attempts_of(job.id) == stores[0].attempts_of(job.id)
+    database.close()
+
+
+BIG = '"' + "\N{SNOWMAN}" * 200_000 + '"'
+
+
+def test_a_row_may_be_longer_than_an_item(aws, store, add, lease, clock):
+    job = add(input=BIG, options=BIG, keep_s=10)
+    held = lease(job)
+    assert held.input == BIG
+    error = JobError("worker_error", "x" * 50_000)
+    store.move(held.id, moves.retry(held, not_before=clock.now(), error=error))
+    again = lease(job)
+    done = store.move(job.id, moves.succeed(again, now=clock.now(), output=BIG, artifacts=BIG))
+
+    fresh = dynamo_store(aws)
+    fresh._texts = type(aws.texts)(aws.bucket)
+    assert fresh.get(job.id) == done
+    assert fresh.attempts_of(job.id)[0].error == moves.error_text(error)
+    assert fresh.list_jobs() == [done]
+
+    clock.sleep(10)
+    store.purge(now=clock.now())
+    assert list(aws.bucket.list("")) == []
+
+
+def test_a_history_that_fills_its_item_begins_anew_and_does_not_stop_the_job(
+    ministack, clock, make_job
+):
+    """moto leaves half of an update behind when the item gets too large."""
+    store = dynamo_store(ministack)
+    (created,) = store.create([make_job(input='"' + "x" * 32_000 + '"')])
+    job, owner = created.job, "r" * 2000
+    for _ in range(200):
+        held = store.move(job.id, moves.lease(owner=owner, now=clock.now(), **LEASE))
+        job = store.move(job.id, moves.hand_back(held, now=clock.now()))
+        assert job is not None
+
+    history = store.attempts_of(job.id)
+    assert 0 < len(history) < 200
+    assert history[-1].fence == job.fence - 1
+
+
+def test_an_attempt_takes_little_room_in_its_item(moto, clock, make_job):
+    store = dynamo_store(moto)
+    (created,) = store.create([make_job()])
+    job = created.job
+    for _ in range(20):
+        held = store.move(job.id, moves.lease(owner="r" * 36, now=clock.now(), **LEASE))
+        job = store.move(job.id, moves.hand_back(held, now=clock.now()))
+
+    assert len(json.dumps(store._read(job.id)["history"])) < 20 * 250
+
+
+def test_a_long_text_is_read_once_however_often_the_row_moves(aws, store, add, lease, clock):
+    held = lease(add(input=BIG))
+    with aws.account.counted() as requests:
+        for _ in range(3):
+            store.move(held.id, moves.beat(held, now=clock.now(), **LEASE))
+    assert requests == {"UpdateItem": 3}
+
+
+def test_two_writers_of_one_feed_lose_nothing_and_agree_on_the_order(aws):
+    feeds = [dynamo_feed(aws), dynamo_feed(aws)]
+    for number in range(6):
+        feeds[number % 2].append([NewEntry("a", "log", str(number), 1.0)])
+
+    for feed in feeds:
+        entries = feed.read("a")
+        assert [entry.body for entry in entries] == list("012345")
+        assert [entry.seq for entry in entries] == sorted({entry.seq for entry in entries})
+
+
+def test_a_talkative_job_fills_few_items_and_reads_back_in_any_portion(aws):
+    feed = dynamo_feed(aws)
+    lines = [f"{n} " + "x" * 300 for n in range(2500)]
+    with aws.account.counted() as requests:
+        feed.append([NewEntry("a", "log", line, float(n)) for n, line in enumerate(lines)])
+    assert requests["PutItem"] <= 5
+
+    found, after = [], 0
+    while portion := feed.read("a", after=after, limit=700):
+        assert len(portion) <= 700
+        found += portion
+        after = portion[-1].seq
+    assert [entry.body for entry in found] == lines
+
+
+def test_an_entry_may_be_longer_than_an_item_and_goes_with_its_job(aws, store, add, clock):
+    job = add(keep_s=1)
+    feed = dynamo_feed(aws)
+    feed.append([NewEntry(job.id, "partial", BIG, 1.0), NewEntry(job.id, "log", "small", 1.0)])
+    assert [entry.body for entry in feed.read(job.id)] == [BIG, "small"]
+
+    store.move(job.id, moves.cancel(job, now=clock.now()))
+    clock.sleep(2)
+    store.purge(now=clock.now())
+    assert feed.read(job.id) == []
+    assert list(aws.bucket.list("")) == []
+
+
+def test_rows_spread_over_the_shards(moto, make_job):
+    store = dynamo_store(moto)
+    store.create([make_job() for _ in range(64)])
+
+    shards = {
+        item["shard"]["S"] for item in moto.account.dynamodb.scan(TableName=moto.table)["Items"]
+    }
+    assert len(shards) > 8
+
+
+def test_what_each_step_of_a_job_costs_in_requests(aws, store, make_job, clock):
+    """One request each: the sum of a job is counted where its journey is."""
+    job, feed = make_job(), dynamo_feed(aws)
+
+    def cost(action):
+        with aws.account.counted() as requests:
+            cost.result = action()
+        return dict(requests)
+
+    def move(build):
+        return lambda: store.move(job.id, build())
+
+    now = clock.now()
+    assert cost(lambda: store.create([job])) == {"PutItem": 1}
+    assert cost(lambda: store.create([make_job(idempotency_key="k")])) == {"TransactWriteItems": 1}
+    assert cost(move(lambda: moves.queued(job, due_at=now + 9))) == {"UpdateItem": 1}
+    assert cost(move(lambda: moves.lease(owner="r", now=now, **LEASE))) == {"UpdateItem": 1}
+    job = cost.result
+    assert cost(lambda: feed.append([NewEntry(job.id, "log", "x", now)] * 9)) == {"PutItem": 1}
+    assert cost(lambda: feed.append([NewEntry(job.id, "log", "y", now)])) == {"PutItem": 1}
+    assert cost(lambda: feed.read(job.id)) == {"Query": 1}
+    assert cost(move(lambda: moves.storing(job, now=now, **LEASE))) == {"UpdateItem": 1}
+    assert cost(move(lambda: moves.succeed(job, now=now, output="{}"))) == {"UpdateItem": 1}
+    assert cost(lambda: store.get(job.id)) == {"GetItem": 1}
+    assert cost(lambda: store.attempts_of(job.id)) == {"GetItem": 1}
+    assert cost(lambda: store.held_by("r")) == {"Query": 1}
+    assert cost(lambda: store.due(now=now)) == {"Query": 16}
+    assert cost(lambda: store.load(now=now)) == {"Query": 6}
