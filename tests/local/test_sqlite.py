@@ -163,3 +163,21 @@ def test_the_log_is_folded_back_when_it_is_big(database, make_job, tmp_path):
     store.create([make_job()])
     assert log.stat().st_size <= 25_000_000
     assert len(store.list_jobs(limit=50)) == 21
+
+
+def test_a_commit_that_fails_leaves_the_next_write_unharmed(database):
+    with database.write() as execute:
+        execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+        execute("CREATE TABLE b (a INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    database._writer.execute("PRAGMA foreign_keys = ON")
+
+    def orphan():
+        with database.write() as execute:
+            execute("INSERT INTO b VALUES (7)")  # refused by COMMIT, not here
+
+    with pytest.raises(sqlite3.IntegrityError):
+        orphan()
+
+    with database.write() as execute:
+        execute("INSERT INTO a VALUES (1)")
+    assert database.read("SELECT count(*) FROM b").fetchone() == (0,)

@@ -96,11 +96,11 @@ class Database:
                 self._owner = threading.get_ident()
                 try:
                     yield self._writer.execute
-                except BaseException:
-                    self._writer.execute("ROLLBACK")
-                    raise
-                else:
                     self._writer.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:  # a full disk may have ended it already
+                        self._writer.execute("ROLLBACK")
+                    raise
                 finally:
                     self._owner = 0
 
