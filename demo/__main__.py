@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -69,4 +70,6 @@ def table(timings: Mapping[str, float]) -> Table:
 
 
 if __name__ == "__main__":
+    # Whoever ends the demo politely ends what it started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(" ".join(sys.argv[1:]) or PROMPT))

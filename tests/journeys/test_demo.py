@@ -20,6 +20,21 @@ def demo(tmp_path, *words):
     )  # fmt: skip
 
 
+def test_a_demo_that_is_ended_ends_what_it_started(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "demo"],
+        cwd=ROOT, env=environment(TMPDIR=str(tmp_path)), stdout=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        while "a fal program" not in running.stdout.readline():
+            assert running.poll() is None
+        running.terminate()
+        told = running.stdout.read()
+
+    assert running.returncode == 130
+    assert "nothing is left running" in told
+    assert still_there(tmp_path) == []
+
+
 def still_there(tmp_path):
     """Processes that work on a folder below this one."""
     found = []
