@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import files, health, jwks
+from handlers import events, files, health, jwks, source
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
@@ -31,7 +31,7 @@ async def landing(request: Request) -> Response:
 
 
 def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None) -> FastAPI:
-    """Raises SettingsError when a dialect breaks the rules of the scan."""
+    """Raises SettingsError when a dialect or an event source breaks the rules of the scan."""
     dialects = found() if dialects is None else dialects
 
     @contextlib.asynccontextmanager
@@ -48,6 +48,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
         openapi_url=None,  # contracts are documented per endpoint, not per route
         routes=[
             *(route for dialect in dialects.values() for route in dialect.routes),
+            *events.ROUTES,
             *files.ROUTES,
             *health.ROUTES,
             *jwks.ROUTES,
@@ -61,6 +62,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
         lifespan=lifespan,
     )
     app.state.services, app.state.dialects = services, dialects
+    app.state.sources = source.found()
     return app
 
 

@@ -7,8 +7,6 @@ translation only: foreign words in, foreign words out.
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from handlers.plugins import scan
 from pilotlight.contracts.job import Job, JobError
-from pilotlight.errors import PilotlightError, SettingsError
+from pilotlight.errors import PilotlightError
 from pilotlight.observability.logs import failure
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -48,21 +47,8 @@ class Dialect:
 
 
 def found(package: str = "handlers.dialects") -> dict[str, Dialect]:
-    """Every dialect by name.
-
-    Raises SettingsError for a module without ``DIALECT`` and for two with one name.
-    """
-    dialects: dict[str, Dialect] = {}
-    root = importlib.import_module(package)
-    for info in pkgutil.iter_modules(root.__path__):
-        module = f"{package}.{info.name}"
-        dialect = getattr(importlib.import_module(module), "DIALECT", None)
-        if not isinstance(dialect, Dialect):
-            raise SettingsError(f"{module} defines no DIALECT; set DIALECT = Dialect(...)")
-        if dialect.name in dialects:
-            raise SettingsError(f"two dialects are called {dialect.name!r}; the second is {module}")
-        dialects[dialect.name] = dialect
-    return dialects
+    """Every dialect by name. Raises SettingsError when one breaks the rules of the scan."""
+    return scan(package, "DIALECT", Dialect)
 
 
 class Unexpected(PilotlightError):

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from handlers.announcements import Renderer
+from handlers import source
+from handlers.announcements import Announcer, Renderer
 from handlers.app import create_app
 from handlers.dialect import found
 from handlers.listening import Server, Sockets, listening, url_of
@@ -116,7 +117,8 @@ class _House:
             server = Server(app, lifespan=False, certificate=certificate)
             self._servers.append((server, sockets.tls))
         public_url = services.settings.ingress.public_url or self._serving.url
-        renderer = Renderer(services.control, dialects, base_url=public_url.rstrip("/"))
+        announcers: dict[str, Announcer] = {**dialects, **source.found()}
+        renderer = Renderer(services.control, announcers, base_url=public_url.rstrip("/"))
         self._posting = Posting(bootstrap.dispatcher(services, renderer))
         services.watch.on_change(self._posting.kick_soon)
         self._upkeep = Upkeep(_chores(services), clock=services.clock, wake=services.controller.lit)
