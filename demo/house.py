@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from demo.failure import StepFailed
+from demo.starting import end, started
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.cli.exits import Unreachable
 from pilotlight.cli.wire import exchange
 from pilotlight.errors import PilotlightError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 KEEP_ALIVE_S: Final = 5
 """Shorter than the worker's own minute: a demo should not make anybody wait to see zero."""
 _READY_S: Final = 60
@@ -35,7 +35,7 @@ class House:
     data: Path
     port: int
     tls_port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
 
     @property
     def url(self) -> str:
@@ -79,13 +79,9 @@ class House:
 
     def stop(self) -> int:
         """Ask it to end, as Ctrl-C does; its exit code. Raises StepFailed when it does not."""
-        self.process.terminate()
-        try:
-            return self.process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise StepFailed(f"it did not end within {_STOP_S} s; see {self.log}") from None
+        if not end(self.process, _STOP_S):
+            raise StepFailed(f"it did not end within {_STOP_S} s; see {self.log}")
+        return self.process.returncode
 
     def last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
@@ -101,19 +97,11 @@ def house(data: Path) -> Iterator[House]:
         *(sys.executable, "-m", "pilotlight.cli", "up", "--data", str(data)),
         *("--port", str(port), "--tls-port", str(tls_port)),
     ]
-    with (data / "up.log").open("wb") as log:
-        # A session of its own: Ctrl-C reaches the demo, and the demo tells it.
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-    started = House(data, port, tls_port, process)
-    try:
-        yield started
-    finally:
-        if process.poll() is None:
-            with contextlib.suppress(StepFailed):
-                started.stop()
+    with (
+        (data / "up.log").open("wb") as log,
+        started(command, stdout=log, stderr=log, patience_s=_STOP_S) as process,
+    ):
+        yield House(data, port, tls_port, process)
 
 
 def _free_ports(count: int) -> list[int]:

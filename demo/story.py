@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
 
-from demo import checks
+from demo import ROOT, checks
 from demo.failure import StepFailed
-from demo.house import KEEP_ALIVE_S, ROOT
+from demo.house import KEEP_ALIVE_S
+from demo.starting import started
 from pilotlight import bootstrap, settings
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.cli import screen
@@ -23,6 +24,7 @@ from pilotlight.cli.wire import exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rich.console import Console
@@ -35,6 +37,7 @@ ENDPOINT: Final = "pilotlight/shapes"
 PICTURES: Final = "pictures"
 _WEBHOOK_S: Final = 30
 _CUSTOMER_S: Final = 60
+_CUSTOMER_END_S: Final = 5
 _ZERO_S: Final = KEEP_ALIVE_S + 60
 _LOOK_S: Final = 0.1
 _WORKER: Final = "shapes"
@@ -80,20 +83,13 @@ class Story:
         self._done(f"it saved {picture}")
         return job_id, path.relative_to(ROOT)
 
-    @contextlib.contextmanager
-    def _customer(self, prompt: str) -> Iterator[subprocess.Popen[str]]:
+    def _customer(self, prompt: str) -> AbstractContextManager[subprocess.Popen[str]]:
         command = [
             *("env", *self.house.customer_environment()),
-            *(sys.executable, "-m", "demo.customer", ENDPOINT, prompt, self.receiver.url, PICTURES),
+            *(sys.executable, "-m", "demo.customer"),
+            *(ENDPOINT, prompt, self.receiver.url, PICTURES),
         ]
-        with subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-        ) as customer:
-            try:
-                yield customer
-            finally:
-                if customer.poll() is None:
-                    customer.kill()
+        return started(command, stdout=subprocess.PIPE, patience_s=_CUSTOMER_END_S)
 
     def _announces(self, job_id: str) -> None:
         posted = self.receiver.next(_WEBHOOK_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -38,11 +39,10 @@ def test_a_demo_that_is_ended_ends_what_it_started(tmp_path):
 def still_there(tmp_path):
     """Processes that work on a folder below this one."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found += [entry] if str(tmp_path).encode() in entry.read_bytes() else []
-        except OSError:
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            found += [told] if str(tmp_path).encode() in told else []
     return found
 
 
