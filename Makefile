@@ -6,7 +6,7 @@ EMULATOR := .venv-ministack/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format bench clean
+.PHONY: help setup demo test slow check format bench soak mutants clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ check: $(READY)  ## Format, lint, types, layering
 
 format: $(READY)  ## Format and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+soak: $(READY)  ## The real code through SEEDS=1000 simulated histories of JOBS=1000 jobs each
+	@$(BIN)/python -m tests.sim soak --seeds $(or $(SEEDS),1000) --jobs $(or $(JOBS),1000)
+
+mutants: $(READY)  ## Remove the guards one at a time: the simulation must notice each
+	@$(BIN)/python -m tests.sim mutants
 
 bench: $(READY)  ## Latency, throughput, start-up and memory, beside references in the same run
 	@$(BIN)/python -m tests.bench

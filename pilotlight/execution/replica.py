@@ -216,7 +216,7 @@ class Replica:
 
     def _reread(self) -> None:
         """Rows somebody pointed at: a cancelled job has to stop now, not at the next beat."""
-        for job_id in self._poked & self._slots.ids:
+        for job_id in sorted(self._poked & self._slots.ids):
             attempt = self._slots[job_id]
             if attempt.may_end and not self._ledger.is_mine(attempt):
                 self._slots.forsake(attempt, why="its row moved on")
