@@ -54,6 +54,8 @@ class Live:
     data: Path
     port: int = field(default_factory=free_port)
     tls_port: int | None = None
+    root: Path = ROOT
+    """Checkout whose ``handlers`` and ``workers`` are used."""
     settings: dict[str, str] = field(default_factory=dict)
     """Environment variables without their ``PILOTLIGHT_`` prefix."""
     process: subprocess.Popen[bytes] | None = None
@@ -75,7 +77,7 @@ class Live:
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=given, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.root, env=given, stdout=log, stderr=log, start_new_session=True
             )
         until(self.ready, what=f"readiness; see {self.data / 'up.log'}")
         return self
