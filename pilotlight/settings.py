@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX: Final = "PILOTLIGHT_"
 WHOLE: Final = "PILOTLIGHT_SETTINGS"
@@ -115,10 +126,52 @@ class FetchSettings(_Group):
     max_redirects: int = 3
 
 
+class AwsSettings(_Group):
+    """Mode ``aws``. Who deploys makes what is named here; ``up --aws-emulated`` does it itself.
+
+    Credentials are found where boto3 looks for them: a role, a profile, the environment.
+    """
+
+    region: str | None = None
+    """None: where boto3 looks for it."""
+    endpoint_url: str | None = None
+    """An emulator in place of AWS: ``http://127.0.0.1:4566``."""
+    jobs_table: str = "pilotlight-jobs"
+    secrets_table: str = "pilotlight-secrets"
+    bucket: str = "pilotlight"
+    queue_url: str = ""
+    """URL of a worker's queue up to the worker's name:
+    ``https://sqs.eu-west-1.amazonaws.com/123456789012/pilotlight-jobs-``. In the name, a dot
+    becomes an underscore."""
+    dead_letter_url: str = ""
+    """URL of the one queue that all others give their dead letters to."""
+
+
+class QueueSettings(_Group):
+    """How replicas take from SQS, in mode ``aws``."""
+
+    consumer: Literal["celery", "loop"] = "celery"
+    """``loop`` is plain boto3, on the same messages: the way out should Celery ever fail."""
+    visibility_s: PositiveFloat = 120
+    """A message that is taken is not given to others for so long; every beat renews it. Longer
+    than the lease, so that whoever gets the message next finds the lease over."""
+    wait_s: NonNegativeInt = 10
+    """Length of a long poll, 0 to 20. An idle replica needs up to this long to leave."""
+    max_receives: PositiveInt = 6
+    """A message that was taken so often and never settled becomes a dead letter."""
+    retention_s: PositiveInt = 14 * 24 * 3600
+    """SQS keeps a message no longer than this."""
+    orphan_s: PositiveFloat = 900
+    """A dead letter without a job row is forgotten when it is older than this."""
+    upkeep_s: PositiveFloat = 60
+    """Between two looks of upkeep while nothing runs: each one costs requests."""
+
+
 class Settings(_Group):
-    mode: Literal["local"] = "local"
+    mode: Literal["local", "aws"] = "local"
     data: Path = Path(".pilotlight")
-    """Local mode keeps everything here: the job table, files, keys, certificates."""
+    """Local mode keeps everything here: the job table, files, keys, certificates. Mode ``aws``
+    keeps scratch files and logs here."""
     workers: tuple[str, ...] = ("workers",)
     """Packages that hold worker files."""
     handlers: str = "handlers"
@@ -134,23 +187,46 @@ class Settings(_Group):
     scaling: ScalingSettings = ScalingSettings()
     webhook: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
+    aws: AwsSettings = AwsSettings()
+    queue: QueueSettings = QueueSettings()
+
+
+class BadSettings(ValueError):
+    """Settings that cannot be; the message names each and says what it should be."""
 
 
 def load(**overrides: object) -> Settings:
-    """Settings from the environment, with these on top. Raises pydantic's ValidationError."""
-    whole = os.environ.get(WHOLE)
-    if whole is not None:
-        return Settings.model_validate_json(whole).model_copy(update=overrides)
-    return Settings.model_validate(_from_environment() | overrides)
+    """Settings from the environment, with these on top, group by group. Raises BadSettings."""
+    try:
+        whole = os.environ.get(WHOLE)
+        if whole is not None:
+            return Settings.model_validate_json(whole).model_copy(update=overrides)
+        given = _from_environment()
+        for name, value in overrides.items():
+            before = given.get(name)
+            both = isinstance(before, dict) and isinstance(value, dict)
+            given[name] = before | value if both else value  # type: ignore[operator]
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise BadSettings("\n".join(map(_in_words, error.errors()))) from None
+
+
+def _in_words(item: ErrorDetails) -> str:
+    variable = PREFIX + "__".join(str(part).upper() for part in item["loc"])
+    return f"{variable}: {item['msg']}, not {item['input']!r}"
 
 
 def _from_environment() -> dict[str, object]:
     # Loaded only here: a replica is handed its settings whole and is 4 MB smaller without it.
     from pydantic_settings import BaseSettings, SettingsConfigDict  # noqa: PLC0415
+    from pydantic_settings.exceptions import SettingsError  # noqa: PLC0415
 
     class FromEnvironment(Settings, BaseSettings):
         model_config = SettingsConfigDict(
             env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
         )
 
-    return FromEnvironment().model_dump(exclude_unset=True)
+    try:
+        return FromEnvironment().model_dump(exclude_unset=True)
+    except SettingsError as error:  # a list or a group that is not JSON
+        raise BadSettings(f"{PREFIX}...: {error}; write it as JSON") from None

@@ -24,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--supervisor-fd", type=int, help="pipe that ends with the supervisor")
     args = parser.parse_args(argv)
     given = {"data": args.data} if args.data else {}
-    loaded = settings.load(**given)
-    logs.configure(loaded.log_level)
     try:
+        loaded = settings.load(**given)
+        logs.configure(loaded.log_level)
         replica = bootstrap.replica(
             loaded, args.worker, args.replica, supervisor_fd=args.supervisor_fd
         )
-    except SettingsError as error:
+    except (SettingsError, settings.BadSettings) as error:
         parser.exit(2, f"{error}\n")
     return replica.run()
 

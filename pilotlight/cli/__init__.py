@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from pilotlight.cli import exits, jobs, keys, operate, submit, up, webhooks
 from pilotlight.errors import PilotlightError
+from pilotlight.settings import BadSettings
 
 EXITS = """\
 Exit codes:
@@ -24,10 +25,11 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except PilotlightError as error:
+        except (PilotlightError, BadSettings) as error:
             head = typer.style("pilotlight:", fg=typer.colors.RED)
             typer.echo(f"{head} {error}", err=True)
-            raise typer.Exit(exits.of(error)) from None
+            code = exits.of(error) if isinstance(error, PilotlightError) else exits.Exit.USAGE
+            raise typer.Exit(code) from None
 
 
 app = typer.Typer(

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from pilotlight.settings import BadSettings, IngressSettings, LeaseSettings, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    monkeypatch.delenv("PILOTLIGHT_SETTINGS", raising=False)
+
+
+def test_the_defaults_that_are_promised():
+    settings = load()
+
+    assert settings == Settings()
+    assert (settings.lease.lease_s, settings.lease.beat_s, settings.lease.margin_s) == (60, 15, 10)
+    assert (settings.job.max_attempts, settings.job.max_losses) == (4, 3)
+    assert (settings.job.start_timeout_s, settings.ingress.port) == (6 * 3600, 8000)
+    assert sum(settings.webhook.schedule_s) == pytest.approx(75.6 * 3600, rel=0.001)
+
+
+def test_the_environment_sets_a_field_by_its_path(monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_LEASE__LEASE_S", "30")
+    monkeypatch.setenv("PILOTLIGHT_WORKERS", '["mine"]')
+
+    assert load().lease == LeaseSettings(lease_s=30)
+    assert load().workers == ("mine",)
+
+
+def test_what_is_asked_for_wins_field_by_field(monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_INGRESS__MAX_BODY_BYTES", "1000")
+
+    settings = load(ingress={"port": 0})
+
+    assert settings.ingress == IngressSettings(port=0, max_body_bytes=1000)
+
+
+BAD = [
+    pytest.param("PILOTLIGHT_LEASE__LEASE_S", "x", "valid number", id="not a number"),
+    pytest.param("PILOTLIGHT_LEASE__LEASE_S", "-1", "greater than 0", id="out of bounds"),
+    pytest.param("PILOTLIGHT_LEASE__SPEED", "1", "LEASE__SPEED", id="no such field"),
+    pytest.param("PILOTLIGHT_WORKERS", "mine", "JSON", id="a list that is no JSON"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), BAD)
+def test_a_bad_value_is_named_with_what_it_should_be(monkeypatch, name, value, words):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadSettings, match=words):
+        load()
