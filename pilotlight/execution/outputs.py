@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pilotlight.ports.blobs import BlobInfo, Blobs
     from pilotlight.ports.clock import Clock
 
-_TRIES: Final = 4
-_FIRST_WAIT_S: Final = 0.2
+_WAITS_S: Final = (0.2, 0.8, 3.2, 10.0)
+"""Between the tries to store one file: a hiccup of the blob store must not cost a run."""
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -124,16 +124,14 @@ class Outputs:
                 logs.failure("output.not_deleted", key=key)
 
     def _put(self, file: FoundFile) -> BlobInfo:
-        wait_s = _FIRST_WAIT_S
-        for _ in range(_TRIES - 1):
+        for wait_s in _WAITS_S:
             try:
                 return self._put_once(file)
-            except PilotlightError:
-                raise
-            except Exception:  # noqa: BLE001 - a port may fail in its vendor's own words
+            except Exception as error:
+                if isinstance(error, PilotlightError) and not error.retryable:
+                    raise
                 logs.failure("output.put_failed", key=file.key)
                 self.clock.sleep(wait_s)
-                wait_s *= 4
         return self._put_once(file)
 
     def _put_once(self, file: FoundFile) -> BlobInfo:

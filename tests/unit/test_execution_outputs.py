@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from pilotlight.errors import WorkerError
-from pilotlight.execution.outputs import find_files
+from pilotlight.adapters.local.blobs import FolderBlobs
+from pilotlight.errors import BodyTooLarge, Unavailable, WorkerError
+from pilotlight.execution.outputs import Outputs, find_files
 
 
 @pytest.fixture
@@ -66,3 +67,37 @@ def test_a_bare_url_in_a_list_is_a_file_and_other_text_stays_text(folder, make_j
         "text": "file:///etc/passwd",
     }
     assert len(files) == 1
+
+
+class Failing(FolderBlobs):
+    """Raises each of these once, then stores."""
+
+    errors: tuple[Exception, ...] = ()
+
+    def put(self, key, source, **more):
+        if self.errors:
+            error, *self.errors = self.errors
+            raise error
+        return super().put(key, source, **more)
+
+
+@pytest.fixture
+def blobs(tmp_path, clock):
+    return Failing(tmp_path / "blobs", secret=b"s" * 32, clock=clock)
+
+
+def test_a_blob_store_that_hiccups_costs_no_attempt(folder, blobs, clock, make_job):
+    [url] = named(folder, "a.txt")
+    blobs.errors = (Unavailable("slow down"), OSError("no route"), Unavailable("slow down"))
+    job = make_job(fence=1)
+    stored = Outputs(blobs, clock).store(json.dumps({"url": url}), folder=folder, job=job)
+    assert [blobs.info(key).size for key in stored.keys] == [5]
+
+
+def test_an_error_that_stays_is_not_tried_again(folder, blobs, clock, make_job):
+    [url] = named(folder, "a.txt")
+    blobs.errors = (BodyTooLarge("too large"),)
+    began = clock.now()
+    with pytest.raises(BodyTooLarge):
+        Outputs(blobs, clock).store(json.dumps({"url": url}), folder=folder, job=make_job())
+    assert clock.now() == began
