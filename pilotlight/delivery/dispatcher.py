@@ -169,9 +169,14 @@ class Dispatcher:
         if later is not None:
             self._store.move(job.id, moves.settle_webhook(job, due_at=later, state=None))
             return
-        leased = self._store.move(job.id, moves.lease_webhook(job, now=now, lease_s=self._lease_s))
+        leased = None
+        try:
+            lease = moves.lease_webhook(job, now=now, lease_s=self._lease_s)
+            leased = self._store.move(job.id, lease)
+        finally:
+            if leased is None:
+                self._hosts.given_back(host)
         if leased is None:
-            self._hosts.given_back(host)
             return
         self._in_flight += 1
         taken.append(Posting(leased, url, host, self._clock.monotonic()))
