@@ -408,3 +408,28 @@ def test_what_each_step_of_a_job_costs_in_requests(aws, store, make_job, clock):
     assert cost(lambda: store.held_by("r")) == {"Query": 1}
     assert cost(lambda: store.due(now=now)) == {"Query": 16}
     assert cost(lambda: store.load(now=now)) == {"Query": 6}
+
+
+def test_what_a_decision_rests_on_is_read_consistently(aws, store, add, clock):
+    """Emulators are always consistent, so this looks at what is asked."""
+    asked = []
+
+    def listen(params, model, **_):
+        if model.name in ("GetItem", "BatchGetItem", "Query"):
+            asked.append(params)
+
+    aws.account.dynamodb.meta.events.register("provide-client-params.dynamodb", listen)
+    job = add(due_at=clock.now())
+    store.get(job.id)
+    store.attempts_of(job.id)
+    store.due(now=clock.now())
+    dynamo_feed(aws).read(job.id)
+    dynamo_keys(aws).find("k1")
+    dynamo_secrets(aws).get_or_create("n", lambda: b"x")
+    aws.account.dynamodb.meta.events.unregister("provide-client-params.dynamodb", listen)
+
+    on_tables = [one for one in asked if "IndexName" not in one]
+    assert len(on_tables) == 6
+    for params in on_tables:
+        (batch,) = params.get("RequestItems", {"": params}).values()
+        assert batch["ConsistentRead"] is True

@@ -75,6 +75,15 @@ def test_a_file_that_is_replaced_between_two_reads_is_not_mixed(blobs):
             file.read(1)
 
 
+def test_a_sweep_that_is_late_spares_what_was_put_since(aws, blobs):
+    plain(blobs, "k", b"old", expires_at=aws.clock.now() + 60)
+    etag = aws.bucket.head("files/k")["ETag"]
+    plain(blobs, "k", b"new")
+
+    assert not aws.bucket.delete_if("files/k", etag)
+    assert read(blobs, "k") == b"new"
+
+
 def test_an_empty_file_is_a_file(blobs, tmp_path):
     plain(blobs, "k", b"")
 

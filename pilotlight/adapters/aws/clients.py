@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
+
+from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,7 +27,8 @@ _CONNECTIONS: Final = 64
 class Clients:
     """Clients of one account and region; credentials come from where boto3 looks for them.
 
-    ``endpoint_url`` points all of them at an emulator.
+    ``endpoint_url`` points all of them at an emulator. Asking for a client raises SettingsError
+    when no region is known.
     """
 
     def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
@@ -37,10 +41,7 @@ class Clients:
         was refused from one that was done, whose answer got lost. See :mod:`.calls`.
         """
         config = _config(read_timeout=READ_TIMEOUT_S, retries={"total_max_attempts": 1})
-        client: DynamoDBClient = self._session.client(
-            "dynamodb", config=config, endpoint_url=self._endpoint_url
-        )
-        self._made.append(client)
+        client: DynamoDBClient = self._client("dynamodb", config)
         return client
 
     def s3(self) -> S3Client:
@@ -52,11 +53,18 @@ class Clients:
             signature_version="s3v4",
             s3={"addressing_style": style},
         )
-        client: S3Client = self._session.client(
-            "s3", config=config, endpoint_url=self._endpoint_url
-        )
-        self._made.append(client)
+        client: S3Client = self._client("s3", config)
         return client
+
+    def _client(self, service: Any, config: Config) -> Any:
+        try:
+            made = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
+        except NoRegionError as error:
+            raise SettingsError(
+                "AWS: say which region, for example in AWS_DEFAULT_REGION"
+            ) from error
+        self._made.append(made)
+        return made
 
     def sqs(self, *, wait_s: int = 0) -> SQSClient:
         """``wait_s``: how long a long poll may take; such a client sends nothing twice, because
@@ -67,10 +75,7 @@ class Clients:
             read_timeout=READ_TIMEOUT_S + wait_s,
             retries={"mode": "standard", "total_max_attempts": tries},
         )
-        client: SQSClient = self._session.client(
-            "sqs", config=config, endpoint_url=self._endpoint_url
-        )
-        self._made.append(client)
+        client: SQSClient = self._client("sqs", config)
         return client
 
     def close(self) -> None:

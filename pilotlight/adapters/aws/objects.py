@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from pilotlight.errors import SettingsError, Unavailable, UnknownFile
 
@@ -53,6 +53,8 @@ def translated() -> Iterator[None]:
         if status >= 500:
             raise Unavailable(f"S3: {error}") from error
         raise
+    except NoCredentialsError as error:
+        raise SettingsError(f"AWS: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise Unavailable(f"S3: {error}") from error
 

@@ -28,8 +28,10 @@ class Presigner:
         self._bucket, self._grants = bucket, grants
         events = bucket.s3.meta.events
         for operation in ("GetObject", "PutObject"):
-            events.register(f"provide-client-params.s3.{operation}", _take)
-            events.register(f"before-sign.s3.{operation}", _add)
+            # By id, because several of us may share one client.
+            take, add = f"provide-client-params.s3.{operation}", f"before-sign.s3.{operation}"
+            events.register(take, _take, unique_id=f"pilotlight-take-{operation}")
+            events.register(add, _add, unique_id=f"pilotlight-add-{operation}")
 
     def get(self, key: str, *, now: float, seconds: float, file_name: str) -> str:
         """To read; whoever opens it in a browser gets a download, never a page of ours."""

@@ -227,9 +227,8 @@ class DynamoStore:
             found = self._queries.all_shards(NEWEST, newest=True, page=limit)
         else:
             found = self._queries.walk(Range(CALLER, caller), newest=True, page=limit)
-        listed = self._jobs(found, batch=min(limit, BATCH))
-        jobs = (job for job in listed if job.webhook or not webhooks_only)
-        return list(islice(jobs, limit))
+        wanted = (entry for entry in found if "webhook" in entry.item or not webhooks_only)
+        return list(islice(self._jobs(wanted, batch=min(limit, BATCH)), limit))
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         forgotten = []

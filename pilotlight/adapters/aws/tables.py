@@ -40,8 +40,8 @@ class Index(NamedTuple):
 DUE: Final = Index("due", "shard", "due_at", "N")
 WEBHOOK: Final = Index("webhook", "shard", "webhook_due", "N")
 FORGET: Final = Index("forget", "shard", "forget_at", "N")
-NEWEST: Final = Index("newest", "shard", "born", "S")
-CALLER: Final = Index("caller", "caller", "born", "S")
+NEWEST: Final = Index("newest", "shard", "born", "S", ("webhook",))
+CALLER: Final = Index("caller", "caller", "born", "S", ("webhook",))
 READY: Final = Index("ready", "ready", "place", "S", ("not_before",))
 """Rows that wait, by worker, next one first."""
 RUNNING: Final = Index("running", "running", "place", "S")
@@ -85,7 +85,7 @@ def jobs_table(name: str) -> dict[str, Any]:
 
 
 def secrets_table(name: str) -> dict[str, Any]:
-    """A table of its own: roles that move jobs need not read it, and it has its own KMS key."""
+    """A table of its own, because roles that only move jobs need not read it."""
     return {
         "TableName": name,
         "KeySchema": _ONE_KEY,

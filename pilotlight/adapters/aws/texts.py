@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST_BYTES: Final = 32 * 1024
 """Kept in the item itself. Four such columns and the history stay below 400 KB."""
-_REMEMBERED: Final = 64 * 1024 * 1024
+_REMEMBERED: Final = 32 * 1024 * 1024
 """Characters."""
 _SHELVED: Final = "shelved"
 
