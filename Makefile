@@ -17,15 +17,15 @@ $(READY): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 		|| { echo "No venv module: apt-get install python3-venv, or another PYTHON=..."; exit 1; }
 	@echo "Installing into .venv (pinned in constraints.txt; about two minutes the first time)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check "pip>=25.1"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	@$(BIN)/pip install -qq --disable-pip-version-check "pip>=25.1"
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt \
 		-e '.[http,aws,diffusers]' --group test --group check --group bench
 	@touch $@
 
 $(EMULATOR): constraints.txt
 	@test -x .venv-ministack/bin/python || $(PYTHON) -m venv .venv-ministack
-	@.venv-ministack/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ministack
+	@.venv-ministack/bin/pip install -qq --disable-pip-version-check -c constraints.txt ministack
 	@touch $@
 
 $(CLIENTS): tests/clients/js/package.json
