@@ -114,9 +114,8 @@ def _sorted_by(job: Job) -> dict[str, str]:
 
 
 def job_of(item: Mapping[str, Value], texts: LongTexts) -> Job:
-    found = {name: _read(name, item[name], texts) for name in _NAMES if name in item}
-    missing = {name: None for name in _NAMES if name not in item}
-    return Job(**{**missing, **found})
+    """A column that is not there has its default: None, or what an older release did not write."""
+    return Job(**{name: _read(name, item[name], texts) for name in _NAMES if name in item})
 
 
 def _read(name: str, value: Value, texts: LongTexts) -> Any:
