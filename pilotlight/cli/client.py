@@ -44,8 +44,9 @@ class Api:
         job_id: str = self._json("POST", path, json.dumps(body).encode(), headers)["request_id"]
         return job_id
 
-    def status(self, job_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._json("GET", _of(job_id, "/status?logs=1"))
+    def status(self, job_id: str, *, attempts: bool = False) -> dict[str, Any]:
+        more = "&attempts=1" if attempts else ""
+        found: dict[str, Any] = self._json("GET", _of(job_id, f"/status?logs=1{more}"))
         return found
 
     def statuses(self, job_id: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,19 +12,50 @@ from pilotlight.cli.options import DATA, AsJson, Data, JobId, Key, Url, api
 
 
 def status(
-    job_id: JobId, *, as_json: AsJson = False, url: Url = None, key: Key = None, data: Data = DATA
+    job_id: JobId,
+    *,
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="List every attempt and how it ended.")
+    ] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+    data: Data = DATA,
 ) -> None:
     """Say where a job is: waiting, in a cold start, running, done.
 
     $ pilotlight status 01983f60-...
+    $ pilotlight status --attempts 01983f60-...
     $ pilotlight status --json 01983f60-... | jq -r .status
 
     Ends with 0 whatever became of the job, with 4 when no job has that id.
     """
     from pilotlight.cli.follow import look, sentence
 
-    said = api(url, key, data).status(job_id)
+    said = api(url, key, data).status(job_id, attempts=attempts)
     typer.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else sentence(look(said)))
+    if attempts and not as_json:
+        _show_attempts(said.get("attempts") or [])
+
+
+def _show_attempts(attempts: list[dict[str, Any]]) -> None:
+    from pilotlight.cli import tables
+
+    if not attempts:
+        tables.nothing("No attempt has ended so far.")
+        return
+    rows = [
+        (
+            str(number),
+            one["replica"] or "-",
+            one["started_at"] or "-",
+            "-" if one["seconds"] is None else f"{one['seconds']:g} s",
+            one["outcome"],
+            one.get("error") or "",
+        )
+        for number, one in enumerate(attempts, 1)
+    ]
+    tables.show(("TRY", "REPLICA", "STARTED", "TOOK", "OUTCOME", "WHY"), rows)
 
 
 def logs(

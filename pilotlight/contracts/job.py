@@ -74,6 +74,8 @@ class Job:
     losses_since: float | None = None
     max_losses: int = 3
     """The loss that reaches this number fails the job as poison."""
+    retries: str | None = None
+    """JSON text of :class:`pilotlight.contracts.retries.Retries`; None where nobody asked."""
 
     owner: str | None = None
     """Replica that holds the lease."""

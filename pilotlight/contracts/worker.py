@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -55,6 +55,8 @@ class WorkerSpec(BaseModel):
     max_replicas: PositiveInt = 4
     keep_alive_s: NonNegativeFloat = 60
     """How long the last replica idles before it may go."""
+    retries: dict[Literal["timeout", "server_error", "connection_error"], NonNegativeInt] = {}
+    """Extra attempts by condition, instead of the deployment's; a caller may say otherwise."""
 
 
 class Context(abc.ABC):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import moves
+from pilotlight.contracts.retries import Retries
 from pilotlight.errors import OutOfMemory
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ class Attempt:
     def may_end(self) -> bool:
         """Whether its fate is still open."""
         return not self.over and self.outcome is None
+
+    @property
+    def retries(self) -> Retries | None:
+        """What the caller or the worker said about trying again."""
+        return Retries.read(self.job.retries) if self.job.retries else None
 
     @property
     def low_memory(self) -> bool:

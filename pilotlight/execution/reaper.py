@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.contracts.message import JobMessage
+from pilotlight.contracts.retries import TIMEOUT, Retries
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
@@ -58,8 +59,14 @@ _COUNTED: Final = {  # by name: a transition holds mappings and does not hash
 }
 
 
+def _may_outrun(job: Job) -> bool:
+    """Whether somebody asked for another attempt after a timeout; the loss is counted."""
+    asked = Retries.read(job.retries).of(TIMEOUT) if job.retries else None
+    return asked is not None and job.attempts <= asked
+
+
 def _taken_back(job: Job, *, now: float) -> Move:
-    if job.run_by is not None and job.run_by <= now:
+    if job.run_by is not None and job.run_by <= now and not _may_outrun(job):
         return moves.time_out(job, now=now)
     return moves.lost(job, now=now)
 

@@ -10,12 +10,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pilotlight.contracts import retries as conditions
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import OutOfMemory, PilotlightError, Problem, ReplicaFailure, RunTimeout
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
+
+    from pilotlight.contracts.retries import Retries
 
 GPU_ERROR: Final = "gpu_error"
 """Code of a sticky CUDA error: the process that had it is of no more use."""
@@ -84,6 +87,15 @@ _BACKOFF: Final = {
     ErrorClass.OOM: _Backoff(1, 60),
     ErrorClass.MODEL: _Backoff(1, 60, again=1),
 }
+_ON_REQUEST: Final = {**_BACKOFF, ErrorClass.TIMEOUT: _Backoff(1, 60)}
+"""A timeout is tried again only where somebody asked for it."""
+_CONDITION: Final = {
+    ErrorClass.TIMEOUT: conditions.TIMEOUT,
+    ErrorClass.OOM: conditions.SERVER_ERROR,
+    ErrorClass.MODEL: conditions.SERVER_ERROR,
+    ErrorClass.APP: conditions.SERVER_ERROR,
+    ErrorClass.INFRA: conditions.CONNECTION_ERROR,
+}
 
 
 def classify(failure: Failure) -> ErrorClass:
@@ -106,23 +118,40 @@ def decide(
     max_attempts: int,
     rng: random.Random,
     low_memory: bool = False,
+    retries: Retries | None = None,
 ) -> Retry | GiveUp:
     """``attempt`` counts from 1; ``low_memory`` says that it already ran with the flag.
 
-    The delay has full jitter: uniform from 0 to base x 2^(attempt-1), capped.
+    The delay has full jitter: uniform from 0 to base x 2^(attempt-1), capped. What ``retries``
+    names for this condition replaces the class's own limits; ``max_attempts`` holds always.
     """
     kind = classify(failure)
-    backoff = _BACKOFF.get(kind)
+    asked = retries.of(_CONDITION[kind]) if retries and kind in _CONDITION else None
+    backoff = (_BACKOFF if asked is None else _ON_REQUEST).get(kind)
     if backoff is None:
         return GiveUp(kind.name.lower())
     if attempt >= max_attempts:
         return GiveUp("attempts_used_up")
-    if kind is ErrorClass.OOM and low_memory:
-        return GiveUp("out_of_memory_again")
-    if backoff.again is not None and attempt > backoff.again:
-        return GiveUp("again")
+    if asked is None:
+        reason = _own_limit(kind, attempt, low_memory=low_memory, retries=retries)
+    else:
+        reason = "retries_used_up" if attempt > asked else None
+    if reason is not None:
+        return GiveUp(reason)
     longest = min(backoff.cap_s, backoff.base_s * 2.0 ** (attempt - 1))
     return Retry(rng.uniform(0, longest), low_memory=kind is ErrorClass.OOM)
+
+
+def _own_limit(
+    kind: ErrorClass, attempt: int, *, low_memory: bool, retries: Retries | None
+) -> str | None:
+    """Why a failure nobody asked about is not tried again, if it is not."""
+    if retries is not None and attempt > retries.otherwise:
+        return "attempts_used_up"
+    if kind is ErrorClass.OOM and low_memory:
+        return "out_of_memory_again"
+    again = _BACKOFF[kind].again
+    return "again" if again is not None and attempt > again else None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
-from pilotlight.errors import ReplicaFailure
+from pilotlight.errors import ReplicaFailure, RunTimeout
 from pilotlight.execution import outputs, retry
 from pilotlight.execution.attempt import (
     HANDED_BACK,
@@ -199,7 +199,7 @@ class Slots:
             storing = attempt.stage is Stage.STORING
             lease_s = settings.storing_s if storing else attempt.times.lease_s
             if not storing and attempt.job.run_by is not None and attempt.job.run_by <= wall:
-                attempt.outcome = OUT_OF_TIME
+                self._out_of_time(attempt)
                 self.stop(attempt)
             elif now - attempt.held_at > lease_s:
                 self.forsake(attempt, why="no beat within the lease")
@@ -218,6 +218,14 @@ class Slots:
                 times.append(now + attempt.job.run_by - wall)
         return min(times, default=float("inf"))
 
+    def _out_of_time(self, attempt: Attempt) -> None:
+        """The end of the job, or of this attempt where somebody asked for another."""
+        if attempt.job.retries is None:
+            attempt.outcome = OUT_OF_TIME
+            return
+        words = f"still running after {attempt.job.run_timeout_s:g} s"
+        self._fail(attempt, Failure.of(RunTimeout(words)))
+
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         """Retry or give up, and say why in the log."""
         now = self._clock.monotonic()
@@ -227,6 +235,7 @@ class Slots:
             max_attempts=attempt.job.max_attempts,
             rng=self._rng,
             low_memory=attempt.low_memory,
+            retries=attempt.retries,
         )
         if isinstance(decision, Retry):
             delay_s = decision.delay_s

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pilotlight.contracts.job import NORMAL_PRIORITY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,9 @@ class Submission:
     max_queue: int | None = None
     """Refuse with BacklogFull when more jobs than this wait already."""
     may_retry: bool = True
-    """False: one attempt, and a lost lease is the end."""
+    """False: one attempt, and a lost lease is the end. Wins over ``retries``."""
+    retries: Mapping[str, int] = field(default_factory=dict)
+    """Extra attempts by condition, the words of :mod:`pilotlight.contracts.retries`."""
     streaming: bool = False
     artifact_ttl_s: float | None = None
     """How long output files are kept; None as long as the job is remembered."""

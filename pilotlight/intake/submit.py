@@ -12,6 +12,7 @@ from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import Job
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
 from pilotlight.intake.ids import new_id
+from pilotlight.intake.terms import terms
 from pilotlight.intake.validation import validate
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Submit:
         wanted = submission.start_timeout_s or self.settings.start_timeout_s
         start_by = now + min(wanted, self.settings.max_start_timeout_s)
         key = submission.idempotency_key
+        may = terms(submission, spec, self.settings)
         job = Job(
             id=new_id(now),
             caller=submission.caller,
@@ -77,8 +79,9 @@ class Submit:
             created_at=now,
             priority=submission.priority,
             streaming=submission.streaming,
-            max_attempts=self.settings.max_attempts if submission.may_retry else 1,
-            max_losses=self.settings.max_losses if submission.may_retry else 1,
+            max_attempts=may.max_attempts,
+            max_losses=may.max_losses,
+            retries=may.retries,
             due_at=min(start_by, now + self.settings.accept_s),
             start_by=start_by,
             run_timeout_s=spec.timeout_s,

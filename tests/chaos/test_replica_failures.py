@@ -90,6 +90,15 @@ def test_a_job_that_outruns_its_timeout_fails_and_its_process_is_killed(rig_of):
     assert not is_running(before)
 
 
+def test_a_timeout_is_tried_again_where_somebody_asked_for_it(rig_of):
+    rig = rig_of("ignores-cancel", replica={"cancel_grace_s": 0.1})
+    rig.until(lambda: rig.replica_row().stage == "ready")
+    asked = '{"otherwise":3,"timeout":1}'
+    job_id = rig.submit(run_timeout_s=0.2, retries=asked)
+    assert rig.error(job_id)["code"] == "run_timeout"
+    assert rig.outcomes(job_id) == ["T7", "T8"]
+
+
 def test_a_wrong_output_fails_the_job_and_names_the_field(rig_of):
     rig = rig_of("wrong-output")
     error = rig.error(rig.submit({"text": "field"}))

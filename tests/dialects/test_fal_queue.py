@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pilotlight.contracts import moves
-from pilotlight.contracts.job import JobStatus
+from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.errors import Problem
 from tests.dialects.stage import Background, events, submit
 
@@ -503,3 +503,30 @@ def test_two_clients_that_wait_for_one_request_both_get_it(stage, client):
     stage.succeed(said["request_id"], {"text": "done"})
 
     assert {follower.result()[-1]["status"] for follower in followers} == {"COMPLETED"}
+
+
+def test_a_retry_config_reaches_the_job_and_one_that_is_wrong_harms_nothing(stage, client):
+    header = json.dumps({"timeout": {"retries": 1}, "weather": 3})
+    asked = submit(client, headers={"X-Fal-Retry-Config": header})
+    wrong = submit(client, headers={"X-Fal-Retry-Config": "{"})
+
+    assert json.loads(stage.job(asked["request_id"]).retries) == {"otherwise": 3, "timeout": 1}
+    assert stage.job(wrong["request_id"]).retries is None
+
+
+def test_a_status_tells_every_attempt_to_those_who_ask(stage, client):
+    said = submit(client)
+    job, now = stage.start(said["request_id"]), stage.services.clock.now()
+    again = JobError("upstream_busy", "come back later", 503)
+    stage.move(job.id, moves.retry(job, not_before=now, error=again))
+    stage.succeed(job.id, {"images": []})
+
+    status = client.get(said["status_url"] + "?attempts=1").json()
+    first, second = status["attempts"]
+
+    assert (first["outcome"], second["outcome"]) == ("failed, tried again", "succeeded")
+    assert (first["error_code"], first["error"]) == ("upstream_busy", "come back later")
+    assert first["replica"] == "replica-1"
+    assert first["seconds"] == 0
+    assert "error" not in second
+    assert "attempts" not in client.get(said["status_url"]).json()

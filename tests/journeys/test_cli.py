@@ -87,6 +87,18 @@ def test_up_loads_nothing_that_draws_or_fetches(tmp_path):
     assert loaded & {"rich", "boto3", "celery", "httpx", "torch", "diffusers"} == set()
 
 
+def test_status_lists_the_attempts_at_a_job(run):
+    job_id = run("submit", ECHO, "text=hello").stdout.strip()
+    run("result", "--wait", job_id)
+    lines = run("status", "--attempts", job_id).stdout.splitlines()
+    told = json.loads(run("status", "--attempts", "--json", job_id).stdout)
+
+    assert lines[0] == "done"
+    assert lines[1].split()[:2] == ["TRY", "REPLICA"]
+    assert "succeeded" in lines[2]
+    assert [attempt["outcome"] for attempt in told["attempts"]] == ["succeeded"]
+
+
 def test_a_second_up_on_the_same_data_is_refused_and_leaves_the_first_alone(live, run):
     done = run("up", "--port", "0")
 

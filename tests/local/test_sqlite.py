@@ -181,3 +181,24 @@ def test_a_commit_that_fails_leaves_the_next_write_unharmed(database):
     with database.write() as execute:
         execute("INSERT INTO a VALUES (1)")
     assert database.read("SELECT count(*) FROM b").fetchone() == (0,)
+
+
+def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
+    tmp_path, make_job, clock
+):
+    path = tmp_path / "jobs.db"
+    database = Database(path)
+    job = queued(make_job)
+    SqliteStore(database).create([job])
+    with database.write() as execute:
+        execute("ALTER TABLE job DROP COLUMN retries")
+        execute("PRAGMA user_version = 1")
+    database.close()
+
+    again = Database(path)
+    store = SqliteStore(again)
+
+    assert store.get(job.id) == job
+    store.create([make_job(retries='{"otherwise":3}')])
+    again.close()
+    Database(path).close()

@@ -15,7 +15,7 @@ from handlers import sse
 from handlers.auth import caller_of
 from handlers.bodies import whole
 from handlers.dialect import speaks
-from handlers.dialects.fal import answers, errors, paths, wishes, words
+from handlers.dialects.fal import answers, errors, history, paths, wishes, words
 from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import QUEUE
 from handlers.services import ask, services_of
@@ -82,6 +82,8 @@ async def _cancel(request: Request, caller: str, request_id: str) -> Response:
 async def _status(request: Request, job: Job) -> Response:
     services = services_of(request)
     said = await ask(services, _said, request, job, logs=_wants_logs(request))
+    if wishes.yes(request.query_params.get("attempts")):
+        said["attempts"] = history.items(await ask(services, services.store.attempts_of, job.id))
     # 202 until it is over: what live fal answers; every client takes any 2xx.
     code = 200 if job.status.is_terminal else 202
     return answers.reply(said, request_id=job.id, http_status=code)

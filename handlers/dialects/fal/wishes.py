@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 
 from handlers.dialects.fal.paths import Target
+from handlers.dialects.fal.retries import HEADER as RETRY_CONFIG
+from handlers.dialects.fal.retries import retries_of
 from handlers.site import base_url
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY
 from pilotlight.errors import InvalidInput, Problem
@@ -49,6 +51,7 @@ def submission(
         idempotency_key=headers.get("idempotency-key"),
         max_queue=_max_queue(query.get("fal_max_queue_length")),
         may_retry=not yes(headers.get("x-fal-no-retry")),
+        retries=retries_of(headers.get(RETRY_CONFIG)),
         streaming=streaming,
         artifact_ttl_s=lifetime_s(headers),
         keep_s=UNSTORED_S if headers.get("x-fal-store-io", "1").strip() == "0" else None,

@@ -17,7 +17,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
@@ -85,13 +85,29 @@ TABLES: Final = (
 )
 
 
+def _add_missing(connection: sqlite3.Connection) -> None:
+    """Columns that came later are optional, so that an older file only needs them added."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(job)")}
+    kinds = typing.get_type_hints(Job)
+    for name in COLUMNS:
+        if name not in there:
+            column = _column(name, kinds[name], required=False)
+            connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
+
+
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file; refuse a file of another version.
+    """Make the tables in an empty file, bring an older one up to date.
 
     The caller holds the write lock. Raises SettingsError for a newer or unknown file.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == VERSION:
+        return
+    if 0 < version < VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        _add_missing(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
         return
     if version != 0:
         raise SettingsError(
