@@ -29,12 +29,16 @@ class Plan:
     text_encoder: int = 1300
     transformer: int = 8600
     widening: int = 900
-    polish: int = 1300
-    decoder: int = 2400
-    pictures: int = 4096
+    polish: int = 250
+    decoder: int = 1500
+    pictures: int = 4000
+    """Drawn for the autoencoder."""
     pool: int = 12288
+    """Latents for the transformer; a quarter of that for polishing."""
+    cleared: int = 2048
+    """Latents that the transformer makes for the decoder."""
 
-    MINUTES: ClassVar = 45.0
+    MINUTES: ClassVar = 40.0
     """What the plan takes on one processor core, roughly."""
 
     @classmethod
@@ -46,9 +50,8 @@ class Plan:
         return replace(plan, **{name: max(1, round(getattr(plan, name) * share)) for name in steps})
 
 
-QUICK = Plan(12, 12, 24, 6, 8, 8, pictures=128, pool=256)
+QUICK = Plan(12, 12, 24, 6, 8, 8, pictures=128, pool=256, cleared=64)
 """Far too short to draw anything; proves that the recipe runs."""
-
 
 STAGES = "stages"
 """Folder of the kept parts, in float32, inside the model's; a finished model does not need it."""
@@ -94,26 +97,34 @@ class Recipe:
             lambda: self._polish(vae, wider, transformer),
         )
         pipe = pipeline.assemble(vae, wider, polished, words)
-        pipe.vae = decoder.sharpen(pipe, steps=plan.decoder, pictures=plan.pictures // 2)
+        pipe.vae = decoder.sharpen(pipe, steps=plan.decoder, pictures=plan.cleared)
         pipeline.write(pipe, self.out)
 
     def _flow(self, vae: AutoencoderTiny, encoder: CLIPTextModel) -> FluxTransformer2DModel:
-        pool = self._pool(vae, encoder, caption, pairs=0.42, seed=1)
+        pool = self._pool(vae, encoder, caption, rows=self.plan.pool, pairs=0.42, seed=1)
         trainer = Trainer(build(), pool, seed=1, compiled=self.compiled)
         return trainer.run("transformer", Rate(1.5e-3, self.plan.transformer, flat=0.3))
 
     def _polish(
         self, vae: AutoencoderTiny, encoder: CLIPTextModel, transformer: FluxTransformer2DModel
     ) -> FluxTransformer2DModel:
-        pool = self._pool(vae, encoder, wider_caption, pairs=0.5, seed=2)
-        trainer = Trainer(transformer, pool, seed=2, compiled=self.compiled)
+        rows = self.plan.pool // 4
+        pool = self._pool(vae, encoder, wider_caption, rows=rows, pairs=0.5, seed=2)
+        trainer = Trainer(transformer, pool, seed=2, compiled=False)  # too short to pay for it
         return trainer.run("polish", Rate(4e-4, self.plan.polish), polish=True)
 
     def _pool(
-        self, vae: AutoencoderTiny, encoder: CLIPTextModel, say: Say, *, pairs: float, seed: int
+        self,
+        vae: AutoencoderTiny,
+        encoder: CLIPTextModel,
+        say: Say,
+        *,
+        rows: int,
+        pairs: float,
+        seed: int,
     ) -> Pool:
         words, rng = clip_tokenizer(), Random(seed)
-        return Pool(vae, encoder, words, rows=self.plan.pool, pairs=pairs, rng=rng, say=say)
+        return Pool(vae, encoder, words, rows=rows, pairs=pairs, rng=rng, say=say)
 
     def _stage(self, name: str, read: Callable[[Path], P], train: Callable[[], P]) -> P:
         folder = self.out / STAGES / name
