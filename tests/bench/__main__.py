@@ -111,7 +111,8 @@ def main() -> int:
     try:
         report = _measure(arguments, console)
     except (NotReady, WrongAnswer, OSError, TimeoutError) as error:
-        console.print(f"{type(error).__name__}: {error}", style="red", markup=False)
+        said = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        console.print(said, style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -60,7 +60,9 @@ class Processes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, NotReady):
+            error.add_note(self.printed())
         try:
             for root in self._roots:
                 end(_tree(root))

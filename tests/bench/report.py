@@ -65,7 +65,9 @@ class Report:
             *("-" if value is None else f"{value:,.{figure.digits}f}" for value in values),
             *(_times(ratio(values[0], other)) for other in values[1:]),
             "" if figure.hold is None else f"{sign} {figure.hold:g}",
-            {True: "[green]holds[/]", False: "[red]MISSED[/]", None: ""}[figure.holds(values[0])],
+            {True: "[green]holds[/]", False: "[red]MISSED[/]", None: ""}[
+                figure.holds(values[0], taskiq=values[2])
+            ],
         ]
 
 
