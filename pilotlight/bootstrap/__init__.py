@@ -13,6 +13,7 @@ from pilotlight import catalogue
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.bootstrap import ingress
 from pilotlight.bootstrap.ingress import Services, dispatcher
+from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +47,15 @@ class _Mode(Protocol):
 
 
 def _mode(settings: Settings) -> _Mode:
-    """Imported here: boto3, celery and kombu cost local mode 60 MB and half a second."""
-    assert settings.mode == "local"
+    """Imported here: boto3, celery and kombu would cost local mode 60 MB and half a second."""
+    if settings.mode == "aws":
+        try:
+            from pilotlight.bootstrap import aws  # noqa: PLC0415
+        except ModuleNotFoundError as missing:
+            raise SettingsError(
+                f"{missing.name} is not installed; pip install 'pilotlight[aws]'"
+            ) from None
+        return aws
     from pilotlight.bootstrap import local  # noqa: PLC0415
 
     return local

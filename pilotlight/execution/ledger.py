@@ -115,6 +115,10 @@ class Ledger:
             return []
         found = self._ports.queue.receive(limit=work.want + work.lingering)
         taken = [delivery for delivery in found if delivery.job_id not in work.busy]
+        for delivery in found:
+            if delivery.job_id in work.busy:
+                # Its row is ours, or was just handed back and is due: upkeep sends it again.
+                self._ports.queue.ack(delivery)
         for delivery in taken[work.want :]:
             self._ports.queue.release(delivery)
         return taken[: work.want]

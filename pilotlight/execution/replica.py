@@ -92,6 +92,7 @@ class Replica:
         self._stage: tuple[ReplicaStage, str] | None = None
         self._poked: set[str] = set()
         self._hint = True
+        self._left = False
         self._look_at = 0.0
         self._seen_at = float("-inf")
         self._pause_until = float("-inf")
@@ -129,6 +130,9 @@ class Replica:
         self._drain.step(self._slots, asked=self._asked, now=now)
         if self._drain.began and self._stage is None and not self._drain.reported:
             self._stage, self._drain.reported = ("draining", ""), True
+        if self._drain.began and not self._left:
+            self._left = True
+            self._ports.queue.leave()
         self._keeper.check(now)
         if self._slots.check(now):
             self._keeper.replace(None)

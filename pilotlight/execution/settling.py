@@ -51,8 +51,8 @@ def apply(
 def _forget_refused(written: Written, ledger: Ledger, ports: ReplicaPorts) -> None:
     """The row has moved on, or upkeep sends it again in time; without one the redrive decides."""
     for delivery in written.refused:
-        if ledger.exists(delivery.job_id):
-            _hint(ports.queue.ack, delivery)
+        known = ledger.exists(delivery.job_id)
+        _hint(ports.queue.ack if known else ports.queue.release, delivery)
 
 
 def _kept(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger, *, now: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import contextlib
 
 import pytest
 
@@ -11,6 +11,7 @@ from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.message import JobMessage
+from tests.sqs_stage import SqsStage, ids, received, settings_for
 
 LEASE = {"lease_s": 60, "margin_s": 10}
 
@@ -19,78 +20,165 @@ class TableQueue:
     """The job table as a queue, with one replica of ``echo`` listening."""
 
     def __init__(self, database, clock):
-        self.store = SqliteStore(database)
-        with database.write() as execute:
-            execute("INSERT INTO replica (id, worker, stage) VALUES ('r1', 'echo', 'ready')")
+        self.store, self._database, self._clock = SqliteStore(database), database, clock
         self._wake = WakeSocket()
         self.sender = TableQueueSender(database, self._wake)
-        self.receiver = TableQueueReceiver(
-            database, WakeSocket(), clock, worker="echo", replica_id="r1"
+        self._open = contextlib.ExitStack()
+        self._open.callback(self._wake.close)
+        self.receiver = self.another()
+
+    def another(self):
+        with self._database.write() as execute:
+            execute("INSERT INTO replica (worker, stage) VALUES ('echo', 'ready')")
+            (name,) = execute("SELECT rowid FROM replica ORDER BY rowid DESC").fetchone()
+            execute("UPDATE replica SET id = ? WHERE rowid = ?", (f"r{name}", name))
+        receiver = TableQueueReceiver(
+            self._database, WakeSocket(), self._clock, worker="echo", replica_id=f"r{name}"
         )
+        self._open.callback(receiver.close)
+        return receiver
 
     def close(self):
-        self._wake.close()
-        self.receiver.close()
+        self._open.close()
 
-    def submit(self, job):
-        self.store.create([job])
-        self.sender.send(JobMessage(job_id=job.id, worker=job.worker))
+
+class SqsQueue:
+    """SQS on an emulator, sent to by one adapter and received from by the same or the other."""
+
+    def __init__(self, endpoint, database, sends, receives):
+        self.store = SqliteStore(database)
+        self._stage = SqsStage(endpoint, settings_for(endpoint))
+        self.sender, self._receives = self._stage.sender(sends), receives
+        self._open = contextlib.ExitStack()
+        self._open.callback(self._stage.close)
+        self.receiver = self._open.enter_context(self._stage.receiver(receives, slots=4))
+
+    def another(self):
+        """Celery is one to a process; the loop reads the same messages."""
+        return self._open.enter_context(self._stage.receiver("loop", slots=4))
+
+    def close(self):
+        self._open.close()
 
 
 def table(request):
     return TableQueue(request.getfixturevalue("database"), request.getfixturevalue("clock"))
 
 
-@pytest.fixture(params=[table], ids=lambda make: make.__name__)
+def sqs(sends, receives):
+    def make(request):
+        account = request.getfixturevalue("ministack_account")
+        database = request.getfixturevalue("database")
+        return SqsQueue(account.endpoint_url, database, sends, receives)
+
+    make.__name__ = f"{sends}_to_{receives}"
+    return make
+
+
+@pytest.fixture(
+    params=[table, sqs("celery", "celery"), sqs("loop", "loop")],
+    ids=lambda make: make.__name__,
+)
 def queue(request):
     made = request.param(request)
     yield made
     made.close()
 
 
-def ids(deliveries):
-    return [delivery.job_id for delivery in deliveries]
+@pytest.fixture
+def submit(queue, make_job):
+    def put(**changes):
+        job = make_job(**changes)
+        queue.store.create([job])
+        queue.sender.send(JobMessage(job_id=job.id, worker=job.worker))
+        return job
+
+    return put
 
 
-def awake(receiver):
-    """Whether the receiver becomes readable within a generous deadline."""
-    return bool(select.select([receiver], [], [], 10)[0])
+def lease(queue, delivery, clock):
+    assert queue.store.move(delivery.job_id, moves.lease(owner="r1", now=clock.now(), **LEASE))
 
 
-def test_a_sent_job_wakes_the_replica_and_is_received(queue, make_job):
-    job = make_job()
-    queue.submit(job)
+def test_a_sent_job_wakes_the_replica_and_is_received(queue, submit):
+    queue.receiver.receive(limit=5)
+    job = submit()
 
-    assert awake(queue.receiver)
-    queue.receiver.poked()
-    assert ids(queue.receiver.receive(limit=5)) == [job.id]
+    assert ids(received(queue.receiver, limit=5)) == [job.id]
 
 
-def test_other_workers_jobs_are_not_received(queue, make_job):
-    queue.submit(make_job(worker="other"))
+def test_other_workers_jobs_are_not_received(queue, submit):
+    submit(worker="other")
+    mine = submit()
 
-    assert queue.receiver.receive(limit=5) == []
+    assert ids(received(queue.receiver, limit=5)) == [mine.id]
 
 
-def test_no_more_than_the_limit_is_received(queue, make_job):
+def test_no_more_than_the_limit_is_received(queue, submit):
     for _ in range(3):
-        queue.submit(make_job())
+        submit()
 
-    assert len(queue.receiver.receive(limit=2)) == 2
+    assert len(received(queue.receiver, limit=1)) == 1
+    assert queue.receiver.receive(limit=0) == []
 
 
-def test_a_leased_job_is_not_received_again(queue, make_job, clock):
-    queue.submit(make_job())
-    (delivery,) = queue.receiver.receive(limit=1)
-    queue.store.move(delivery.job_id, moves.lease(owner="r1", now=clock.now(), **LEASE))
+def test_a_settled_job_is_not_received_again(queue, submit, clock):
+    submit()
+    (delivery,) = received(queue.receiver)
+    lease(queue, delivery, clock)
+    queue.receiver.extend([delivery], seconds=60)
     queue.receiver.ack(delivery)
+    other = submit()
 
-    assert queue.receiver.receive(limit=1) == []
+    assert ids(received(queue.receiver)) == [other.id]
 
 
-def test_a_poke_names_the_jobs_to_look_at(queue):
+def test_a_released_job_goes_to_another_replica(queue, submit):
+    job = submit()
+    (delivery,) = received(queue.receiver)
+    queue.receiver.release(delivery)
+    queue.receiver.leave()
+
+    assert ids(received(queue.another())) == [job.id]
+
+
+def test_a_leaving_replica_keeps_nothing_that_it_has_not_received(queue, submit):
+    queue.receiver.receive(limit=4)
+    jobs = {submit().id for _ in range(3)}
+    queue.receiver.leave()
+
+    assert set(ids(received(queue.another(), 3, limit=4))) == jobs
+
+
+def test_every_job_of_many_is_received_by_one_of_two(queue, submit, clock):
+    jobs = {submit().id for _ in range(20)}
+    other, got = queue.another(), set()
+    while got != jobs:
+        for receiver in (queue.receiver, other):
+            receiver.poked()
+            for delivery in receiver.receive(limit=2):
+                queue.store.move(delivery.job_id, moves.lease(owner="r1", now=clock.now(), **LEASE))
+                receiver.ack(delivery)
+                got.add(delivery.job_id)
+
+    assert got == jobs
+
+
+def test_settling_twice_or_something_unknown_is_harmless(queue, submit, clock):
+    submit()
+    (delivery,) = received(queue.receiver)
+    lease(queue, delivery, clock)
+    queue.receiver.ack(delivery)
+    queue.receiver.ack(delivery)
+    queue.receiver.release(delivery._replace(token="nobody's"))
+    queue.receiver.extend([delivery], seconds=60)
+
+
+def test_a_poke_wakes_without_losing_anything(queue, submit):
+    """Only a queue on one machine can name the rows; others leave it to the next beat."""
     queue.sender.poke("echo", "job-1", "job-2")
-
-    assert awake(queue.receiver)
-    assert queue.receiver.poked() == ["job-1", "job-2"]
+    assert queue.receiver.poked() in ([], ["job-1", "job-2"])
     assert queue.receiver.poked() == []
+    job = submit()
+
+    assert ids(received(queue.receiver)) == [job.id]

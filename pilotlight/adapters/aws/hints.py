@@ -87,8 +87,11 @@ class Hints:
     def left(self) -> bool:
         return self._left
 
-    def arrived(self, job_id: str, handle: str) -> Hint:
-        """A message was received; the replica is woken. One too many is given back at once."""
+    def arrived(self, job_id: str, handle: str, *, carried: bool = False) -> Hint:
+        """A message was received; the replica is woken. After ``leave`` it is given back at once.
+
+        ``carried``: the caller is going to :meth:`carry` it.
+        """
         now = self._clock.monotonic()
         hint = Hint(job_id, handle, now, now + self._visibility_s)
         with self._lock:
@@ -96,7 +99,8 @@ class Hints:
                 self._give_back(hint)
                 return hint
             self._inbox.append(hint)
-            self._carried.append(hint)
+            if carried:
+                self._carried.append(hint)
         self._wake()
         return hint
 
@@ -141,9 +145,12 @@ class Hints:
         return [Delivery(hint.job_id, hint.handle) for hint in taken]
 
     def _let_go(self) -> None:
-        """A job whose outputs are being stored leaves its slot to the next one."""
-        while self._carried and len(self._carried) + self._wanted > self._slots:
-            self._carried.popleft().over.set()
+        """A job whose outputs are being stored leaves its carrier to the next one."""
+        over = len(self._carried) + self._wanted - self._slots
+        held = [hint for hint in self._carried if hint.handle in self._held]
+        for hint in held[: max(0, over)]:
+            self._carried.remove(hint)
+            hint.over.set()
 
     def fileno(self) -> int:
         return self._ours.fileno()
@@ -195,12 +202,16 @@ class Hints:
             while self._inbox:
                 self._give_back(self._inbox.popleft())
 
-    def close(self) -> None:
-        """Return when SQS knows everything. What is still held becomes visible by itself."""
+    def abandon(self) -> None:
+        """Nobody waits for anything any more; what is still held becomes visible by itself."""
         self.leave()
         with self._lock:
             for hint in self._held.values():
                 hint.over.set()
+
+    def close(self) -> None:
+        """Return when SQS knows everything."""
+        self.abandon()
         self._settling.shutdown()
         self._ours.close()
         self._theirs.close()

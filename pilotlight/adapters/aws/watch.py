@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from pilotlight.ports.feed import Changes
 
@@ -53,12 +53,28 @@ class PollingWatch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._followers: dict[str, set[_Follower]] = {}
+        self._hooks: list[Callable[[Sequence[str]], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def on_change(self, hook: Callable[[Sequence[str]], None]) -> None:
+        self._hooks.append(hook)
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def close(self, _loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = None
 
     def changed(self, job_ids: Sequence[str]) -> None:
         with self._lock:
             woken = [one for job_id in job_ids for one in self._followers.get(job_id, ())]
         for follower in woken:
             follower.wake()
+        loop = self._loop
+        if loop is not None:
+            for hook in self._hooks:
+                with contextlib.suppress(RuntimeError):  # it was closed just now
+                    loop.call_soon_threadsafe(hook, job_ids)
 
     @contextlib.asynccontextmanager
     async def job(self, job_id: str) -> AsyncIterator[Changes]:

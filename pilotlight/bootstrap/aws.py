@@ -1,0 +1,161 @@
+"""AWS mode: DynamoDB, S3, and SQS through Celery. Replicas are processes of this machine.
+
+Only imported in that mode: boto3, celery and kombu are not for local mode to load.
+"""
+
+from __future__ import annotations
+
+import secrets as chance
+from typing import TYPE_CHECKING
+
+from pilotlight.adapters.aws.blobs import S3Blobs
+from pilotlight.adapters.aws.calls import Calls
+from pilotlight.adapters.aws.clients import Clients
+from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
+from pilotlight.adapters.aws.feed import DynamoFeed
+from pilotlight.adapters.aws.hints import Hints
+from pilotlight.adapters.aws.keys import DynamoKeys
+from pilotlight.adapters.aws.objects import Bucket
+from pilotlight.adapters.aws.pulse import Pulse
+from pilotlight.adapters.aws.queues import queue_url
+from pilotlight.adapters.aws.receipts import Receipts
+from pilotlight.adapters.aws.secrets import DynamoSecrets
+from pilotlight.adapters.aws.sqs import SqsReceiver, SqsSender
+from pilotlight.adapters.aws.store import DynamoStore
+from pilotlight.adapters.aws.texts import LongTexts
+from pilotlight.adapters.aws.watch import PollingWatch
+from pilotlight.adapters.celery.producer import CelerySender
+from pilotlight.adapters.celery.receiver import CeleryReceiver
+from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.fleet import LocalFleet
+from pilotlight.adapters.local.replicas import ReplicaRows
+from pilotlight.adapters.local.roster import SqliteRoster
+from pilotlight.bootstrap.parts import IngressParts
+from pilotlight.bootstrap.replicas import assemble
+from pilotlight.errors import SettingsError
+from pilotlight.execution.replica import ReplicaPorts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.execution.replica import Replica
+    from pilotlight.ports.clock import Clock
+    from pilotlight.settings import Settings
+
+
+def is_there(_settings: Settings) -> bool:
+    """What the settings name was made by whoever deployed it."""
+    return True
+
+
+def fleet_path(settings: Settings) -> Path:
+    """The register of this machine's replicas. Jobs are never in it."""
+    return settings.data / "fleet.db"
+
+
+def _checked(settings: Settings) -> Settings:
+    if not (settings.aws.queue_url and settings.aws.dead_letter_url):
+        raise SettingsError("mode aws needs aws.queue_url and aws.dead_letter_url")
+    if settings.queue.visibility_s <= settings.lease.lease_s:
+        raise SettingsError(
+            "queue.visibility_s must be longer than lease.lease_s, or a message comes again "
+            "while its job is still leased"
+        )
+    return settings
+
+
+class _Account:
+    """What ingress and replicas have in common."""
+
+    def __init__(self, settings: Settings, workers: tuple[str, ...], clock: Clock) -> None:
+        aws = _checked(settings).aws
+        self.clients = Clients(region=aws.region, endpoint_url=aws.endpoint_url)
+        calls = Calls(self.clients.dynamodb(), clock)
+        bucket = Bucket(self.clients.s3(), aws.bucket)
+        texts = LongTexts(bucket)
+        self.store = DynamoStore(calls, aws.jobs_table, texts, workers=workers)
+        self.feed = DynamoFeed(calls, aws.jobs_table, texts)
+        self.keys = DynamoKeys(calls, aws.jobs_table)
+        self.secrets = DynamoSecrets(calls, aws.secrets_table)
+        grants = self.secrets.get_or_create("file-grants", _secret)
+        self.blobs = S3Blobs(bucket, secret=grants, clock=clock)
+
+
+def _secret() -> bytes:
+    return chance.token_bytes(32)
+
+
+def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
+    """Raises SettingsError for settings that cannot work."""
+    account = _Account(settings, tuple(specs), clock)
+    database = Database(fleet_path(settings))
+    watch = PollingWatch()
+    sqs = account.clients.sqs()
+    celery = CelerySender(settings, specs)
+    loop = settings.queue.consumer == "loop"
+
+    def close() -> None:
+        celery.close()
+        account.clients.close()
+        database.close()
+
+    return IngressParts(
+        store=account.store,
+        queue=SqsSender(sqs, settings) if loop else celery,
+        blobs=account.blobs,
+        feed=account.feed,
+        watch=watch,
+        announcer=watch,
+        fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
+        keys=account.keys,
+        secrets=account.secrets,
+        dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
+        close=close,
+    )
+
+
+def replica(
+    settings: Settings, spec: WorkerSpec, replica_id: str, *, supervisor_fd: int | None
+) -> Replica:
+    clock = SystemClock()
+    account = _Account(settings, (spec.name,), clock)
+    database = Database(fleet_path(settings))
+    if supervisor_fd is None:  # nobody enrolled it: started by hand, or as a container
+        rows = ReplicaRows(database)
+        rows.add(replica_id, spec.name, slots=spec.jobs_per_replica, now=clock.now())
+    receiver = _receiver(settings, spec, account.clients, clock)
+    ports = ReplicaPorts(
+        store=account.store,
+        queue=receiver,
+        feed=account.feed,
+        blobs=account.blobs,
+        roster=SqliteRoster(database),
+        announcer=PollingWatch(),
+        clock=clock,
+        settings=settings,
+    )
+    made = assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
+    receiver.pulse.on_death = made.stop
+    return made
+
+
+def _receiver(
+    settings: Settings, spec: WorkerSpec, clients: Clients, clock: Clock
+) -> CeleryReceiver | SqsReceiver:
+    queue, slots = settings.queue, spec.jobs_per_replica
+    url = queue_url(settings, spec.name)
+    receipts = Receipts(clients.sqs(), url)
+    hints = Hints(receipts, clock, slots=slots, visibility_s=queue.visibility_s)
+    pulse = Pulse(clock, patience_s=_DEAF_POLLS * queue.wait_s + _DEAF_S)
+    if queue.consumer == "celery":
+        return CeleryReceiver(settings, spec.name, hints=hints, pulse=pulse, slots=slots)
+    client = clients.sqs(wait_s=queue.wait_s)
+    return SqsReceiver(client, url, hints=hints, pulse=pulse, wait_s=queue.wait_s)
+
+
+_DEAF_POLLS = 3
+_DEAF_S = 30
+"""A consumer from which no poll came back for three long polls and this is not going to."""
