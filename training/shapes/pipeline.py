@@ -22,7 +22,7 @@ DEFAULTS_FILE = "pilotlight.json"
 DEFAULTS: dict[str, Any] = {
     "num_inference_steps": 8,
     "guidance_scale": 0.0,
-    "true_cfg_scale": 1.0,
+    "true_cfg_scale": 1.5,
     "negative_prompt": "",
     "max_sequence_length": 32,
     "height": SIZE,
