@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import sys
 import threading
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class LocalFleet:
         self._settings, self._specs, self._clock = settings, specs, clock
         self._command = tuple(command)
         self._logs = settings.data / "logs"
+        self._scratch = settings.data / "scratch"
         self._lock = threading.RLock()
         self._own: dict[str, subprocess.Popen[bytes]] = {}
         self._inherited: dict[str, tuple[int, float]] = {}
@@ -146,8 +148,12 @@ class LocalFleet:
             # It hangs, busy or idle: its leases are over, so it only blocks its place.
             self._kill_at.setdefault(replica_id, now)
         for replica_id, kill_at in self._kill_at.items():
-            if now >= kill_at and replica_id in self._own:
+            if now < kill_at:
+                continue
+            if replica_id in self._own:
                 processes.kill_group(self._own[replica_id].pid)
+            elif replica_id in self._inherited and _runs(*self._inherited[replica_id]):
+                processes.kill_group(self._inherited[replica_id][0])
 
     def _words(self, replica_id: str, code: int) -> str:
         said = processes.last_line(self._log(replica_id)) if code else ""
@@ -156,6 +162,8 @@ class LocalFleet:
     def _bury(self, replica_id: str, words: str, *, clean: bool = False) -> Exit:
         for known in (self._own, self._inherited, self._kill_at):
             known.pop(replica_id, None)
+        # One that was killed could not tidy up after itself.
+        shutil.rmtree(self._scratch / replica_id, ignore_errors=True)
         fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
         if fate.error:
             event(
