@@ -129,7 +129,7 @@ class Ledger:
             stage, error = work.stage
             self._ports.roster.report(self._replica_id, stage, now=now, error=error)
         elif work.seen:
-            self._ports.roster.seen(self._replica_id, now=now)
+            written.retired = not self._ports.roster.seen(self._replica_id, now=now)
         if work.entries:
             self._ports.feed.append(work.entries)
         for attempt in work.ended:

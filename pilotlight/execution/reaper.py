@@ -66,7 +66,9 @@ def _may_outrun(job: Job) -> bool:
 
 
 def _taken_back(job: Job, *, now: float) -> Move:
-    if job.run_by is not None and job.run_by <= now and not _may_outrun(job):
+    """A job whose files were on their way had run in time: its model was done."""
+    late = job.run_by is not None and job.run_by <= now
+    if late and job.status is JobStatus.RUNNING and not _may_outrun(job):
         return moves.time_out(job, now=now)
     return moves.lost(job, now=now)
 

@@ -113,8 +113,11 @@ class Roster(Protocol):
         """
         ...
 
-    def seen(self, replica_id: str, *, now: float) -> None:
-        """The parent is alive. Reported at least once per beat, idle or busy."""
+    def seen(self, replica_id: str, *, now: float) -> bool:
+        """The parent is alive. Reported at least once per beat, idle or busy.
+
+        False once it was told to drain: the word itself may have been lost.
+        """
         ...
 
     def may_lease(self, replica_id: str, *, now: float) -> bool:

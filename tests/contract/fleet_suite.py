@@ -187,10 +187,16 @@ class FleetSuite:
         (after,) = fleet.replicas()
         assert after.ready_at == before.ready_at
 
+    def test_a_replica_that_is_told_to_drain_reads_so_in_its_row(self, fleet, ready, roster, clock):
+        replica_id = ready()
+        assert roster.seen(replica_id, now=clock.now())
+        assert fleet.retire(replica_id)
+        assert not roster.seen(replica_id, now=clock.now())
+
     def test_a_word_from_the_parent_is_remembered(self, fleet, ready, roster, clock):
         replica_id = ready()
         clock.sleep(10)
-        roster.seen(replica_id, now=clock.now())
+        assert roster.seen(replica_id, now=clock.now())
 
         (replica,) = fleet.replicas()
         assert replica.seen_at == clock.now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.sim import soak
+from tests.sim import hunt, soak
 
 
 def main() -> int:
@@ -16,6 +16,8 @@ def main() -> int:
     long.add_argument("--jobs", type=int, default=1000)
     long.add_argument("--first", type=int, default=0, help="number of the first seed")
     long.add_argument("--processes", type=int, default=2)
+    guards = commands.add_parser("mutants", help="guards removed; writes build/mutants.json")
+    guards.add_argument("--processes", type=int, default=2)
     again = commands.add_parser("replay", help="one seed, its last lines, its hash")
     again.add_argument("seed", type=int)
     again.add_argument("jobs", type=int)
@@ -23,6 +25,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.command == "replay":
         return soak.replay(given.seed, given.jobs, lines=given.lines)
+    if given.command == "mutants":
+        return hunt.hunt_all(processes=given.processes)
     seeds = range(given.first, given.first + given.seeds)
     return soak.soak(seeds, given.jobs, processes=given.processes)
 

@@ -92,6 +92,8 @@ class Clients:
             "makes_file": rng.random() < 0.15,
             "number": told.number,
         }
+        if self._site.faults.script is not None:
+            return self._plain(told)
         short = rng.random() < 0.03
         may_retry = rng.random() >= 0.03
         told.deadline = short or not may_retry
@@ -106,6 +108,18 @@ class Clients:
             idempotency_key=f"key-{told.number}",
             streaming=rng.random() < 0.05,
             may_retry=may_retry,
+        )
+
+    def _plain(self, told: Told) -> Submission:
+        """Everything that can be used is used, and nothing is left to chance."""
+        wish = {"seconds": 9, "fate": "ok", "makes_file": True, "number": told.number}
+        return Submission(
+            caller=told.caller,
+            endpoint="sim/lone",
+            body=json.dumps(wish).encode(),
+            origin="sim",
+            webhook=f"https://{told.caller}.example/hook",
+            idempotency_key=f"key-{told.number}",
         )
 
     def _live(self, told: Told) -> None:

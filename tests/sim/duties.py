@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Final
 from handlers import upkeep
 from handlers.announcements import Renderer
 from pilotlight.delivery.dispatcher import Dispatcher
-from pilotlight.delivery.signing import Signer
 from pilotlight.errors import Unavailable
-from pilotlight.execution.reaper import Reaper
-from pilotlight.scaling.controller import Controller
 from tests.sim.process import Threads
 from tests.sim.receiver import SimPoster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from pilotlight.bootstrap.ingress import Services
     from pilotlight.contracts.job import Job, JobError
-    from pilotlight.intake.control import Control
     from tests.sim.process import Process
     from tests.sim.site import Site
     from tests.sim.world import Fiber
@@ -35,16 +30,10 @@ _LONGEST_NAP_S: Final = 900.0
 class Duties:
     """Scaling, reaping and cleaning in one process."""
 
-    def __init__(self, site: Site, process: Process) -> None:
+    def __init__(self, site: Site, process: Process, services: Services) -> None:
         self._site, self._world, self.process = site, site.world, process
-        store, fleet = site.store(process), site.fleet(process)
-        self.controller = Controller(
-            store, fleet, site.specs, clock=process.clock, settings=site.settings.scaling
-        )
-        self.reaper = Reaper(
-            store, site.sender(process), site.announcer(process), process.clock, site.settings
-        )
-        self._fleet, self._store = fleet, store
+        self._services = services
+        self.controller, self.reaper = services.controller, services.reaper
         self._fiber: Fiber | None = None
 
     def start(self) -> None:
@@ -58,9 +47,9 @@ class Duties:
     def _always(self) -> None:
         """Local mode: the real scheduler of chores."""
         chores = upkeep.local_chores(
-            store=self._store,
-            blobs=self._site.blobs(self.process),
-            fleet=self._fleet,
+            store=self._services.store,
+            blobs=self._services.blobs,
+            fleet=self._services.fleet,
             reaper=self.reaper,
             controller=self.controller,
             checkpoint=lambda: False,
@@ -76,9 +65,9 @@ class Duties:
         """A timer calls the chores, a submit the scaler."""
         scale = upkeep.Chore("scale", TIMER_S, upkeep.scale(self.controller))
         chores = (
-            upkeep.Chore("reap", TIMER_S, upkeep.reap(self._store, self.reaper)),
+            upkeep.Chore("reap", TIMER_S, upkeep.reap(self._services.store, self.reaper)),
             scale,
-            upkeep.Chore("replicas", TIMER_S, upkeep.forget_replicas(self._fleet)),
+            upkeep.Chore("replicas", TIMER_S, upkeep.forget_replicas(self._services.fleet)),
         )
         due_at = self._world.now
         while True:
@@ -100,29 +89,16 @@ class _Dialect:
         return {"id": job.id, "status": str(job.status), "output": said, "error": code}
 
 
-class MemorySecrets:
-    def __init__(self, kept: dict[str, bytes]) -> None:
-        self._kept = kept
-
-    def get_or_create(self, name: str, make: Callable[[], bytes]) -> bytes:
-        return self._kept.setdefault(name, make())
-
-    def update(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
-        self._kept[name] = change(self._kept.get(name))
-        return self._kept[name]
-
-
 class Webhooks:
     """The dispatcher's process."""
 
-    def __init__(self, site: Site, process: Process, control: Control) -> None:
+    def __init__(self, site: Site, process: Process, services: Services) -> None:
         self._site, self._world, self.process = site, site.world, process
-        self._store = site.store(process)
         self.dispatcher = Dispatcher(
-            self._store,
+            services.store,
             SimPoster(site.receipts, process),
-            Signer(MemorySecrets(site.seeds)),
-            Renderer(control, {"sim": _Dialect()}, base_url="https://sim"),  # type: ignore[dict-item]
+            services.signer,
+            Renderer(services.control, {"sim": _Dialect()}, base_url="https://sim"),  # type: ignore[dict-item]
             clock=process.clock,
             settings=site.settings.webhook,
             rng=random.Random(site.world.rng.random()),

@@ -29,6 +29,8 @@ SETTLE_S: Final = 2 * START_TIMEOUT_S
 """After the faults every job must end within its deadline to start, run timeout and 2 minutes."""
 WEBHOOKS_S: Final = 80 * 3600.0
 """The schedule of webhooks is 75.6 hours long."""
+_MOST_STEPS_PER_JOB: Final = 2000
+"""Fifteen times what a job takes."""
 QUIET_S: Final = 600.0
 """Afterwards the fleet must have gone back to zero."""
 
@@ -50,6 +52,8 @@ class History:
     recoveries: list[float] = field(default_factory=list)
     virtual_s: float = 0.0
     steps: int = 0
+    sites: tuple[str, ...] = ()
+    """Of a scripted run: every port call in order."""
     costs: dict[str, float] = field(default_factory=dict)
     """What no invariant forbids but somebody pays for."""
 
@@ -74,7 +78,11 @@ def simulate(
     remote: bool | None = None,
     script: dict[int, str] | None = None,
 ) -> History:
-    """Run the seed to its end, or to its first violation."""
+    """Run the seed to its end, or to its first violation.
+
+    ``script`` gives the fate of single calls by number and takes every other fault away; the
+    jobs then are plain ones that succeed.
+    """
     mode, drawn = swarm(seed)
     mode = mode if remote is None else remote
     chosen = drawn if kinds is None else tuple(kinds)
@@ -119,6 +127,7 @@ class Run:
     ) -> None:
         self.history = history
         self.world = World(history.seed)
+        self.world.most_steps = 200_000 + _MOST_STEPS_PER_JOB * jobs
         self.faults = Faults(self.world, history.kinds, remote=history.remote, script=script)
         self.site = Site(self.world, self.faults, folder, remote=history.remote)
         self.house = House(self.site)
@@ -134,7 +143,7 @@ class Run:
         ends_at = world.now + SETTLE_S
         world.run(ends_at, stop=lambda: self._all_over)
         self._check_ends()
-        world.run(world.now + QUIET_S)
+        world.run(world.now + QUIET_S, stop=lambda: not self.site.processes.running)
         self._check_quiet()
         world.run(world.now + WEBHOOKS_S, stop=lambda: self.site.table.next_webhook_due() is None)
         self._check_webhooks()
@@ -168,8 +177,8 @@ class Run:
 
     def _check_quiet(self) -> None:
         """From zero to zero: nothing runs when there is nothing to do."""
-        running = sorted(self.site.processes.running)
-        self._need(not running, "zero", f"replicas are left: {running}")
+        left = [self.site.replicas.rows.get(one) for one in self.site.processes.running]
+        self._need(not left, "zero", f"replicas are left: {left}")
         self._need(not self.site.models.running, "zero", self.site.models.running)
         crashes = self.site.processes.crashes
         self._need(not crashes, "crash", f"a replica's own code raised: {crashes[:3]}")
@@ -207,6 +216,7 @@ class Run:
         history.statuses.update(str(row.status) for row in site.table.rows.values())
         history.faults, history.moves = self.faults.counts, site.moves
         history.recoveries = site.recoveries
+        history.sites = tuple(self.faults.sites)
         history.virtual_s, history.steps = self.world.now - EPOCH, self.world.steps
         orphans = self._orphans()
         history.costs = {

@@ -12,6 +12,7 @@ from pilotlight.errors import Unavailable
 from tests.sim.duties import Duties, Webhooks
 from tests.sim.ingress import Ingress
 from tests.sim.process import Process
+from tests.sim.store import SimWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,12 +62,12 @@ class House:
         site = self._site
         process.on_death(site.processes.supervisor_died)
         process.on_death(site.processes.forget_exits)
-        ingress, duties = Ingress(site, process, self.light), Duties(site, process)
+        ingress = Ingress(site, process, self.light)
+        duties = Duties(site, process, ingress.services)
         self._replace(self.ingresses, ingress)
         self._replace(self.duties, duties)
         self._recover(duties)
-        webhooks = Webhooks(site, process, ingress.control)
-        webhooks.start()
+        Webhooks(site, process, ingress.services).start()
 
     def _recover(self, duties: Duties) -> None:
         """As the local fleet does when it starts: rows of the dead are closed, their jobs freed."""
@@ -86,11 +87,12 @@ class House:
         duties.process.spawn(main)
 
     def _take_over(self, row: Replica, duties: Duties) -> None:
-        """Those that still run drain; one on its way is not there yet."""
+        """Those that still run, or are on their way, drain."""
         replicas, now = self._site.replicas, duties.process.clock.now()
-        if row.id in self._site.processes.running:
+        processes = self._site.processes
+        if row.id in processes.running or row.id in processes.starting:
             replicas.report(row.id, "draining", now, "")
-        elif row.stage != "starting" or row.asked_at < self._world.now - 10:
+        else:
             replicas.end(row.id, now, clean=False)
             duties.reaper.reap_owner(row.id)
 
@@ -99,14 +101,14 @@ class House:
         self._replace(self.ingresses, Ingress(self._site, process, self.light))
 
     def _duties(self, name: str) -> None:
-        duties = Duties(self._site, self._process(name, "upkeep", lambda: self._duties(name)))
+        process = self._process(name, "upkeep", lambda: self._duties(name))
+        duties = Duties(self._site, process, self._site.services(process, SimWatch()))
         self._replace(self.duties, duties)
         duties.start()
 
     def _webhooks(self, name: str) -> None:
         process = self._process(name, "dispatcher", lambda: self._webhooks(name))
-        ingress = Ingress(self._site, process, self.light)
-        Webhooks(self._site, process, ingress.control).start()
+        Webhooks(self._site, process, self._site.services(process, SimWatch())).start()
 
     def _replace(self, known: list, one: Ingress | Duties) -> None:  # type: ignore[type-arg]
         for dead in [old for old in known if not old.process.alive]:

@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlet import getcurrent
 
-from pilotlight.intake.admission import Admission
-from pilotlight.intake.control import Control
-from pilotlight.intake.grouping import Recorder
-from pilotlight.intake.inputs import Inputs
-from pilotlight.intake.submit import Submit
 from tests.sim.loop import SimLoop
 from tests.sim.store import SimWatch
 
@@ -48,29 +43,11 @@ class Ingress:
         site.watches[self._watch] = None
         process.on_death(self._hang_up)
         process.on_death(lambda: site.watches.pop(self._watch, None))
-        store, queue = site.store(process), site.sender(process)
         self._light = light
-        self.submit = Submit(
-            catalogue=site.catalogue,
-            inputs=Inputs(blobs=site.blobs(process), fetcher=None, keep_s=3600),  # type: ignore[arg-type]
-            admission=Admission(store, process.clock, max_backlog=10_000),
-            recorder=Recorder(
-                store, queue, self, clock=process.clock, resend_s=site.settings.job.resend_s
-            ),
-            clock=process.clock,
-            settings=site.settings.job,
-            rides_on_store=queue.rides_on_store,
-        )
-        self.control = Control(
-            store=store,
-            queue=queue,
-            feed=site.feed(process),
-            watch=self._watch,
-            announcer=site.announcer(process),
-            fleet=site.fleet(process),
-            blobs=site.blobs(process),
-            clock=process.clock,
-        )
+        self.services = site.services(process, self._watch)
+        self.submit, self.control = self.services.submit, self.services.control
+        # The kick goes to whoever looks after the fleet, wherever that runs.
+        self.submit.recorder._lighter = self
 
     def light(self, worker: str) -> None:
         self._light(worker)

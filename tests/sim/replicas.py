@@ -37,6 +37,9 @@ class ReplicaProcesses:
         self._site, self._world, self._faults = site, site.world, site.faults
         self.running: dict[str, _Running] = {}
         self._exits: list[str] = []
+        self.starting: dict[str, int] = {}
+        """Asked for and not there yet, with the number of the supervisor that asked."""
+        self._supervisor = 0
         self._asked = 0
         self.crashes: list[str] = []
         """What a replica's own code raised, which it never should."""
@@ -47,6 +50,7 @@ class ReplicaProcesses:
         spec = self._site.specs[worker]
         site = self._site
         site.replicas.add(replica_id, worker, spec.jobs_per_replica, self._world.now)
+        self.starting[replica_id] = self._supervisor
         delay_s = self._world.rng.uniform(0.5, 5)
         self._world.after(delay_s, lambda: self._start(replica_id, worker))
 
@@ -80,6 +84,8 @@ class ReplicaProcesses:
             machine=machine,
         )
         process.spawn(lambda: self._main(replica_id, running))
+        if self.starting.pop(replica_id) != self._supervisor and supervisor_fd is not None:
+            selector.poke(supervisor_fd)  # the pipe that it inherits is at its end
         self._expose(running)
 
     def _main(self, replica_id: str, running: _Running) -> None:
@@ -123,6 +129,7 @@ class ReplicaProcesses:
             self._world.after(_KILL_AFTER_S, lambda: running.process.kill("SIGKILL"))
 
     def supervisor_died(self) -> None:
+        self._supervisor += 1
         for running in list(self.running.values()):
             if running.supervisor_fd is not None:
                 running.machine.selector.poke(running.supervisor_fd)

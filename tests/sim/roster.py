@@ -53,8 +53,9 @@ class Replicas:
             changes["ended_at"] = now
         self._put(replace(row, **changes))  # type: ignore[arg-type]
 
-    def seen(self, replica_id: str, now: float) -> None:
+    def seen(self, replica_id: str, now: float) -> bool:
         self._put(replace(self.rows[replica_id], seen_at=now))
+        return self.rows[replica_id].stage != "draining"
 
     def may_lease(self, replica_id: str, now: float) -> bool:
         row = self.rows[replica_id]
@@ -99,8 +100,8 @@ class SimRoster:
     def report(self, replica_id: str, stage: Stage, *, now: float, error: str = "") -> None:
         self._call("roster.report", self._replicas.report, replica_id, stage, now, error)
 
-    def seen(self, replica_id: str, *, now: float) -> None:
-        self._call("roster.seen", self._replicas.seen, replica_id, now)
+    def seen(self, replica_id: str, *, now: float) -> bool:
+        return self._call("roster.seen", self._replicas.seen, replica_id, now)
 
     def may_lease(self, replica_id: str, *, now: float) -> bool:
         return self._call("roster.may_lease", self._replicas.may_lease, replica_id, now)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel
 
+from pilotlight.bootstrap.ingress import assemble
+from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.catalogue import Catalogue
 from pilotlight.contracts.artifact import ARTIFACTS
 from pilotlight.contracts.job import HELD, JobStatus
@@ -20,6 +22,7 @@ from tests.sim.messages import Bells, Mail, MailReceiver, SimSender, TableReceiv
 from tests.sim.receiver import Receipts
 from tests.sim.replicas import ReplicaProcesses
 from tests.sim.roster import Replicas, SimFleet, SimRoster
+from tests.sim.secrets import MemorySecrets
 from tests.sim.store import Entries, SimAnnouncer, SimFeed, SimStore, SimWatch
 from tests.sim.table import Table
 from tests.sim.world import Violation
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pilotlight.bootstrap.ingress import Services
     from pilotlight.contracts.job import Job
     from pilotlight.ports.queue import QueueReceiver
     from tests.sim.faults import Faults
@@ -87,7 +91,7 @@ class Site:
         self.receipts = Receipts(self.table)
         self.processes = ReplicaProcesses(self)
         self.watches: dict[SimWatch, None] = {}
-        self.seeds: dict[str, bytes] = {}
+        self.secrets: dict[str, bytes] = {}
         self.ends: list[Callable[[Job], None]] = []
         self.moves: dict[str, int] = {}
         self.turns = 0
@@ -131,6 +135,22 @@ class Site:
             terminate=self.processes.terminate,
             exits=self.processes.exits,
         )
+
+    def services(self, process: Process, watch: SimWatch) -> Services:
+        """The product's own wiring over this process's ports."""
+        parts = IngressParts(
+            store=self.store(process),
+            queue=self.sender(process),
+            blobs=self.blobs(process),
+            feed=self.feed(process),
+            watch=watch,
+            announcer=self.announcer(process),
+            fleet=self.fleet(process),
+            keys=None,  # type: ignore[arg-type] # nobody signs in here
+            secrets=MemorySecrets(self.secrets),
+            close=lambda: None,
+        )
+        return assemble(self.settings, self.catalogue, self.specs, parts, process.clock)
 
     def count_turns(self, turns: int) -> None:
         self.turns += turns

@@ -101,6 +101,9 @@ class SimStore:
     def load(self, *, now: float) -> dict[str, Load]:
         return self._call("store.load", self._table.load, now=now)
 
+    def waiting(self) -> dict[str, int]:
+        return self._call("store.waiting", self._table.waiting)
+
     def ahead_of(self, job: Job) -> int:
         return self._call("store.ahead_of", self._table.ahead_of, job)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pilotlight.contracts import lifecycle
@@ -216,6 +217,10 @@ class Table:
             if since or running:
                 loads[worker] = Load(len(since), running, min(since, default=None))
         return loads
+
+    def waiting(self) -> dict[str, int]:
+        rows = (self.rows[job_id] for ready in self._ready.values() for *_, job_id in ready)
+        return dict(Counter(row.caller for row in rows))
 
     def ahead_of(self, job: Job) -> int:
         entry = (job.priority, self._places[job.id], job.id)

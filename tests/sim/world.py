@@ -7,6 +7,7 @@ that the same seed gives the same history on any machine.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import heapq
 import random
@@ -53,6 +54,8 @@ class World:
         self.rng = random.Random(seed)
         self.now = EPOCH
         self.steps = 0
+        self.most_steps = 10_000_000
+        """More is somebody who spins."""
         self.tail: deque[str] = deque(maxlen=_TAIL)
         self._digest = hashlib.blake2b(digest_size=16)
         self.processes: list[Process] = []
@@ -130,6 +133,8 @@ class World:
             moment, _, target, ticket = heapq.heappop(self._heap)
             self.now = max(self.now, moment)
             self.steps += 1
+            if self.steps > self.most_steps:
+                raise Violation("spin", "too much happens")
             if ticket == -1:
                 target()
             else:
@@ -149,5 +154,5 @@ class World:
 
     def throw(self, fiber: Fiber) -> None:
         """End the fiber; called outside of any."""
-        if not fiber.dead:
+        with contextlib.suppress(Killed):  # one that never began hands it straight back
             fiber.throw(Killed)

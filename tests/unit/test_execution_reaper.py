@@ -152,6 +152,16 @@ def test_a_silent_attempt_past_its_timeout_fails_as_timed_out(house, make_job, c
     assert house.sender.sent == []
 
 
+def test_a_replica_that_dies_while_it_stores_has_not_outrun_anything(house, make_job, clock):
+    job_id = house.add(make_job(run_timeout_s=20))
+    job = house.lease(job_id)
+    clock.sleep(15)
+    assert house.store.move(job_id, moves.storing(job, now=clock.now(), **TERMS))
+    clock.sleep(71)
+    assert house.reap() == Reaped(returned=1)
+    assert house.status(job_id) is JobStatus.QUEUED
+
+
 def test_the_third_lost_lease_fails_the_job(house, make_job, clock):
     job_id = house.add(make_job(run_timeout_s=3600))
     for _ in range(2):

@@ -35,9 +35,13 @@ class SqliteRoster:
                 {"stage": stage, "error": error or None, "now": now, "id": replica_id},
             )
 
-    def seen(self, replica_id: str, *, now: float) -> None:
+    def seen(self, replica_id: str, *, now: float) -> bool:
         with self._db.write() as execute:
-            execute("UPDATE replica SET seen_at = ? WHERE id = ?", (now, replica_id))
+            row = execute(
+                "UPDATE replica SET seen_at = ? WHERE id = ? RETURNING stage != 'draining'",
+                (now, replica_id),
+            ).fetchone()
+        return row is None or bool(row[0])
 
     def may_lease(self, replica_id: str, *, now: float) -> bool:
         with self._db.write() as execute:
