@@ -21,7 +21,7 @@ from handlers import events, files, health, jwks, source
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 
 
 async def landing(request: Request) -> Response:

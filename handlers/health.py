@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from handlers.services import ask, services_of
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.observability.logs import failure
 
 

@@ -21,10 +21,11 @@ from handlers.dialect import found
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
 from handlers.upkeep import Chore, Upkeep, local_chores
+from handlers.upkeep_remote import remote_chores
 from pilotlight import bootstrap
 from pilotlight.adapters.local.certificates import certificates
 from pilotlight.adapters.local.ownership import owned
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.intake import keys
 from pilotlight.observability.logs import configure, event
 from pilotlight.ports.keys import KeyRecord
@@ -61,8 +62,12 @@ def serve(
     Raises SettingsError when the folder or a port is taken, or a worker or dialect breaks rules.
     """
     configure(settings.log_level)
-    with owned(settings.data), listening(settings.ingress) as sockets:
-        services = bootstrap.services(settings)
+    with (
+        owned(settings.data),
+        listening(settings.ingress) as sockets,
+        bootstrap.surroundings(settings) as found_settings,
+    ):
+        services = bootstrap.services(found_settings)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(
@@ -119,9 +124,11 @@ class _House:
         public_url = services.settings.ingress.public_url or self._serving.url
         announcers: dict[str, Announcer] = {**dialects, **source.found()}
         renderer = Renderer(services.control, announcers, base_url=public_url.rstrip("/"))
-        self._posting = Posting(bootstrap.dispatcher(services, renderer))
+        self._posting = Posting(bootstrap.dispatcher(services, renderer), services.store)
         services.watch.on_change(self._posting.kick_soon)
-        self._upkeep = Upkeep(_chores(services), clock=services.clock, wake=services.controller.lit)
+        self._upkeep = Upkeep(
+            _chores(services, self._posting), clock=services.clock, wake=services.controller.lit
+        )
         self._asked = asyncio.Event()
 
     async def live(self, ready: Callable[[Serving], None] | None) -> None:
@@ -170,8 +177,9 @@ class _House:
         self._posting.stop(0 if services.fleet.hurry.is_set() else _LATE_S)
 
 
-def _chores(services: Services) -> tuple[Chore, ...]:
-    assert services.checkpoint is not None
+def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:
+    if services.checkpoint is None:
+        return remote_chores(services, kick=posting.kick)
     return local_chores(
         store=services.store,
         blobs=services.blobs,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pilotlight.delivery.dispatcher import Dispatcher
+from pilotlight.ports.store import JobStore
 
 _GATHER_S: Final = 0.01
 """Announcements that come together are one look: a thousand jobs a second are a hundred looks."""
@@ -16,8 +17,8 @@ _GATHER_S: Final = 0.01
 class Posting:
     """Started and stopped once."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, dispatcher: Dispatcher, store: JobStore) -> None:
+        self._dispatcher, self._store = dispatcher, store
         self._over = threading.Event()
         self._planned = False
         self._thread = threading.Thread(
@@ -35,6 +36,12 @@ class Posting:
 
     def _kick(self) -> None:
         self._planned = False
+        # A look here is microseconds, a turn of the thread is thirty; most jobs have no webhook.
+        if self._store.remote or self._store.next_webhook_due() is not None:
+            self._dispatcher.kick()
+
+    def kick(self) -> None:
+        """Webhooks may be due. From any thread."""
         self._dispatcher.kick()
 
     def stop(self, patience_s: float) -> None:

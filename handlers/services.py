@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import HTTPConnection
 
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")

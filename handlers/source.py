@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.plugins import scan
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import NORMAL_PRIORITY, Job, JobError
 from pilotlight.errors import InvalidInput, PilotlightError, Problem
 from pilotlight.intake.submission import Submission

@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, Protocol
 
 from pilotlight import catalogue
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.bootstrap import ingress
-from pilotlight.bootstrap.ingress import Services, dispatcher
 from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
+    from pilotlight.bootstrap.ingress import Services
     from pilotlight.bootstrap.parts import IngressParts
     from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.delivery.dispatcher import Dispatcher, Render
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
     from pilotlight.settings import Settings
-
-__all__ = ["Services", "dispatcher", "is_there", "replica", "services"]
 
 
 class _Mode(Protocol):
     """What each of the modules beside this one offers."""
 
     def is_there(self, settings: Settings) -> bool: ...
+
+    def surroundings(self, settings: Settings) -> AbstractContextManager[Settings]: ...
 
     def parts(
         self, settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock
@@ -66,16 +67,33 @@ def is_there(settings: Settings) -> bool:
     return _mode(settings).is_there(settings)
 
 
+def surroundings(settings: Settings) -> AbstractContextManager[Settings]:
+    """What has to run beside ``services`` and replicas; the settings with which to find it.
+
+    Raises SettingsError when it cannot be started.
+    """
+    return _mode(settings).surroundings(settings)
+
+
 def services(settings: Settings, *, clock: Clock | None = None) -> Services:
     """Open what the settings name and wire everything to it. Starts nothing.
 
     Raises SettingsError for a folder of another release or a worker file that breaks the rules.
     """
+    from pilotlight.bootstrap import ingress  # noqa: PLC0415 - 4 MB that no replica needs
+
     clock = clock or SystemClock()
     found = catalogue.discover(settings.workers)
     specs = {name: worker.spec for name, worker in found.workers.items()}
     parts = _mode(settings).parts(settings, specs, clock)
     return ingress.assemble(settings, found, specs, parts, clock)
+
+
+def dispatcher(services: Services, render: Render) -> Dispatcher:
+    """Posts what is due; ``render`` makes a job's webhook body in its origin's words."""
+    from pilotlight.bootstrap import ingress  # noqa: PLC0415 - as above
+
+    return ingress.dispatcher(services, render)
 
 
 def replica(

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets as chance
 from typing import TYPE_CHECKING
 
 from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.adapters.local.database import Database
-from pilotlight.adapters.local.feed import SqliteFeed, WakeAnnouncer, WakeWatch
-from pilotlight.adapters.local.fleet import LocalFleet
-from pilotlight.adapters.local.keys import SqliteKeys
+from pilotlight.adapters.local.feed import SqliteFeed, WakeAnnouncer
 from pilotlight.adapters.local.queue import TableQueueReceiver, TableQueueSender
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
-from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.bootstrap.replicas import assemble
 from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pilotlight.bootstrap.parts import IngressParts
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
@@ -39,6 +38,12 @@ def is_there(settings: Settings) -> bool:
     return database_path(settings).exists()
 
 
+@contextlib.contextmanager
+def surroundings(settings: Settings) -> Iterator[Settings]:
+    """Local mode needs none."""
+    yield settings
+
+
 def _secret() -> bytes:
     return chance.token_bytes(32)
 
@@ -50,6 +55,12 @@ def _blobs(settings: Settings, secrets: FileSecrets, clock: Clock) -> FolderBlob
 
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Open the data folder. Raises SettingsError for one of another release."""
+    # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
+    from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
+    from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
+    from pilotlight.adapters.local.watch import WakeWatch  # noqa: PLC0415
+    from pilotlight.bootstrap.parts import IngressParts  # noqa: PLC0415
+
     database, wake = Database(database_path(settings)), WakeSocket()
     secrets = FileSecrets(settings.data / "secrets")
 
@@ -63,7 +74,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         blobs=_blobs(settings, secrets, clock),
         feed=SqliteFeed(database),
         watch=WakeWatch(database, wake),
-        announcer=WakeAnnouncer(database, wake),
+        announcer=WakeAnnouncer(database, wake, clock),
         fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
         keys=SqliteKeys(database),
         secrets=secrets,
@@ -83,7 +94,7 @@ def replica(
         feed=SqliteFeed(database),
         blobs=_blobs(settings, FileSecrets(settings.data / "secrets"), clock),
         roster=SqliteRoster(database),
-        announcer=WakeAnnouncer(database, wake),
+        announcer=WakeAnnouncer(database, wake, clock),
         clock=clock,
         settings=settings,
     )

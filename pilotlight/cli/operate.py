@@ -11,7 +11,7 @@ from pilotlight.cli.options import DATA, AsJson, Data
 from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pilotlight.bootstrap import Services
+    from pilotlight.bootstrap.ingress import Services
     from pilotlight.contracts.worker import Endpoint, WorkerSpec
     from pilotlight.ports.fleet import Replica
     from pilotlight.scaling.policy import Decision

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pilotlight.bootstrap import Services
+    from pilotlight.bootstrap.ingress import Services
 
 
 def is_there(data: Path) -> bool:

@@ -138,8 +138,7 @@ class Replica:
             self._keeper.replace(None)
         if now >= self._pause_until:
             self._write(now)
-        if self._keeper.ready and not self._drain.began:
-            self._slots.run_waiting(self._clock.monotonic())
+        self._run_leased()
         self._slots.drop_gone(now)
 
     def _write(self, now: float) -> None:
@@ -158,12 +157,17 @@ class Replica:
         try:
             changed = apply(written, self._slots, self._ledger, self._ports, now=now)
             changed.update(entry.job_id for entry in work.entries)
+            self._run_leased()  # first: the child works while we tell the others
             if changed:
                 self._ports.announcer.changed(list(changed))
         except Exception:  # noqa: BLE001 - as above; what was not reached is done again
             self._pause(now)
         else:
             self._pause_s = 0.0
+
+    def _run_leased(self) -> None:
+        if self._keeper.ready and not self._drain.began:
+            self._slots.run_waiting(self._clock.monotonic())
 
     def _pause(self, now: float) -> None:
         logs.failure("replica.write_failed", replica=self.id)

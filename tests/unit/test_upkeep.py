@@ -189,7 +189,7 @@ def reaper(database, store, clock, tmp_path):
     yield Reaper(
         store,
         TableQueueSender(database, wake),
-        WakeAnnouncer(database, wake),
+        WakeAnnouncer(database, wake, clock),
         clock=clock,
         settings=Settings(data=tmp_path),
     )

@@ -20,7 +20,7 @@ from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import QUEUE
 from handlers.services import ask, services_of
 from handlers.site import base_url
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import READY, Job, JobError, JobStatus
 from pilotlight.errors import NotFound
 from pilotlight.ports.feed import Entry, FeedKind
@@ -39,7 +39,7 @@ async def queue(request: Request) -> Response:
     address = paths.address_of(request.path_params["path"])
     if address is None:
         return await _submit(request)
-    caller = await caller_of(request)
+    caller = await caller_of(request, "jobs:cancel" if address.verb == "cancel" else "jobs:read")
     if address.verb == "cancel":
         _only(request, {"PUT", "POST"})
         return await _cancel(request, caller, address.request_id)
@@ -57,7 +57,7 @@ async def queue(request: Request) -> Response:
 
 async def _submit(request: Request) -> Response:
     services, path = services_of(request), request.path_params["path"]
-    caller = await caller_of(request)
+    caller = await caller_of(request, "jobs:write")
     if request.method in _READ:
         raise NotFound(f"there is no request at {path}; submit with POST")
     _only(request, {"POST", "PUT", "PATCH"})

@@ -18,7 +18,7 @@ from handlers.dialects.fal.access import admitted
 from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import RUN
 from handlers.services import ask, services_of
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job
 from pilotlight.errors import AlreadyFinished, Cancelled, RunTimeout
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from handlers import files
-from handlers.auth import caller_of
+from handlers.auth import caller_of, counted
 from handlers.bodies import streamed, whole
 from handlers.dialect import speaks
 from handlers.dialects.fal import errors
@@ -26,7 +26,7 @@ from handlers.dialects.fal.tokens import json_object
 from handlers.dialects.fal.wishes import CDN, REST, lifetime_s
 from handlers.services import ask, services_of
 from handlers.site import base_url
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.errors import InvalidInput, Problem
 from pilotlight.intake.keys import presented
 
@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
 
 @speaks(errors.render)
 async def token(request: Request) -> Response:
-    services, caller = services_of(request), await caller_of(request)
+    services, caller = services_of(request), await caller_of(request, "jobs:write")
     expires_at = datetime.fromtimestamp(services.clock.now() + TOKEN_S, UTC)
     return JSONResponse(
         {
@@ -66,7 +66,7 @@ async def token(request: Request) -> Response:
 @speaks(errors.render)
 async def initiate(request: Request) -> Response:
     services, base = services_of(request), base_url(request, CDN)
-    wanted = await _announced(request, await caller_of(request))
+    wanted = await _announced(request, await caller_of(request, "jobs:write"))
     return JSONResponse(
         {
             "upload_url": _put_url(services, wanted, base),
@@ -79,7 +79,7 @@ async def initiate(request: Request) -> Response:
 async def initiate_multipart(request: Request) -> Response:
     """The client appends ``/N`` and ``/complete`` to ``upload_url``."""
     services, base = services_of(request), base_url(request, CDN)
-    wanted = await _announced(request, await caller_of(request))
+    wanted = await _announced(request, await caller_of(request, "jobs:write"))
     upload_id = await ask(services, _start, services, wanted)
     return JSONResponse(
         {
@@ -122,8 +122,9 @@ async def _token_or_key(request: Request) -> str:
     header = request.headers.get("authorization")
     text = presented(header)
     if header is not None and header.lower().startswith("bearer ") and not text.startswith("pl_"):
-        return services_of(request).tokens.verify(text, CDN_SCOPE)
-    return await caller_of(request)
+        services = services_of(request)
+        return counted(services, services.tokens.verify(text, CDN_SCOPE))
+    return await caller_of(request, "jobs:write")
 
 
 async def _announced(request: Request, caller: str) -> Wanted:

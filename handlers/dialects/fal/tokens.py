@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers.auth import caller_of
+from handlers.auth import caller_of, counted
 from handlers.bodies import whole
 from handlers.dialect import speaks
 from handlers.dialects.fal import errors, paths
 from handlers.dialects.fal.wishes import REST
 from handlers.services import services_of
-from pilotlight.bootstrap import Services
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.errors import InvalidInput, MalformedBody, Problem
 
 PARAMETER = "fal_jwt_token"
@@ -27,7 +27,7 @@ _MOST_APPS = 100
 @speaks(errors.render)
 async def mint(request: Request) -> Response:
     """The reply is a JSON string, which is what both clients expect."""
-    services, caller = services_of(request), await caller_of(request)
+    services, caller = services_of(request), await caller_of(request, "jobs:write")
     asked = json_object(await whole(request, max_bytes=64 * 1024))
     apps, seconds = asked.get("allowed_apps"), asked.get("token_expiration", DEFAULT_S)
     if not (
@@ -44,7 +44,7 @@ async def mint(request: Request) -> Response:
 
 def caller_for(services: Services, token: str, endpoint: str) -> str:
     """Whom a token in a URL stands for. Raises Unauthenticated if it is not for this endpoint."""
-    return services.tokens.verify(token, _scope(paths.app_of(endpoint)))
+    return counted(services, services.tokens.verify(token, _scope(paths.app_of(endpoint))))
 
 
 def _scope(app: str) -> str:

@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import functools
 import os
 import sqlite3
 import threading
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     Execute = Callable[..., sqlite3.Cursor]
 
 BIG_WAL_BYTES: Final = 16_000_000
+KEPT_HEAP_BYTES: Final = 4 * 1024 * 1024
+_M_TRIM_THRESHOLD: Final = -1
+"""malloc.h"""
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -34,10 +39,23 @@ _PRAGMAS: Final = (
 )
 
 
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Have glibc keep what a commit frees instead of giving it back to the kernel.
+
+    SQLite's page cache sits at the top of the heap: given back, every commit pays page faults
+    for it again (a lease 117 instead of 64 us). Set here and not in the environment, which the
+    model's process would inherit.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)
+
+
 class Database:
     """Open it after a fork, never before: SQLite's locks do not survive one."""
 
     def __init__(self, path: Path) -> None:
+        _keep_freed_memory()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock_fd = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

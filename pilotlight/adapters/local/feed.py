@@ -1,23 +1,22 @@
-"""Log lines, progress and partial outputs in SQLite, and how the ingress follows them."""
+"""Log lines, progress and partial outputs in SQLite, and word to the ingress that there are any."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pilotlight.ports.feed import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Sequence
 
     from pilotlight.adapters.local.database import Database
     from pilotlight.adapters.local.wake import WakeSocket
+    from pilotlight.ports.clock import Clock
     from pilotlight.ports.feed import FeedKind, NewEntry
 
 INGRESS_PORT: Final = "ingress_wake_port"
-_SWEEP_S: Final = 0.05
-"""A lost wake-up costs a follower no more than this; nothing runs while nobody follows."""
+_KNOWN_FOR_S: Final = 1.0
+"""The ingress's port is looked up no more often: a read is 12 us, and it changes with a restart."""
 
 
 class SqliteFeed:
@@ -44,79 +43,15 @@ class SqliteFeed:
 class WakeAnnouncer:
     """Tells the ingress that these jobs changed."""
 
-    def __init__(self, database: Database, wake: WakeSocket) -> None:
-        self._db, self._wake = database, wake
+    def __init__(self, database: Database, wake: WakeSocket, clock: Clock) -> None:
+        self._db, self._wake, self._clock = database, wake, clock
+        self._ports: list[int] = []
+        self._asked_at = float("-inf")
 
     def changed(self, job_ids: Sequence[str]) -> None:
-        row = self._db.read("SELECT value FROM note WHERE name = ?", (INGRESS_PORT,)).fetchone()
-        if row and job_ids:
-            self._wake.say([row[0]], job_ids)
-
-
-class _Follower:
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def wake(self) -> None:
-        self._event.set()
-
-    async def wait(self, timeout_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._event.wait()
-        self._event.clear()
-
-
-class WakeWatch:
-    """The ingress's ear. Followers are woken by id, and swept while there are any."""
-
-    def __init__(self, database: Database, wake: WakeSocket) -> None:
-        self._db, self._wake = database, wake
-        self._followers: dict[str, set[_Follower]] = {}
-        self._sweep: asyncio.TimerHandle | None = None
-        self._hooks: list[Callable[[Sequence[str]], None]] = []
-
-    def on_change(self, hook: Callable[[Sequence[str]], None]) -> None:
-        """Call ``hook`` with the ids of every announcement, on the event loop."""
-        self._hooks.append(hook)
-
-    def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start listening; from now on replicas know where to announce."""
-        with self._db.write() as execute:
-            execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (INGRESS_PORT, self._wake.port))
-        loop.add_reader(self._wake.fileno(), self._heard)
-
-    def close(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.remove_reader(self._wake.fileno())
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
-
-    def _heard(self) -> None:
-        words = self._wake.hear() or []
-        for job_id in words:
-            for follower in self._followers.get(job_id, ()):
-                follower.wake()
-        for hook in self._hooks:
-            hook(words)
-
-    def _look(self) -> None:
-        for followers in self._followers.values():
-            for follower in followers:
-                follower.wake()
-        self._sweep = (
-            asyncio.get_running_loop().call_later(_SWEEP_S, self._look) if self._followers else None
-        )
-
-    @contextlib.asynccontextmanager
-    async def job(self, job_id: str) -> AsyncIterator[Any]:
-        follower = _Follower()
-        self._followers.setdefault(job_id, set()).add(follower)
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_S, self._look)
-        try:
-            yield follower
-        finally:
-            self._followers[job_id].discard(follower)
-            if not self._followers[job_id]:
-                del self._followers[job_id]
+        now = self._clock.monotonic()
+        if now - self._asked_at >= _KNOWN_FOR_S or not self._ports:
+            rows = self._db.read("SELECT value FROM note WHERE name = ?", (INGRESS_PORT,))
+            self._ports, self._asked_at = [port for (port,) in rows], now
+        if job_ids:
+            self._wake.say(self._ports, job_ids)
