@@ -240,6 +240,7 @@ def test_the_recipe_spells_captions_alike_in_every_run():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_recipe_runs_from_nothing_to_a_scored_model(tmp_path):
     run = [sys.executable, "-m", "training.shapes", "--quick", "--out", str(tmp_path / "model")]
     told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
