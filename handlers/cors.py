@@ -17,7 +17,7 @@ METHODS = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 USUAL_HEADERS = "authorization, content-type, accept, idempotency-key"
 EXPOSED = (
     "x-fal-request-id, x-fal-request-timeout-type, x-fal-error-type, etag, content-disposition, "
-    "content-range, accept-ranges, retry-after"
+    "content-range, accept-ranges, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
 )
 PREFLIGHT_S = 86400
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from handlers import limits
 from handlers.auth import caller_of
 from handlers.bodies import whole
 from handlers.dialect import speaks
@@ -25,14 +26,15 @@ def _render(error: PilotlightError) -> Response:
     problems = error.problems if isinstance(error, InvalidInput) else ()
     detail = [{"loc": list(p.loc), "msg": p.message, "type": p.type} for p in problems]
     body = {"code": error.code, "message": str(error), "detail": detail}
-    return JSONResponse(body, error.http_status)
+    headers = limits.headers_of(error) if error.http_status == 429 else None
+    return JSONResponse(body, error.http_status, headers=headers)
 
 
 @speaks(_render)
 async def events(request: Request) -> Response:
     """202 and a line per job; a wish that was refused says why in its line."""
     services = services_of(request)
-    caller = await caller_of(request)
+    caller = await caller_of(request, "jobs:write")
     body = await whole(request, max_bytes=services.settings.ingress.max_body_bytes)
     try:
         event = json.loads(body)

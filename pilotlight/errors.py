@@ -14,6 +14,8 @@ PilotlightError
 ├── NotFinished             the result was asked for too early
 ├── AlreadyFinished         too late to cancel
 ├── BacklogFull             try again later
+│   └── QueueQuotaReached   as many of the caller's own jobs wait as may
+├── RateLimited             more requests a second than the caller may
 ├── Unavailable             the store or the queue cannot be reached just now
 ├── IllegalTransition       the lifecycle forbids this move
 ├── FetchFailed             an outbound request was refused or failed (six codes, no more is told)
@@ -123,6 +125,18 @@ class BacklogFull(PilotlightError):
     """Admission refused the job; the caller may come back later."""
 
     code = "backlog_full"
+    http_status = 429
+    retryable = True
+
+
+class QueueQuotaReached(BacklogFull):
+    code = "queue_quota_reached"
+
+
+class RateLimited(PilotlightError):
+    """``details``: ``retry_after_s``, ``limit``, ``remaining``, ``reset_s``."""
+
+    code = "rate_limited"
     http_status = 429
     retryable = True
 

@@ -75,6 +75,17 @@ class JobSettings(_Group):
     """How long finished jobs are remembered."""
 
 
+class QuotaSettings(_Group):
+    """For each caller; a key may say otherwise. None sets no limit: one's own machine needs none."""
+
+    requests_per_s: PositiveFloat | None = None
+    """Each ingress counts for itself."""
+    burst: PositiveInt = 50
+    """Requests a caller may make at once after a quiet time."""
+    queued_jobs: PositiveInt | None = None
+    """Jobs of one caller that may wait, in all queues together."""
+
+
 class ReplicaSettings(_Group):
     grace_s: PositiveFloat = 30
     """From SIGTERM to the end: what fits is finished, the rest handed back."""
@@ -183,6 +194,7 @@ class Settings(_Group):
     ingress: IngressSettings = IngressSettings()
     lease: LeaseSettings = LeaseSettings()
     job: JobSettings = JobSettings()
+    quota: QuotaSettings = QuotaSettings()
     replica: ReplicaSettings = ReplicaSettings()
     scaling: ScalingSettings = ScalingSettings()
     webhook: WebhookSettings = WebhookSettings()

@@ -19,6 +19,7 @@ from pilotlight.intake.control import Control
 from pilotlight.intake.grouping import Recorder
 from pilotlight.intake.inputs import Inputs
 from pilotlight.intake.keys import Authenticate
+from pilotlight.intake.quotas import Quotas
 from pilotlight.intake.submit import Submit
 from pilotlight.intake.tokens import Tokens
 from pilotlight.scaling.controller import Controller
@@ -61,6 +62,7 @@ class Services:
     submit: Submit
     control: Control
     authenticate: Authenticate
+    quotas: Quotas
     tokens: Tokens
     signer: Signer
     controller: Controller
@@ -93,6 +95,7 @@ def assemble(
 ) -> Services:
     """Starts nothing."""
     secrets = parts.secrets
+    quotas = Quotas(parts.store, clock, settings.quota)
     pepper = secrets.get_or_create("key-pepper", _secret)
     controller = Controller(parts.store, parts.fleet, specs, clock=clock, settings=settings.scaling)
     return Services(
@@ -109,9 +112,10 @@ def assemble(
         keys=parts.keys,
         secrets=secrets,
         pepper=pepper,
-        submit=_submit(settings, catalogue, parts, controller, clock),
+        submit=_submit(settings, catalogue, parts, controller, quotas),
         control=_control(parts, clock),
         authenticate=Authenticate(parts.keys, clock, pepper),
+        quotas=quotas,
         tokens=Tokens(secrets.get_or_create("tokens", _secret), clock),
         signer=Signer(secrets),
         controller=controller,
@@ -127,9 +131,9 @@ def _submit(
     catalogue: Catalogue,
     parts: IngressParts,
     controller: Controller,
-    clock: Clock,
+    quotas: Quotas,
 ) -> Submit:
-    job = settings.job
+    job, clock = settings.job, quotas.clock
     return Submit(
         catalogue=catalogue,
         inputs=Inputs(
@@ -137,6 +141,7 @@ def _submit(
             fetcher=GuardedFetcher(_outbound(settings), settings.fetch, clock),
             keep_s=job.max_start_timeout_s + job.retention_s,
         ),
+        quotas=quotas,
         admission=Admission(parts.store, clock, max_backlog=job.max_backlog),
         recorder=Recorder(parts.store, parts.queue, controller, clock=clock, resend_s=job.resend_s),
         clock=clock,

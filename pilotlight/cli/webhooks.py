@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pilotlight.cli.lengths import length_of
 from pilotlight.cli.options import DATA, AsJson, Data
 from pilotlight.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pilotlight.contracts.job import Job
-
-_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
-_SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 
 commands = typer.Typer(no_args_is_help=True, help="See and repeat webhooks; show their secrets.")
 
@@ -105,14 +102,6 @@ def secret(
             typer.echo(services.signer.rotate(caller, now))
         else:
             typer.echo(services.signer.active_secrets(caller, now)[0])
-
-
-def length_of(text: str) -> float:
-    """Seconds in ``90s``, ``30m``, ``6h``, ``2d``. Raises InvalidInput."""
-    match = _LENGTH.fullmatch(text.strip())
-    if match is None:
-        raise InvalidInput(f"--since takes a length such as 90s, 30m, 6h or 2d, not {text!r}")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def state_of(job: Job) -> str:

@@ -17,9 +17,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pilotlight.errors import Unauthenticated
+from pilotlight.intake import scopes as scoping
+from pilotlight.intake.quotas import Limits, limits_of
 from pilotlight.ports.keys import KeyRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.keys import KeyStore
 
@@ -62,9 +66,18 @@ def hash_of(secret: str, pepper: bytes) -> str:
 
 
 def mint(
-    *, pepper: bytes, caller: str, name: str, now: float, expires_at: float | None = None
+    *,
+    pepper: bytes,
+    caller: str,
+    name: str,
+    now: float,
+    expires_at: float | None = None,
+    scopes: Iterable[str] = scoping.SCOPES,
 ) -> tuple[str, KeyRecord]:
-    """A new key: the text to show once, and the record to keep."""
+    """A new key: the text to show once, and the record to keep.
+
+    Raises InvalidInput for a scope that does not exist.
+    """
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     secret = _base62(int.from_bytes(secrets.token_bytes(32)), _SECRET_LENGTH)
     head = f"{PREFIX}{key_id}_{secret}"
@@ -75,6 +88,7 @@ def mint(
         name=name,
         created_at=now,
         expires_at=expires_at,
+        scopes=scoping.written(scopes),
     )
     return head + _checksum(head), record
 
@@ -90,6 +104,7 @@ def literal(text: str, *, pepper: bytes, caller: str, name: str, now: float) -> 
         secret_hash=hash_of(text, pepper),
         name=name,
         created_at=now,
+        scopes=scoping.written(scoping.SCOPES),
     )
 
 
@@ -128,6 +143,20 @@ def presented(authorization: str | None) -> str:
     return text
 
 
+class Known(NamedTuple):
+    """Who a key belongs to and what it may do."""
+
+    caller: str
+    scopes: frozenset[str]
+    limits: Limits | None = None
+    """The caller's quotas as this key says them; None leaves them to the settings."""
+
+
+class Remembered(NamedTuple):
+    known: Known
+    until: float
+
+
 @dataclass(slots=True)
 class Authenticate:
     """Who sent this request. Answers are remembered for at most :data:`CACHE_S`."""
@@ -135,30 +164,33 @@ class Authenticate:
     keys: KeyStore
     clock: Clock
     pepper: bytes
-    _known: dict[bytes, tuple[str, float]] = field(default_factory=dict)
+    _known: dict[bytes, Remembered] = field(default_factory=dict)
     _touched: dict[str, float] = field(default_factory=dict)
 
-    def __call__(self, authorization: str | None) -> str:
-        """The caller. Raises Unauthenticated for an unknown, mistyped, revoked or old key."""
-        caller = self.remembered(authorization)
-        if caller is not None:
-            return caller
+    def __call__(self, authorization: str | None) -> Known:
+        """Raises Unauthenticated for an unknown, mistyped, revoked or old key."""
+        known = self.remembered(authorization)
+        if known is not None:
+            return known
         text = presented(authorization)
         record = self._proven(parse(text, pepper=self.pepper))
         now = self.clock.now()
         until = min(now + CACHE_S, record.expires_at or now + CACHE_S)
         if len(self._known) >= _MOST_CACHED:
             self._known.clear()
-        self._known[self._digest(text)] = (record.caller, until)
+        known = Known(record.caller, scoping.read(record.scopes), limits_of(record))
+        self._known[self._digest(text)] = Remembered(known, until)
         self._touch(record.id, now)
-        return record.caller
+        return known
 
-    def remembered(self, authorization: str | None) -> str | None:
-        """The caller if this key was checked a moment ago: never waits for a store."""
+    def remembered(self, authorization: str | None) -> Known | None:
+        """The same if this key was checked a moment ago: never waits for a store."""
         digest = self._digest(presented(authorization))
-        caller, until = self._known.get(digest, ("", 0.0))
-        if until > self.clock.now():
-            return caller
+        found = self._known.get(digest)
+        if found is None:
+            return None
+        if found.until > self.clock.now():
+            return found.known
         self._known.pop(digest, None)
         return None
 

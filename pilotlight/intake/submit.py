@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pilotlight.intake.admission import Admission
     from pilotlight.intake.grouping import Recorder
     from pilotlight.intake.inputs import Inputs
+    from pilotlight.intake.quotas import Quotas
     from pilotlight.intake.submission import Submission
     from pilotlight.ports.clock import Clock
     from pilotlight.settings import JobSettings
@@ -34,12 +35,13 @@ MIN_START_TIMEOUT_S = 0.1
 class Submit:
     """``await submit(submission)`` returns the job once it cannot be lost.
 
-    Raises UnknownEndpoint, InvalidInput (nothing is recorded then), BacklogFull and
-    IdempotencyMismatch.
+    Raises UnknownEndpoint, InvalidInput (nothing is recorded then), QueueQuotaReached,
+    BacklogFull and IdempotencyMismatch.
     """
 
     catalogue: Catalogue
     inputs: Inputs
+    quotas: Quotas
     admission: Admission
     recorder: Recorder
     clock: Clock
@@ -50,6 +52,8 @@ class Submit:
         endpoint, spec = self.catalogue.endpoint(submission.endpoint)
         _check(submission)
         value = validate(endpoint.input, submission.body)
+        if self.quotas.limits_jobs(submission.caller):
+            await self._within_quota(submission.caller)
         self.admission.admit(spec.name, limit=submission.max_queue)
         now = self.clock.now()
         if self.inputs.wants(endpoint.input):
@@ -62,6 +66,12 @@ class Submit:
         if created.existed:
             _same_body(created.job, submission)
         return created.job
+
+    async def _within_quota(self, caller: str) -> None:
+        if self.quotas.store.remote:
+            await asyncio.to_thread(self.quotas.job, caller)
+        else:
+            self.quotas.job(caller)
 
     def _job(self, submission: Submission, spec: WorkerSpec, text: str, now: float) -> Job:
         wanted = submission.start_timeout_s or self.settings.start_timeout_s

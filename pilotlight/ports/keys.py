@@ -18,6 +18,12 @@ class KeyRecord:
     revoked_at: float | None = None
     last_used_at: float | None = None
     """To the minute."""
+    scopes: str | None = None
+    """Words divided by spaces; None for a key that is older than scopes are."""
+    requests_per_s: float | None = None
+    burst: int | None = None
+    queued_jobs: int | None = None
+    """Its caller's quotas where they are not the deployment's: :mod:`pilotlight.intake.quotas`."""
 
 
 class KeyStore(Protocol):
@@ -33,6 +39,10 @@ class KeyStore(Protocol):
 
     def revoke(self, key_id: str, *, now: float) -> bool:
         """Whether such a live key was there."""
+        ...
+
+    def end(self, key_id: str, *, at: float) -> bool:
+        """Let a live key live no longer than that; whether it would have."""
         ...
 
     def touch(self, key_id: str, *, now: float) -> None:

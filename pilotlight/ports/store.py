@@ -96,6 +96,10 @@ class JobStore(Protocol):
         """Per worker that has any: jobs that wait and jobs that run."""
         ...
 
+    def waiting(self) -> dict[str, int]:
+        """Per caller that has any: jobs that wait, those of a backoff included."""
+        ...
+
     def ahead_of(self, job: Job) -> int:
         """How many jobs of the same worker wait before this one; 0 for the next.
 

@@ -51,3 +51,24 @@ def test_use_is_remembered_to_the_minute_and_never_goes_back(keys):
     keys.touch("k1", now=60.0)
 
     assert keys.find("k1").last_used_at == 120.0
+
+
+def test_a_key_can_be_let_end_earlier_and_never_later(keys):
+    keys.add(record("a"))
+    keys.add(record("b", expires_at=50.0))
+    keys.add(record("c"))
+    keys.revoke("c", now=3.0)
+
+    assert keys.end("a", at=100.0)
+    assert not keys.end("a", at=200.0)
+    assert not keys.end("b", at=100.0)
+    assert not keys.end("c", at=100.0)
+    assert not keys.end("nobody", at=100.0)
+    assert [keys.find(one).expires_at for one in "abc"] == [100.0, 50.0, None]
+
+
+def test_scopes_and_quotas_are_kept(keys):
+    given = record(scopes="jobs:read", requests_per_s=2.5, burst=7, queued_jobs=9)
+    keys.add(given)
+
+    assert keys.find("k1") == given

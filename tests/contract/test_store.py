@@ -86,6 +86,16 @@ def test_a_second_lease_is_refused(add, lease):
     assert lease(job, "r2") is None
 
 
+def test_waiting_jobs_are_counted_by_caller(store, add, lease, clock):
+    jobs = [add(), add(not_before=clock.now() + 50), add(caller="bob"), add(worker="other")]
+    assert store.waiting() == {"alice": 3, "bob": 1}
+
+    lease(jobs[0])
+    store.move(jobs[2].id, moves.cancel(jobs[2], now=clock.now()))
+
+    assert store.waiting() == {"alice": 2}
+
+
 def test_a_cancelled_job_can_never_succeed(store, add, lease, clock):
     held = lease(add())
     assert store.move(held.id, moves.cancel(held, now=clock.now())).status == "cancelled"

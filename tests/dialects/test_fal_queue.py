@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from handlers.app import create_app
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.errors import Problem
-from tests.dialects.stage import Background, events, submit
+from tests.dialects.stage import Background, Stage, events, served, services_in, submit
 
 RID = "0198c0de-0000-7000-8000-000000000000"
 
@@ -530,3 +531,23 @@ def test_a_status_tells_every_attempt_to_those_who_ask(stage, client):
     assert first["seconds"] == 0
     assert "error" not in second
     assert "attempts" not in client.get(said["status_url"]).json()
+
+
+def test_a_caller_over_its_rate_gets_429_and_when_to_come_back(tmp_path, clock):
+    settings = {"quota": {"requests_per_s": 0.5, "burst": 2}}
+    with services_in(tmp_path, clock, **settings) as services, served(create_app(services)) as url:
+        stage = Stage(services, url)
+        with stage.client() as client, stage.client("somebody else's key") as stranger:
+            said = submit(client)
+            client.get(said["status_url"])
+            refused = client.get(said["status_url"])
+            other = stranger.get(said["status_url"])
+            clock.sleep(2)
+            again = client.get(said["status_url"])
+
+    assert (refused.status_code, other.status_code, again.status_code) == (429, 404, 202)
+    assert refused.json()["error_type"] == "concurrent_requests_limit"
+    assert refused.headers["retry-after"] == "2"
+    assert refused.headers["ratelimit-limit"] == "2"
+    assert refused.headers["ratelimit-remaining"] == "0"
+    assert refused.headers["ratelimit-reset"] == "4"

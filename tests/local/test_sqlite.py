@@ -11,12 +11,14 @@ import pytest
 
 from pilotlight.adapters.local import statements
 from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.keys import SqliteKeys
 from pilotlight.adapters.local.queue import TableQueueReceiver
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import SettingsError
+from pilotlight.ports.keys import KeyRecord
 
 
 @pytest.fixture
@@ -192,6 +194,9 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
     SqliteStore(database).create([job])
     with database.write() as execute:
         execute("ALTER TABLE job DROP COLUMN retries")
+        for name in ("scopes", "requests_per_s", "burst", "queued_jobs"):
+            execute(f"ALTER TABLE api_key DROP COLUMN {name}")
+        execute("INSERT INTO api_key VALUES ('k', 'alice', 'hash', '', 1, NULL, NULL, NULL)")
         execute("PRAGMA user_version = 1")
     database.close()
 
@@ -200,5 +205,8 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
 
     assert store.get(job.id) == job
     store.create([make_job(retries='{"otherwise":3}')])
+    assert SqliteKeys(again).find("k") == KeyRecord(
+        id="k", caller="alice", secret_hash="hash", created_at=1.0
+    )
     again.close()
     Database(path).close()

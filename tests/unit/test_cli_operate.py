@@ -15,7 +15,7 @@ from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.bootstrap.local import database_path
 from pilotlight.cli import app
-from pilotlight.cli.webhooks import length_of
+from pilotlight.cli.lengths import length_of
 from pilotlight.contracts import moves
 from pilotlight.errors import InvalidInput, Unauthenticated
 
@@ -111,10 +111,10 @@ def test_the_fleet_says_what_runs_why_and_what_failed(run, services, make_job):
 
 
 def test_a_key_is_shown_once_works_and_can_be_revoked(run, services):
-    made = run("keys", "create", "--caller", "alice", "--name", "laptop", "--days", "2")
+    made = run("keys", "create", "--caller", "alice", "--name", "laptop", "--expires", "2d")
     text = made.stdout.strip()
 
-    assert services.authenticate(f"Key {text}") == "alice"
+    assert services.authenticate(f"Key {text}").caller == "alice"
     listed = run("keys", "list").stdout
     assert "laptop" in listed
     assert "live for 1 d" in listed
@@ -125,6 +125,31 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(run, services):
     with pytest.raises(Unauthenticated):
         dataclasses.replace(services.authenticate, _known={})(f"Key {text}")
     assert "revoked" in run("keys", "list").stdout
+
+
+def test_a_rotated_key_and_its_successor_both_work_until_the_old_one_ends(run, services):
+    old = run(
+        "keys", "create", "--caller", "alice", "--scope", "jobs:read", "--expires", "never",
+        "--rate", "5", "--queued", "7",
+    ).stdout.strip()  # fmt: skip
+    (record,) = json.loads(run("keys", "list", "--json").stdout)
+    new = run("keys", "rotate", record["id"], "--overlap", "6h").stdout.strip()
+
+    known = [services.authenticate(f"Key {text}") for text in (old, new)]
+    assert known[0] == known[1]
+    assert known[0].scopes == {"jobs:read"}
+    assert (known[0].limits.requests_per_s, known[0].limits.queued_jobs) == (5, 7)
+    listed = json.loads(run("keys", "list", "--json").stdout)
+    left = sorted(round(one["expires_at"] - record["created_at"], -2) for one in listed)
+    assert left == [6 * 3600, 90 * 86400]
+    assert run("keys", "rotate", "nobody").exit_code == 4
+
+
+def test_a_scope_that_does_not_exist_is_refused_in_words(run):
+    done = run("keys", "create", "--caller", "alice", "--scope", "jobs:everything")
+
+    assert done.exit_code == 2
+    assert "there are jobs:write, jobs:read, jobs:cancel" in done.stderr
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(run):

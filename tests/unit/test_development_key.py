@@ -11,7 +11,7 @@ from pilotlight.errors import Unauthenticated
 def test_it_works_and_stays_the_same(house):
     key = development_key(house, None)
 
-    assert house.authenticate(f"Key {key}") == DEVELOPER
+    assert house.authenticate(f"Key {key}").caller == DEVELOPER
     assert development_key(house, None) == key
     assert len(house.keys.list_keys()) == 1
 
@@ -19,7 +19,7 @@ def test_it_works_and_stays_the_same(house):
 def test_a_chosen_one_works_too(house):
     assert development_key(house, "my-own-key") == "my-own-key"
 
-    assert house.authenticate("Key my-own-key") == DEVELOPER
+    assert house.authenticate("Key my-own-key").caller == DEVELOPER
     with pytest.raises(Unauthenticated):
         house.authenticate("Key another-key")
 

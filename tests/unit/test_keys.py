@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.keys import SqliteKeys
-from pilotlight.errors import Unauthenticated
+from pilotlight.errors import Unauthenticated, Unauthorised
 from pilotlight.intake import keys
 from pilotlight.intake.keys import Authenticate
+from pilotlight.intake.scopes import SCOPES, require
 from pilotlight.intake.tokens import MOST_S, Tokens
 
 PEPPER = b"p" * 32
@@ -77,15 +78,15 @@ def test_only_a_keyed_hash_of_the_secret_is_kept(issue):
 def test_a_key_is_known_under_either_scheme(authenticate, issue, scheme):
     text, _ = issue()
 
-    assert authenticate(f"{scheme} {text}") == "alice"
+    assert authenticate(f"{scheme} {text}").caller == "alice"
 
 
 def test_a_key_in_two_halves_as_fals_clients_join_them_is_known(authenticate, issue):
     text, record = issue()
     tail = text[17:]
 
-    assert authenticate(f"Key {record.id}:{tail}") == "alice"
-    assert authenticate(f"Key pl_live_{record.id}:{tail}") == "alice"
+    assert authenticate(f"Key {record.id}:{tail}").caller == "alice"
+    assert authenticate(f"Key pl_live_{record.id}:{tail}").caller == "alice"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_an_unknown_id_is_refused_in_the_same_words(authenticate):
 
 def test_a_revoked_key_is_refused_within_thirty_seconds(authenticate, issue, store, clock):
     text, record = issue()
-    assert authenticate(f"Key {text}") == "alice"
+    assert authenticate(f"Key {text}").caller == "alice"
     store.revoke(record.id, now=clock.now())
     clock.sleep(keys.CACHE_S)
 
@@ -138,9 +139,25 @@ def test_a_revoked_key_is_refused_within_thirty_seconds(authenticate, issue, sto
         authenticate(f"Key {text}")
 
 
+def test_a_key_older_than_scopes_may_do_all_that_a_caller_may(authenticate, store, clock):
+    text, record = keys.mint(pepper=PEPPER, caller="alice", name="", now=clock.now())
+    store.add(replace(record, scopes=None))
+
+    assert authenticate(f"Key {text}").scopes == set(SCOPES)
+
+
+def test_a_key_with_no_scope_may_do_nothing(authenticate, issue):
+    text, _ = issue(scopes=[])
+
+    assert authenticate(f"Key {text}").scopes == set()
+    for scope in SCOPES:
+        with pytest.raises(Unauthorised, match=scope):
+            require(scope, authenticate(f"Key {text}").scopes)
+
+
 def test_a_key_ends_on_time_even_when_it_was_remembered(authenticate, issue, clock):
     text, _ = issue(expires_at=clock.now() + 10)
-    assert authenticate(f"Key {text}") == "alice"
+    assert authenticate(f"Key {text}").caller == "alice"
     clock.sleep(10)
 
     with pytest.raises(Unauthenticated, match="expired"):
@@ -168,7 +185,7 @@ def test_a_key_that_somebody_chose_is_stored_hashed_and_works(authenticate, stor
     record = keys.literal("let me:in", pepper=PEPPER, caller="dev", name="dev", now=clock.now())
     store.add(record)
 
-    assert authenticate("Key let me:in") == "dev"
+    assert authenticate("Key let me:in").caller == "dev"
     assert "let me" not in str(record)
     with pytest.raises(Unauthenticated):
         authenticate("Key let me:out")

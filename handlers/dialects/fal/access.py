@@ -25,7 +25,7 @@ async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
     """
     services, path = services_of(connection), connection.path_params["path"]
     token = connection.query_params.get(tokens.PARAMETER)
-    caller = await caller_of(connection) if token is None else None
+    caller = await caller_of(connection, "jobs:write") if token is None else None
     try:
         target = paths.target_of(path, services.catalogue, suffix=suffix)
     except UnknownEndpoint:
@@ -34,4 +34,4 @@ async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
         raise
     if token is not None and target.by_suffix:
         caller = tokens.caller_for(services, token, target.endpoint)
-    return Admitted(caller or await caller_of(connection), target)
+    return Admitted(caller or await caller_of(connection, "jobs:write"), target)

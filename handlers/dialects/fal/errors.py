@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from starlette.responses import JSONResponse, Response
 
+from handlers import limits
 from pilotlight.contracts.job import JobError
-from pilotlight.errors import AlreadyFinished, BacklogFull, PilotlightError, Problem, UnknownJob
+from pilotlight.errors import AlreadyFinished, PilotlightError, Problem, UnknownJob
 
 DOCS = "https://docs.fal.ai/errors/#"
 START_TIMEOUT = "start_timeout"
-RETRY_AFTER_S = 1
-"""A queue moves on quickly or not at all; both clients back off by themselves after this."""
 
 
 class WrongMethod(PilotlightError):
@@ -45,6 +44,8 @@ _FLAT = {
     "out_of_memory": Flat(500, "runner_server_error"),
     "internal_error": Flat(500, "internal_error"),
     "backlog_full": Flat(429, "concurrent_requests_limit"),
+    "queue_quota_reached": Flat(429, "concurrent_requests_limit"),
+    "rate_limited": Flat(429, "concurrent_requests_limit"),
     "not_finished": Flat(400, "bad_request"),
     "unavailable": Flat(503, "internal_error"),
     # Python's client would repeat a 409 ten times: nothing we answer is cured by that.
@@ -108,8 +109,8 @@ def render(error: PilotlightError) -> Response:
         response = _status_only("NOT_FOUND", str(error), 404, request_id)
     elif isinstance(error, AlreadyFinished):
         response = _status_only("ALREADY_COMPLETED", str(error), 400, request_id)
-    elif isinstance(error, BacklogFull):
-        response.headers["retry-after"] = str(RETRY_AFTER_S)
+    elif error.http_status == 429:
+        response.headers.update(limits.headers_of(error))
     elif "allow" in error.details:
         response.headers["allow"] = str(error.details["allow"])
     return response

@@ -110,6 +110,7 @@ class _Session:
 
     async def _answer(self, body: bytes) -> str:
         services = services_of(self._socket)
+        services.quotas.request(self._caller)
         wish = wishes.submission(self._socket, self._caller, self._target, body)
         self._submitted = asyncio.ensure_future(services.submit(wish))
         # Shielded: a job that is being recorded while its caller leaves must still be given up.

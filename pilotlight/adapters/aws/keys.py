@@ -97,6 +97,20 @@ class DynamoKeys:
             return refused.doubtful and item is not None and _record(item).revoked_at == now
         return True
 
+    def end(self, key_id: str, *, at: float) -> bool:
+        try:
+            self._update(
+                key_id,
+                "expires_at",
+                at,
+                "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND "
+                "(attribute_not_exists(expires_at) OR expires_at > :moment)",
+            )
+        except Refused as refused:
+            (item,) = refused.items
+            return refused.doubtful and item is not None and _record(item).expires_at == at
+        return True
+
     def touch(self, key_id: str, *, now: float) -> None:
         minute = now - now % 60
         with contextlib.suppress(Refused):  # it was used later, or it is gone

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -190,6 +191,11 @@ class DynamoStore:
             ExpressionAttributeValues={":now": number(now)},
         )
         return Load(queued, running, self._oldest(worker, now) if queued else None)
+
+    def waiting(self) -> dict[str, int]:
+        spans = (Range(READY, worker) for worker in self._workers)
+        found = (entry for span in spans for entry in self._queries.walk(span, page=1000))
+        return dict(Counter(entry.item["caller"]["S"] for entry in found))
 
     def _oldest(self, worker: str, now: float) -> float | None:
         """Since when the first one could have been leased, by the first rows of each priority."""

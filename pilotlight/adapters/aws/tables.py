@@ -42,7 +42,7 @@ WEBHOOK: Final = Index("webhook", "shard", "webhook_due", "N")
 FORGET: Final = Index("forget", "shard", "forget_at", "N")
 NEWEST: Final = Index("newest", "shard", "born", "S", ("webhook",))
 CALLER: Final = Index("caller", "caller", "born", "S", ("webhook",))
-READY: Final = Index("ready", "ready", "place", "S", ("not_before",))
+READY: Final = Index("ready", "ready", "place", "S", ("not_before", "caller"))
 """Rows that wait, by worker, next one first."""
 RUNNING: Final = Index("running", "running", "place", "S")
 """Rows that run, by worker."""

@@ -46,6 +46,15 @@ class SqliteKeys:
             )
             return cursor.rowcount == 1
 
+    def end(self, key_id: str, *, at: float) -> bool:
+        with self._db.write() as execute:
+            cursor = execute(
+                "UPDATE api_key SET expires_at = ?1 WHERE id = ?2 AND revoked_at IS NULL "
+                "AND (expires_at IS NULL OR expires_at > ?1)",
+                (at, key_id),
+            )
+            return cursor.rowcount == 1
+
     def touch(self, key_id: str, *, now: float) -> None:
         minute = now - now % 60
         with self._db.write() as execute:

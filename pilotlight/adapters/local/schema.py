@@ -17,7 +17,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
@@ -80,7 +80,8 @@ TABLES: Final = (
     """CREATE TABLE api_key (
         id TEXT PRIMARY KEY, caller TEXT NOT NULL, secret_hash TEXT NOT NULL,
         name TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL, revoked_at REAL,
-        last_used_at REAL)""",
+        last_used_at REAL, scopes TEXT, requests_per_s REAL, burst INTEGER,
+        queued_jobs INTEGER)""",
     "CREATE TABLE note (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
 
@@ -93,6 +94,15 @@ def _add_missing(connection: sqlite3.Connection) -> None:
         if name not in there:
             column = _column(name, kinds[name], required=False)
             connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
+    there = {row[1] for row in connection.execute("PRAGMA table_info(api_key)")}
+    for name, kind in _LATER_IN_KEYS.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE api_key ADD COLUMN {name} {kind}")
+
+
+_LATER_IN_KEYS: Final = {
+    "scopes": "TEXT", "requests_per_s": "REAL", "burst": "INTEGER", "queued_jobs": "INTEGER",
+}  # fmt: skip
 
 
 def create(connection: sqlite3.Connection) -> None:
