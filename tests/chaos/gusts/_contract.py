@@ -51,6 +51,7 @@ def work(job_input: Input, context: Context) -> Output:
     if job_input.poison:
         os.kill(os.getppid(), signal.SIGKILL)
     nap = threading.Event()
+    path = context.folder / "file.txt" if job_input.file_bytes else None
     while job_input.gate and not Path(job_input.gate).exists():
         nap.wait(_GATE_S)
         context.progress(0)
@@ -60,8 +61,7 @@ def work(job_input: Input, context: Context) -> Output:
     for step in range(steps):
         nap.wait(_STEP_S)
         context.progress((step + 1) / steps)
-    if not job_input.file_bytes:
+    if path is None:
         return Output(text=job_input.text)
-    path = context.folder / "file.txt"
     path.write_bytes(content(job_input.text, job_input.file_bytes))
     return Output(text=job_input.text, file=File.at(path))
