@@ -146,7 +146,9 @@ class AwsSettings(_Group):
     region: str | None = None
     """None: where boto3 looks for it."""
     endpoint_url: str | None = None
-    """An emulator in place of AWS: ``http://127.0.0.1:4566``."""
+    """Another way to AWS, or an emulator: ``http://127.0.0.1:4566``."""
+    emulated: bool = False
+    """``endpoint_url`` is an emulator, which takes any credentials. ``up`` starts one without it."""
     jobs_table: str = "pilotlight-jobs"
     secrets_table: str = "pilotlight-secrets"
     bucket: str = "pilotlight"

@@ -58,6 +58,8 @@ class Live:
     """Checkout whose ``handlers`` and ``workers`` are used."""
     settings: dict[str, str] = field(default_factory=dict)
     """Environment variables without their ``PILOTLIGHT_`` prefix."""
+    options: tuple[str, ...] = ()
+    """More options of ``up``, such as ``--aws-emulated``."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,7 +72,7 @@ class Live:
 
     def start(self) -> Live:
         command = [sys.executable, "-m", "pilotlight.cli", "up", "--port", str(self.port)]
-        command += ["--data", str(self.data), "--dev-key", KEY]
+        command += ["--data", str(self.data), "--dev-key", KEY, *self.options]
         if self.tls_port is not None:
             command += ["--tls-port", str(self.tls_port)]
         given = environment(**{f"PILOTLIGHT_{k}": v for k, v in self.settings.items()})

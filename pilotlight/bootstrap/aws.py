@@ -5,13 +5,16 @@ Only imported in that mode: boto3, celery and kombu are not for local mode to lo
 
 from __future__ import annotations
 
+import contextlib
 import secrets as chance
 from typing import TYPE_CHECKING
 
+from pilotlight import catalogue
 from pilotlight.adapters.aws.blobs import S3Blobs
 from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
+from pilotlight.adapters.aws.emulator import emulated
 from pilotlight.adapters.aws.feed import DynamoFeed
 from pilotlight.adapters.aws.hints import Hints
 from pilotlight.adapters.aws.keys import DynamoKeys
@@ -37,7 +40,7 @@ from pilotlight.errors import SettingsError
 from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pilotlight.contracts.worker import WorkerSpec
@@ -56,6 +59,17 @@ def fleet_path(settings: Settings) -> Path:
     return settings.data / "fleet.db"
 
 
+@contextlib.contextmanager
+def surroundings(settings: Settings) -> Iterator[Settings]:
+    """Starts an emulator when the settings ask for one and name none."""
+    if not settings.aws.emulated or settings.aws.endpoint_url is not None:
+        yield settings
+        return
+    workers = catalogue.discover(settings.workers).workers
+    with emulated(settings, workers, SystemClock()) as pointed:
+        yield pointed
+
+
 def _checked(settings: Settings) -> Settings:
     if not (settings.aws.queue_url and settings.aws.dead_letter_url):
         raise SettingsError("mode aws needs aws.queue_url and aws.dead_letter_url")
@@ -72,7 +86,9 @@ class _Account:
 
     def __init__(self, settings: Settings, workers: tuple[str, ...], clock: Clock) -> None:
         aws = _checked(settings).aws
-        self.clients = Clients(region=aws.region, endpoint_url=aws.endpoint_url)
+        self.clients = Clients(
+            region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated
+        )
         calls = Calls(self.clients.dynamodb(), clock)
         bucket = Bucket(self.clients.s3(), aws.bucket)
         texts = LongTexts(bucket)

@@ -11,8 +11,9 @@ from pilotlight.adapters.web.fetcher import GuardedFetcher
 from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
-from pilotlight.delivery.dispatcher import Dispatcher
+from pilotlight.delivery.dispatcher import LOOK_S, Dispatcher
 from pilotlight.delivery.signing import Signer
+from pilotlight.execution.dead_letters import Undertaker
 from pilotlight.execution.reaper import Reaper
 from pilotlight.intake.admission import Admission
 from pilotlight.intake.control import Control
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.fleet import Supervisor
     from pilotlight.ports.keys import KeyStore
-    from pilotlight.ports.queue import DeadLetters, QueueSender
+    from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
     from pilotlight.settings import Settings
@@ -67,7 +68,8 @@ class Services:
     signer: Signer
     controller: Controller
     reaper: Reaper
-    dead_letters: DeadLetters | None
+    dead_letters: Undertaker | None
+    """None where the queue cannot give up on a message."""
     checkpoint: Callable[[], bool] | None
     close: Callable[[], None]
     """Lets go of what is open. Replicas are the fleet's to stop."""
@@ -120,7 +122,7 @@ def assemble(
         signer=Signer(secrets),
         controller=controller,
         reaper=Reaper(parts.store, parts.queue, parts.announcer, clock=clock, settings=settings),
-        dead_letters=parts.dead_letters,
+        dead_letters=_undertaker(settings, parts),
         checkpoint=parts.checkpoint,
         close=parts.close,
     )
@@ -150,6 +152,14 @@ def _submit(
     )
 
 
+def _undertaker(settings: Settings, parts: IngressParts) -> Undertaker | None:
+    if parts.dead_letters is None:
+        return None
+    return Undertaker(
+        parts.dead_letters, parts.store, parts.announcer, orphan_s=settings.queue.orphan_s
+    )
+
+
 def _control(parts: IngressParts, clock: Clock) -> Control:
     return Control(
         store=parts.store,
@@ -174,4 +184,5 @@ def dispatcher(services: Services, render: Render) -> Dispatcher:
         clock=services.clock,
         settings=services.settings.webhook,
         rng=random.Random(),  # noqa: S311 - spreads load, guards nothing
+        look_s=services.settings.queue.upkeep_s if services.store.remote else LOOK_S,
     )

@@ -65,6 +65,14 @@ def up(
         list[str] | None,
         typer.Option(help="Package of worker files; may be given again. Default workers."),
     ] = None,
+    aws_emulated: Annotated[
+        bool,
+        typer.Option(
+            "--aws-emulated",
+            help="Run AWS mode (DynamoDB, S3, SQS through Celery) on an emulator; "
+            "what it holds is gone when it ends.",
+        ),
+    ] = False,
 ) -> None:
     """Start everything on this machine: the way in, upkeep, replicas on demand.
 
@@ -82,7 +90,9 @@ def up(
 
     see_this_folder()
     ingress = {"host": host, "port": port, "tls_port": tls_port}
-    asked = {"data": data, "workers": tuple(workers) if workers else None}
+    asked: dict[str, Any] = {"data": data, "workers": tuple(workers) if workers else None}
+    if aws_emulated:
+        asked |= {"mode": "aws", "aws": {"emulated": True}}
     settings = load(
         ingress={name: value for name, value in ingress.items() if value is not None},
         **{name: value for name, value in asked.items() if value is not None},

@@ -1,4 +1,4 @@
-"""Which status may follow which: one table, T1 to T16, and the only code that moves a job.
+"""Which status may follow which: one table, T1 to T17, and the only code that moves a job.
 
 ::
 
@@ -10,6 +10,7 @@
                          └──────T3──────┘
     T12 any that is not terminal ─► cancelled        T13 any that still waits ─► expired
     T16 leases, reschedules and settles the webhook of a terminal row
+    T17 a row that waits but may not be leased any more ─► failed: its message is a dead letter
 
 A :class:`Transition` is data: the statuses it leaves, guards the row must satisfy, effects on
 columns. Adapters compile the same table (SQL, DynamoDB condition expressions) and
@@ -186,6 +187,13 @@ T14: Final = Transition(
     {**_ENDED, "fence": RISE, "error": Arg("error")},
     ends_attempt=True,
 )
+T17: Final = Transition(
+    "T17",
+    READY,
+    _S.FAILED,
+    (MINE,),
+    {**_ENDED, "fence": RISE, "error": Arg("error")},
+)
 _TURN: Final = Guard("webhook_fence", "=", ":webhook_fence")
 T16_LEASE: Final = Transition(
     "T16",
@@ -214,7 +222,7 @@ T16_REPLAY: Final = Transition(
     },
 )
 
-TABLE: Final = (T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14)
+TABLE: Final = (T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T17)
 """Every move of ``status``; T1 is the birth of the row and T15 belongs to groups."""
 
 _COMPARE: Final = {"=": operator.eq, "<=": operator.le, "<": operator.lt, ">": operator.gt}

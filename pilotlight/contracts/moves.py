@@ -140,6 +140,11 @@ def time_out(job: Job, *, now: float) -> Move:
     return _ended(lifecycle.T14, job, now, error=error_text(error))
 
 
+def give_up(job: Job, *, now: float, error: JobError) -> Move:
+    """T17: it waits, but no attempt is left to it."""
+    return _ended(lifecycle.T17, job, now, error=error_text(error))
+
+
 def lease_webhook(job: Job, *, now: float, lease_s: float) -> Move:
     """T16: this dispatcher posts it now; another may after ``lease_s``."""
     return Move(

@@ -52,7 +52,8 @@ class Render(Protocol):
 
 
 class Dispatcher:
-    """Call it from one thread; :meth:`kick` from any. ``pool`` runs the postings."""
+    """Call it from one thread; :meth:`kick` from any. ``pool`` runs the postings; ``look_s`` is
+    the longest :meth:`run` goes without looking at the rows."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Dispatcher:
         settings: WebhookSettings,
         rng: random.Random,
         pool: Executor | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._poster = poster
@@ -72,6 +74,7 @@ class Dispatcher:
         self._render = render
         self._clock = clock
         self._settings = settings
+        self._look_s = look_s
         self._rng = rng
         self._hosts = Hosts(settings)
         self._receivers: Receivers | None = None
@@ -104,7 +107,7 @@ class Dispatcher:
     def run(self, stop: threading.Event) -> None:
         """Post until told to stop (kick after setting it), then finish what has begun."""
         while not stop.is_set():
-            nap_s = LOOK_S
+            nap_s = self._look_s
             try:
                 self(self._clock.now())
                 nap_s = self._nap_s()
@@ -137,8 +140,8 @@ class Dispatcher:
     def _nap_s(self) -> float:
         due = self._store.next_webhook_due()
         if due is None or self._in_flight >= MAX_AT_ONCE:
-            return LOOK_S
-        return min(max(due - self._clock.now(), _SHORTEST_NAP_S), LOOK_S)
+            return self._look_s
+        return min(max(due - self._clock.now(), _SHORTEST_NAP_S), self._look_s)
 
     def _begin(self, due: list[Job], now: float) -> int:
         taken: list[Posting] = []

@@ -87,13 +87,18 @@ class Stage:
         account.s3.create_bucket(Bucket=name)
 
 
-@contextmanager
-def ministack(folder):
-    """The endpoint of a fresh server. Skips without its venv, but never where ``CI`` is set."""
+def needs_ministack():
+    """Skip without its venv, but never where ``CI`` is set."""
     if not MINISTACK.exists():
         in_ci = os.environ.get("CI")  # noqa: TID251 - of the run, not of the product
         missing = pytest.fail if in_ci else pytest.skip
         missing(f"no ministack in {MINISTACK.parent}: make setup puts it there")
+
+
+@contextmanager
+def ministack(folder):
+    """The endpoint of a fresh server."""
+    needs_ministack()
     port = _free_port()
     with (folder / "ministack.log").open("wb") as log:
         server = subprocess.Popen(

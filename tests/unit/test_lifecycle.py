@@ -31,6 +31,7 @@ def all_moves(job, now):
         "T12": moves.cancel(job, now=now),
         "T13": moves.expire(job, now=job.start_by),
         "T14": moves.time_out(job, now=now + 1e6),
+        "T17": moves.give_up(job, now=now, error=JobError("dead_letter", "given up", 503)),
     }
 
 
@@ -42,7 +43,7 @@ def in_status(make_job, clock, status):
 def test_every_row_of_the_table_is_here():
     names = [transition.name for transition in lifecycle.TABLE]
 
-    assert names == [f"T{n}" for n in range(2, 15)]
+    assert names == [*(f"T{n}" for n in range(2, 15)), "T17"]
 
 
 PAIRS = list(itertools.product(JobStatus, lifecycle.TABLE))
@@ -70,9 +71,11 @@ def test_a_finished_job_goes_nowhere(make_job, clock, status):
     assert not any(lifecycle.allowed(m, job) for m in all_moves(job, clock.now()).values())
 
 
-@pytest.mark.parametrize("name", ["T2", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14"])
+@pytest.mark.parametrize(
+    "name", ["T2", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14", "T17"]
+)
 def test_a_stale_fence_is_refused(make_job, clock, name):
-    status = JobStatus.QUEUED if name == "T2" else JobStatus.RUNNING
+    status = JobStatus.QUEUED if name in ("T2", "T17") else JobStatus.RUNNING
     job = in_status(make_job, clock, status)
     move = all_moves(job, clock.now())[name]
 
@@ -80,9 +83,11 @@ def test_a_stale_fence_is_refused(make_job, clock, name):
     assert not lifecycle.allowed(move, replace(job, fence=job.fence + 1))
 
 
-@pytest.mark.parametrize("name", ["T3", "T7", "T9", "T10", "T11", "T12", "T14"])
+@pytest.mark.parametrize("name", ["T3", "T7", "T9", "T10", "T11", "T12", "T14", "T17"])
 def test_the_fence_rises_when_ownership_changes(make_job, clock, name):
-    job = in_status(make_job, clock, JobStatus.QUEUED if name == "T3" else JobStatus.RUNNING)
+    job = in_status(
+        make_job, clock, JobStatus.QUEUED if name in ("T3", "T17") else JobStatus.RUNNING
+    )
 
     assert lifecycle.apply(all_moves(job, clock.now())[name], job).fence == job.fence + 1
 
@@ -136,10 +141,10 @@ def test_the_third_loss_within_72_hours_fails_the_job(make_job, clock):
     assert moves.lost(job, now=clock.now() + 73 * 3600).transition is lifecycle.T10
 
 
-@pytest.mark.parametrize("name", ["T6", "T8", "T11", "T12", "T13", "T14"])
+@pytest.mark.parametrize("name", ["T6", "T8", "T11", "T12", "T13", "T14", "T17"])
 @pytest.mark.parametrize("webhook", [None, "https://example.org/hook"])
 def test_a_terminal_write_carries_the_webhook_and_ends_every_clock(make_job, clock, name, webhook):
-    status = JobStatus.QUEUED if name == "T13" else JobStatus.RUNNING
+    status = JobStatus.QUEUED if name in ("T13", "T17") else JobStatus.RUNNING
     job = replace(in_status(make_job, clock, status), webhook=webhook)
     after = lifecycle.apply(all_moves(job, clock.now())[name], job)
 

@@ -20,6 +20,8 @@ READ_TIMEOUT_S: Final = 5
 """Of store and queue: reliability section 2.5."""
 TRANSFER_TIMEOUT_S: Final = 30
 """S3 may think longer, for example while it copies a part."""
+EMULATED: Final = "emulated"
+"""Key and secret for an emulator, which takes any; real ones are not looked for then."""
 _CONNECTIONS: Final = 64
 """As many as threads may call at a time."""
 
@@ -27,12 +29,22 @@ _CONNECTIONS: Final = 64
 class Clients:
     """Clients of one account and region; credentials come from where boto3 looks for them.
 
-    ``endpoint_url`` points all of them at an emulator. Asking for a client raises SettingsError
+    ``endpoint_url`` points all of them elsewhere, ``emulated`` says that it is an emulator. Asking for a client raises SettingsError
     when no region is known.
     """
 
-    def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
-        self._session = boto3.Session(region_name=region)
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        emulated: bool = False,
+    ) -> None:
+        self._session = boto3.Session(
+            region_name=region,
+            aws_access_key_id=EMULATED if emulated else None,
+            aws_secret_access_key=EMULATED if emulated else None,
+        )
         self._endpoint_url = endpoint_url
         self._made: list[Any] = []
 

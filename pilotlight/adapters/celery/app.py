@@ -69,7 +69,8 @@ def _queue(name: str) -> Queue:
 def _broker_url(settings: Settings) -> str:
     if settings.aws.endpoint_url is None:
         return "sqs://"
-    return f"sqs://{urlsplit(settings.aws.endpoint_url).netloc}"
+    place = urlsplit(settings.aws.endpoint_url).netloc
+    return f"sqs://{'emulated:emulated@' if settings.aws.emulated else ''}{place}"
 
 
 def _transport_options(
