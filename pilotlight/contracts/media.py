@@ -18,33 +18,91 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
 MediaKind = Literal["image", "audio", "video", "archive", "weights", "file"]
+URL_SCHEMES = ("http://", "https://", "data:", "blob:")
+
+_LIMIT_WORDS = {
+    "max_bytes": "max_file_size",
+    "min_width": "min_width",
+    "min_height": "min_height",
+    "max_width": "max_width",
+    "max_height": "max_height",
+    "min_s": "min_duration",
+    "max_s": "max_duration",
+    "fetch_s": "timeout",
+}
+_SAMPLES = {
+    "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAD0lEQVR42mNgGA"
+    "WjgHwAAAJAAAHgTR1EAAAAAElFTkSuQmCC",
+    "audio": "https://storage.googleapis.com/falserverless/example_inputs/omnihuman_audio.mp3",
+    "video": "https://storage.googleapis.com/falserverless/model_tests/kling/"
+    "kling-v2.5-turbo-pro-image-to-video-output.mp4",
+}
+"""Files that anybody may fetch: what a contract shows when it has no better one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Marks a URL field. ``max_bytes`` counts what is fetched."""
+    """Marks a URL field. ``max_bytes`` counts what is fetched.
+
+    What a header does not tell is not held against the file: the limits below are checked where
+    the container says its sides (pixels) or its length (seconds).
+    """
 
     kind: MediaKind
     max_bytes: int
+    formats: tuple[str, ...] = ()
+    """File endings that are taken, such as ``.mp4``; none: every format of the kind."""
+    min_width: int | None = None
+    min_height: int | None = None
+    max_width: int | None = None
+    max_height: int | None = None
+    min_s: float | None = None
+    max_s: float | None = None
+    fetch_s: float | None = None
+    """Longest fetch, where the deployment would be more patient."""
+    names_too: bool = False
+    """A value that is no URL is a name that the worker knows, and is left alone."""
+
+    @property
+    def limits_content(self) -> bool:
+        """Whether the file itself has to be looked at, beyond its size and kind."""
+        sides = (self.min_width, self.min_height, self.max_width, self.max_height)
+        return any(limit is not None for limit in (*sides, self.min_s, self.max_s))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A URL, what the file may be in the words of fal's ``limits``, and one to try it with."""
+        said = handler(schema)
+        if self.names_too:
+            return said
+        limits = {word: getattr(self, name) for name, word in _LIMIT_WORDS.items()}
+        known = {word: limit for word, limit in limits.items() if limit is not None}
+        formats = {"formats": list(self.formats)} if self.formats else {}
+        sample = {"examples": [_SAMPLES[self.kind]]} if self.kind in _SAMPLES else {}
+        return {**said, "format": "uri", "limits": {**known, **formats}, **sample}
+
+    def marks(self, value: str) -> bool:
+        """Whether this value stands for a file."""
+        return bool(value) and (not self.names_too or value.startswith(URL_SCHEMES))
 
 
 _MIB = 1024 * 1024
 # Limits by kind: reliability section 4.4, step 7.
-ImageUrl = Annotated[str, Media("image", 50 * _MIB), Field(json_schema_extra={"format": "uri"})]
-AudioUrl = Annotated[str, Media("audio", 200 * _MIB), Field(json_schema_extra={"format": "uri"})]
-VideoUrl = Annotated[str, Media("video", 1024 * _MIB), Field(json_schema_extra={"format": "uri"})]
-ArchiveUrl = Annotated[
-    str, Media("archive", 2048 * _MIB), Field(json_schema_extra={"format": "uri"})
-]
-WeightsUrl = Annotated[
-    str, Media("weights", 2048 * _MIB), Field(json_schema_extra={"format": "uri"})
-]
+ImageUrl = Annotated[str, Media("image", 50 * _MIB)]
+AudioUrl = Annotated[str, Media("audio", 200 * _MIB)]
+VideoUrl = Annotated[str, Media("video", 1024 * _MIB)]
+ArchiveUrl = Annotated[str, Media("archive", 2048 * _MIB)]
+WeightsUrl = Annotated[str, Media("weights", 2048 * _MIB)]
 
 
 class File(BaseModel):
@@ -135,5 +193,5 @@ def _found(value: object, media: Media | None, loc: tuple[str | int, ...]) -> It
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _found(item, media, (*loc, index))
-    elif media is not None and isinstance(value, str) and value:
+    elif media is not None and isinstance(value, str) and media.marks(value):
         yield MediaField(loc, media, value)

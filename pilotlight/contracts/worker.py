@@ -30,6 +30,8 @@ class Endpoint:
     input: type[BaseModel]
     output: type[BaseModel]
     description: str = ""
+    streams: bool = False
+    """Partial outputs are worth following; any endpoint may be followed."""
 
 
 class WorkerSpec(BaseModel):

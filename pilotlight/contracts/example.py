@@ -1,0 +1,50 @@
+"""An input that an endpoint takes, made from its own contract: for lists, and for pasting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+_FILL: Final[dict[str, Any]] = {
+    "string": "a small red star on a blue background",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": True,
+    "null": None,
+}
+
+
+def example_of(model: type[BaseModel]) -> Schema:
+    """What has to be given, by the contract's own examples or with what fits."""
+    return example_in(model.model_json_schema())
+
+
+def example_in(schema: Schema) -> Schema:
+    """As :func:`example_of`, from a JSON Schema with its ``$defs``."""
+    return _object(schema, schema.get("$defs", {}))
+
+
+def _object(schema: Schema, defs: dict[str, Schema]) -> Schema:
+    known = schema.get("properties", {})
+    return {name: _value(known[name], defs) for name in schema.get("required", ())}
+
+
+def _value(schema: Schema, defs: dict[str, Schema]) -> Any:
+    for word in ("examples", "enum"):
+        if schema.get(word):
+            return schema[word][0]
+    if "const" in schema:
+        return schema["const"]
+    if "$ref" in schema:
+        return _value(defs[schema["$ref"].rpartition("/")[2]], defs)
+    for word in ("anyOf", "oneOf", "allOf"):
+        if word in schema:
+            return _value(schema[word][0], defs)
+    kind = schema.get("type", "object")
+    if kind == "array":
+        return [_value(schema.get("items", {}), defs)] * schema.get("minItems", 0)
+    return _object(schema, defs) if kind == "object" else _FILL[kind]
