@@ -34,9 +34,10 @@ _EDGES: Final[dict[str, tuple[set[JobStatus], set[JobStatus] | None]]] = {
     "T13": (_WAITS | {_S.WAITING}, {_S.EXPIRED}),
     "T14": (_HELD, {_S.FAILED}),
     "T16": (_OVER, None),
+    "T17": (_WAITS, {_S.FAILED}),
 }
-_FENCED: Final = {"T2", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14"}
-_RAISE_FENCE: Final = {"T3", "T7", "T9", "T10", "T11", "T12", "T14"}
+_FENCED: Final = {"T2", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14", "T17"}
+_RAISE_FENCE: Final = {"T3", "T7", "T9", "T10", "T11", "T12", "T14", "T17"}
 _GIVE_BACK: Final = {"T9", "T10", "T11"}
 _ANNOUNCED: Final = ("webhook_due", "webhook_tries", "webhook_fence", "webhook_state")
 _KEPT: Final = tuple(field.name for field in fields(Job) if field.name not in _ANNOUNCED)
@@ -126,6 +127,9 @@ def _times(old: Job, move: Move, name: str, *, now: float, skew_s: float) -> Non
         case "T14":
             late = old.run_by is not None and old.run_by <= now + skew_s
             _need(late, "T14", "it is timed out too early", old, move)
+        case "T17":
+            spent = old.attempts >= old.max_attempts or old.losses >= old.max_losses
+            _need(spent, "T17", "given up though it may run", old, move)
 
 
 def _shape(old: Job, new: Job, move: Move) -> None:

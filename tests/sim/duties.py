@@ -16,6 +16,8 @@ from tests.sim.process import Threads
 from tests.sim.receiver import SimPoster
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilotlight.bootstrap.ingress import Services
     from pilotlight.contracts.job import Job, JobError
     from tests.sim.process import Process
@@ -69,6 +71,9 @@ class Duties:
             scale,
             upkeep.Chore("replicas", TIMER_S, upkeep.forget_replicas(self._services.fleet)),
         )
+        letters = self._services.dead_letters
+        assert letters is not None
+        chores = (*chores, upkeep.Chore("dead letters", TIMER_S, _silently(letters)))
         due_at = self._world.now
         while True:
             if self._world.now >= due_at:
@@ -78,6 +83,13 @@ class Duties:
                 upkeep.run(scale, self.process.clock.now())
                 self._world.sleep(0.2)
             self._world.park(max(0.01, due_at - self._world.now))
+
+
+def _silently(work: Callable[[float], object]) -> upkeep.Work:
+    def run(now: float) -> None:
+        work(now)
+
+    return run
 
 
 class _Dialect:

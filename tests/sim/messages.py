@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import moves
-from pilotlight.ports.queue import Delivery
+from pilotlight.ports.queue import DeadLetter, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class Mail:
         self._by_token: dict[str, _Message] = {}
         self._waiting: dict[str, list[tuple[float, int, str]]] = {}
         self._tokens = itertools.count(1)
-        self.dead: list[str] = []
+        self.dead: dict[str, DeadLetter] = {}
 
     def send(self, message: JobMessage) -> None:
         if self._faults.happens("lost messages", 0.02):
@@ -108,13 +108,18 @@ class Mail:
                 continue
             message.receives += 1
             if message.receives > MAX_RECEIVES:
-                self.dead.append(self._by_token.pop(token).job_id)
+                self._give_up(token, message)
                 continue
             again = self._faults.happens("duplicates", 0.02)
             message.visible_at = now + (0.5 if again else VISIBILITY_S)
             self._wait(token, message)
             found.append(Delivery(message.job_id, token))
         return found
+
+    def _give_up(self, token: str, message: _Message) -> None:
+        del self._by_token[token]
+        self._world.note("dead letter", message.job_id)
+        self.dead[token] = DeadLetter(message.job_id, message.visible_at, message.receives, token)
 
     def show_at(self, token: str, moment: float) -> None:
         message = self._by_token.get(token)
@@ -143,6 +148,19 @@ class SimSender:
 
     def poke(self, worker: str, *job_ids: str) -> None:
         self._bells.ring(worker, job_ids)
+
+
+class SimDeadLetters:
+    """Upkeep's side of what the queue gave up on."""
+
+    def __init__(self, mail: Mail, process: Process) -> None:
+        self._mail, self._call = mail, process.call
+
+    def receive(self, *, limit: int) -> list[DeadLetter]:
+        return self._call("letters.receive", lambda: list(self._mail.dead.values())[:limit])
+
+    def drop(self, letter: DeadLetter) -> None:
+        self._call("letters.drop", self._mail.dead.pop, letter.token, None)
 
 
 class TableReceiver:

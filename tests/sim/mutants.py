@@ -23,7 +23,7 @@ from pilotlight.delivery import dispatcher as dispatching
 from pilotlight.delivery.hosts import Hosts
 from pilotlight.delivery.schedule import Delivered, GiveUp
 from pilotlight.errors import UnknownJob
-from pilotlight.execution import attempt_files, ledger, outputs, reaper, retry, slots
+from pilotlight.execution import attempt_files, dead_letters, ledger, outputs, reaper, retry, slots
 from pilotlight.execution.drain import Drain
 from pilotlight.execution.outputs import Outputs
 from pilotlight.execution.replica import Replica
@@ -48,7 +48,7 @@ class Mutant:
 # The lifecycle's table
 
 _NAMES: Final = (
-    "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14",
+    "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14", "T17",
     "T16_LEASE", "T16_SETTLE", "T16_REPLAY",
 )  # fmt: skip
 
@@ -250,6 +250,7 @@ _SAFETY: Final[dict[str, Patch]] = {
     "the reaper takes no lease back": _reaps_all_but("T10", "T11", "T14"),
     "upkeep sends nothing again": _reaps_all_but("T2"),
     "nothing expires": _reaps_all_but("T13"),
+    "a dead letter ends its job": partial(patch.object, dead_letters, "is_spent", lambda job: True),
     "poison is never given up": _never_poison,
     "attempts have no cap at all": _no_attempt_cap,
     "the reaper leaves no margin": _hasty_reaper,

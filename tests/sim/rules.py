@@ -15,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import HELD, READY, Job, JobError, JobStatus
 from pilotlight.errors import IllegalTransition
+from pilotlight.execution import dead_letters
 from pilotlight.execution.reaper import decide
 from tests.sim.auditor import check_birth, check_change
 from tests.sim.faults import Faults
@@ -187,6 +188,11 @@ class Rules(RuleBasedStateMachine):
         if seen.status not in HELD:
             return seen
         return self._perform(copy.id, moves.lost(seen, now=self.now), owner_lives=False)
+
+    @rule(target=copies, copy=copies, age=_AGES)
+    def message_is_a_dead_letter(self, copy: Job, age: str) -> Job:
+        _, move = dead_letters.decide(self._seen(copy, age=age), now=self.now)
+        return self.model[copy.id] if move is None else self._perform(copy.id, move)
 
     @rule(target=copies, copy=copies, age=_AGES)
     def lease_webhook(self, copy: Job, age: str) -> Job:

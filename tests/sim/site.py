@@ -18,7 +18,7 @@ from tests.sim.auditor import check_birth, check_change
 from tests.sim.child import Models, signature
 from tests.sim.faults import SKEW_S
 from tests.sim.files import Shelf, SimBlobs
-from tests.sim.messages import Bells, Mail, MailReceiver, SimSender, TableReceiver
+from tests.sim.messages import Bells, Mail, MailReceiver, SimDeadLetters, SimSender, TableReceiver
 from tests.sim.receiver import Receipts
 from tests.sim.replicas import ReplicaProcesses
 from tests.sim.roster import Replicas, SimFleet, SimRoster
@@ -148,6 +148,7 @@ class Site:
             fleet=self.fleet(process),
             keys=None,  # type: ignore[arg-type] # nobody signs in here
             secrets=MemorySecrets(self.secrets),
+            dead_letters=None if self.mail is None else SimDeadLetters(self.mail, process),
             close=lambda: None,
         )
         return assemble(self.settings, self.catalogue, self.specs, parts, process.clock)
