@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from pilotlight.errors import (
     OutOfMemory,
     PilotlightError,
     Problem,
+    ReplicaFailure,
     UnknownEndpoint,
     WorkerError,
 )
@@ -43,6 +45,9 @@ _STICKY: Final = (
 )
 """CUDA errors after which every later call of the process fails too (CUDA runtime API,
 ``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched")."""
+
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The machine's fault, not the job's: there may be room later, or elsewhere."""
 
 
 class LoopThread:
@@ -181,6 +186,10 @@ def failure_of(error: BaseException) -> tuple[Failure, bool]:
     lowered = text.lower()
     if _is_out_of_memory(error, lowered):
         return Failure.of(OutOfMemory(text or "out of memory")), False
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return Failure.of(
+            ReplicaFailure(f"the disk of the worker's machine is full: {text}")
+        ), False
     if "cuda" in lowered and any(words in lowered for words in _STICKY):
         return Failure(JobError(GPU_ERROR, text), retryable=True), True
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__

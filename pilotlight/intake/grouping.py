@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.message import JobMessage
-from pilotlight.errors import PilotlightError, Unavailable
+from pilotlight.errors import Unavailable
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Recorder:
         batch, self._batch = self._batch, []
         try:
             outcome = self._write([job for job, _ in batch])
-        except (PilotlightError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - in its vendor's words: those who wait must hear
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--gap-s", type=float, default=2, help="mean time between two blows")
+    parser.add_argument("--gap-s", type=float, default=1, help="mean time between two blows")
     given = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _ended)
     plan = Plan(

@@ -85,6 +85,11 @@ class Attacks:
         acts = {"kill -9 up": self._kill_up, "kill -9 everything": self._kill_everything}
         self._whole.append(acts[blow])
 
+    @property
+    def idle(self) -> bool:
+        """Nothing that was asked for is still to come, or nothing will come any more."""
+        return not self._whole or not self._thread.is_alive()
+
     def counts(self) -> dict[str, int]:
         return dict(sorted(Counter(blow.kind for blow in self.blows).items()))
 
@@ -99,7 +104,8 @@ class Attacks:
         self._go_on(time.monotonic())
         self.outsiders.tidy()
         if self._whole:
-            self._whole.pop(0)()
+            self._whole[0]()
+            self._whole.pop(0)
             return
         if len(self.outsiders.running) < _OUTSIDERS:
             self.outsiders.start(self.worker, slots=self.slots)

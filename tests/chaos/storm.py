@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos import figures
 from tests.chaos.attacks import Attacks, Blow
-from tests.chaos.audit import Audit, Findings, leavings, orphans
+from tests.chaos.audit import Audit, Findings, drafts, leavings, orphans
 from tests.chaos.callers import Callers
 from tests.chaos.flaky import Flaky, flaky_receiver
 from tests.chaos.gusts import gust
@@ -132,10 +132,10 @@ class Storm:
         self.attacks.start()
         try:
             told = 0
-            while not callers.done:
+            while whole or not (callers.done and self.attacks.idle):
                 time.sleep(0.1)  # noqa: TID251 - between two looks
                 acknowledged = len(callers.told.acknowledged)
-                while whole and acknowledged >= whole[0][0]:
+                while whole and (callers.done or acknowledged >= whole[0][0]):
                     self.attacks.later(whole.pop(0)[1])
                 if acknowledged >= told + max(100, jobs // 20):
                     told = acknowledged
@@ -226,5 +226,6 @@ class Storm:
             "requests_unanswered": unanswered,
             "webhook_posts_failed": failed,
             "orphan_files": orphans(self.rows),
+            "orphan_drafts": drafts(self.data),
             **{name: round(seconds, 1) for name, seconds in times.items()},
         }

@@ -27,6 +27,8 @@ class Input(BaseModel):
     """Sleep in one step, without looking whether anybody still wants the result."""
     gate: str = ""
     """Wait for this file before anything else."""
+    disk_full: bool = False
+    """Write the first attempt's file to a device that has no room."""
     poison: bool = False
     """Kill the replica's parent, which takes this process with it."""
 
@@ -63,5 +65,7 @@ def work(job_input: Input, context: Context) -> Output:
         context.progress((step + 1) / steps)
     if path is None:
         return Output(text=job_input.text)
+    if job_input.disk_full and context.attempt == 1:
+        path.symlink_to("/dev/full")
     path.write_bytes(content(job_input.text, job_input.file_bytes))
     return Output(text=job_input.text, file=File.at(path))
