@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.fleet import Supervisor
     from pilotlight.ports.keys import KeyStore
+    from pilotlight.ports.learned import Learned
     from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
@@ -59,6 +60,7 @@ class Services:
     fleet: Supervisor
     keys: KeyStore
     secrets: Secrets
+    learned: Learned | None
     pepper: bytes
     submit: Submit
     control: Control
@@ -99,7 +101,14 @@ def assemble(
     secrets = parts.secrets
     quotas = Quotas(parts.store, clock, settings.quota)
     pepper = secrets.get_or_create("key-pepper", _secret)
-    controller = Controller(parts.store, parts.fleet, specs, clock=clock, settings=settings.scaling)
+    controller = Controller(
+        parts.store,
+        parts.fleet,
+        specs,
+        clock=clock,
+        settings=settings.scaling,
+        learned=parts.learned,
+    )
     return Services(
         settings=settings,
         clock=clock,
@@ -113,6 +122,7 @@ def assemble(
         fleet=parts.fleet,
         keys=parts.keys,
         secrets=secrets,
+        learned=parts.learned,
         pepper=pepper,
         submit=_submit(settings, catalogue, parts, controller, quotas),
         control=_control(parts, clock),

@@ -58,6 +58,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
+    from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
     from pilotlight.adapters.local.watch import WakeWatch  # noqa: PLC0415
     from pilotlight.bootstrap.parts import IngressParts  # noqa: PLC0415
 
@@ -77,6 +78,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         announcer=WakeAnnouncer(database, wake, clock),
         fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
         keys=SqliteKeys(database),
+        learned=SqliteLearned(database),
         secrets=secrets,
         checkpoint=database.checkpoint,
         close=close,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.fleet import Supervisor
     from pilotlight.ports.keys import KeyStore
+    from pilotlight.ports.learned import Learned
     from pilotlight.ports.queue import DeadLetters, QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
@@ -30,6 +31,8 @@ class IngressParts:
     fleet: Supervisor
     keys: KeyStore
     secrets: Secrets
+    learned: Learned | None = None
+    """None: what the scaler learns ends with the process."""
     dead_letters: DeadLetters | None = None
     """None where the queue cannot give up on a message."""
     checkpoint: Callable[[], bool] | None = None

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pilotlight.ports.fleet import Replica
+    from pilotlight.scaling.terms import Terms
     from pilotlight.settings import ScalingSettings
+
+    Limits = ScalingSettings | Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Backoff:
     """What the newest failure said."""
 
 
-def backoff_of(replicas: Iterable[Replica], limits: ScalingSettings) -> Backoff:
+def backoff_of(replicas: Iterable[Replica], limits: Limits) -> Backoff:
     """Replicas that were asked for together and failed together count as one failure."""
     failures, ended_at, error = 0, 0.0, ""
     for replica in sorted(replicas, key=lambda one: one.asked_at):
@@ -40,7 +43,7 @@ def backoff_of(replicas: Iterable[Replica], limits: ScalingSettings) -> Backoff:
     return Backoff(failures, ended_at + wait_s(failures, limits), error)
 
 
-def wait_s(failures: int, limits: ScalingSettings) -> float:
+def wait_s(failures: int, limits: Limits) -> float:
     """Doubles from ``start_backoff_s`` up to ``max_backoff_s``."""
     doublings = min(failures - 1, 60)  # 2.0**60 s is past any limit and still a float
     wait: float = limits.start_backoff_s * 2.0**doublings

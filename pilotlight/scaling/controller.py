@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pilotlight.observability.logs import event
 from pilotlight.ports.store import Load
+from pilotlight.scaling.learning import Learner
 from pilotlight.scaling.policy import Snapshot, decide
+from pilotlight.scaling.terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.fleet import Fleet, Replica
+    from pilotlight.ports.learned import Learned
     from pilotlight.ports.store import JobStore
     from pilotlight.scaling.policy import Decision
     from pilotlight.settings import ScalingSettings
@@ -24,7 +27,10 @@ _NOTHING = Load()
 
 
 class Controller:
-    """Call it for one look. ``light`` may be called by any thread, the look by one at a time."""
+    """Call it for one look. ``light`` may be called by any thread, the look by one at a time.
+
+    Without ``learned`` it learns for itself alone, and its policies know no job's length.
+    """
 
     def __init__(
         self,
@@ -34,9 +40,12 @@ class Controller:
         *,
         clock: Clock,
         settings: ScalingSettings,
+        learned: Learned | None = None,
     ) -> None:
-        self._store, self._fleet, self._specs = store, fleet, specs
-        self._clock, self._settings = clock, settings
+        self._store, self._fleet = store, fleet
+        self._clock = clock
+        self._terms = {name: terms_of(spec, settings) for name, spec in specs.items()}
+        self._learner = Learner(learned, {name: one.slots for name, one in self._terms.items()})
         self.lit = threading.Event()
         """Set when somebody wants a look before the next tick; a look clears it."""
         self.decisions: dict[str, Decision] = {}
@@ -52,10 +61,12 @@ class Controller:
             self.lit.set()
 
     def __call__(self, now: float) -> list[Decision]:
-        """One look at every worker that has jobs, replicas or a minimum; acts on what it finds."""
+        """One look at every worker that has or should have something; acts on what it finds."""
         self.lit.clear()
         lit_at, self._lit_at = self._lit_at, {}
-        decisions = self.explain(now)
+        snapshots = self._snapshots(now)
+        self._learner.observe(snapshots, now)
+        decisions = self._decide(snapshots, now)
         for name, decision in decisions.items():
             self._act(decision, lit_at.get(name))
         self.decisions = decisions
@@ -63,24 +74,48 @@ class Controller:
 
     def explain(self, now: float) -> dict[str, Decision]:
         """What a look would decide now, by worker; nothing is done about it."""
+        return self._decide(self._snapshots(now), now)
+
+    def _snapshots(self, now: float) -> dict[str, Snapshot]:
+        """Of each worker that has jobs or replicas."""
+        self._learner.refresh(now)
         loads = self._store.load(now=now)
         replicas = defaultdict[str, list["Replica"]](list)
         for replica in self._fleet.replicas():
             replicas[replica.worker].append(replica)
         return {
-            name: self._look(spec, loads.get(name, _NOTHING), replicas[name], now)
-            for name, spec in self._specs.items()
-            if name in loads or replicas[name] or spec.min_replicas
+            name: self._snapshot(loads.get(name, _NOTHING), replicas[name])
+            for name in self._terms
+            if name in loads or replicas[name]
         }
 
-    def _look(self, spec: WorkerSpec, load: Load, replicas: list[Replica], now: float) -> Decision:
-        busy = (
-            {one.id for one in replicas if one.ended_at is None and self._store.held_by(one.id)}
-            if load.running
-            else ()
-        )
-        snapshot = Snapshot(load, tuple(replicas), frozenset(busy))
-        return decide(snapshot, spec, now=now, limits=self._settings)
+    def _snapshot(self, load: Load, replicas: list[Replica]) -> Snapshot:
+        since = {}
+        if load.running:
+            for one in replicas:
+                held = self._store.held_by(one.id) if one.ended_at is None else ()
+                if held:
+                    since[one.id] = tuple(job.started_at or 0.0 for job in held)
+        return Snapshot(load, tuple(replicas), frozenset(since), since)
+
+    def _decide(self, snapshots: Mapping[str, Snapshot], now: float) -> dict[str, Decision]:
+        warmed = self._learner.warmed
+        decisions = {}
+        for name, terms in self._terms.items():
+            known, snapshot = self._learner.of(name), snapshots.get(name)
+            asleep = snapshot is None and name not in warmed and known.timer() is None
+            if asleep and not (terms.min_replicas or terms.windows):
+                continue
+            before = self.decisions.get(name)
+            decisions[name] = decide(
+                snapshot or Snapshot(_NOTHING),
+                terms,
+                now=now,
+                known=known,
+                memory=before.memory if before else None,
+                warm=warmed.get(name),
+            )
+        return decisions
 
     def _act(self, decision: Decision, lit_at: float | None) -> None:
         worker, reason = decision.worker, decision.reason

@@ -1,10 +1,6 @@
-"""How many replicas a worker should have: arithmetic over what the rows say, and no I/O.
+"""How many replicas a worker should have: its policy's plan, held within its terms. No I/O.
 
-From zero the first replica is started at once. A further one is started when a job has waited
-``patience_s`` for a slot of those that live: a burst of short jobs is then served by the replica
-that is there, or on its way, instead of by four that load for nothing (knative/serving#4344).
-Only idle replicas go, the one that idled longest first; the last one may idle longer than the
-others (ray-project/ray#56573).
+A busy replica is never named in ``retire``; starting and loading ones count as capacity.
 """
 
 from __future__ import annotations
@@ -13,36 +9,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.ports.fleet import LIVE
 from pilotlight.scaling.backoff import backoff_of
+from pilotlight.scaling.knowledge import DAY_S, Knowledge
+from pilotlight.scaling.scene import Plan, Scene, Snapshot, idle_since
+from pilotlight.scaling.windows import asked_for
 
 if TYPE_CHECKING:
-    from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.ports.fleet import Replica
-    from pilotlight.ports.store import Load
-    from pilotlight.settings import ScalingSettings
+    from pilotlight.ports.learned import Warmth
+    from pilotlight.scaling.terms import Terms
 
-STEP: Final = 4
-STEP_WINDOW_S: Final = 15
-"""At most four starts, or as many as live already, in 15 s: reliability section 5.5, item 5."""
+__all__ = ["Decision", "Snapshot", "decide"]
 
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One worker at one moment: its jobs, its replicas, and those that hold a job."""
-
-    load: Load
-    replicas: tuple[Replica, ...] = ()
-    busy: frozenset[str] = frozenset()
-
-    @property
-    def live(self) -> list[Replica]:
-        return [replica for replica in self.replicas if replica.stage in LIVE]
-
-    @property
-    def draining(self) -> list[Replica]:
-        """They take no more jobs but still hold their place, and perhaps the GPU's memory."""
-        return [replica for replica in self.replicas if replica.stage == "draining"]
+_NOTHING: Final = Knowledge()
+"""Never told anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,123 +36,139 @@ class Decision:
     reason: str
     look_at: float | None = None
     """When time alone may change the answer; None: only an event can."""
+    memory: object = None
+    """The policy's, for the next decision."""
 
 
 def decide(
-    snapshot: Snapshot, spec: WorkerSpec, *, now: float, limits: ScalingSettings
+    snapshot: Snapshot,
+    terms: Terms,
+    *,
+    now: float,
+    known: Knowledge = _NOTHING,
+    memory: object = None,
+    warm: Warmth | None = None,
 ) -> Decision:
-    """Starting and loading replicas count as capacity; a busy one is never named in ``retire``."""
-    wanted = wanted_replicas(snapshot, spec)
-    if wanted > len(snapshot.live):
-        return _grow(snapshot, spec, wanted, now=now, limits=limits)
-    return _shrink(snapshot, spec, wanted, now=now, limits=limits)
+    """The work does not grow with the number of jobs. Changes nothing, ``known`` included."""
+    scene = Scene(snapshot, slots=terms.slots, now=now, known=known, memory=memory)
+    plan = terms.policy.plan(scene)
+    if terms.hours_per_day is not None and known.spent_hours(now) >= terms.hours_per_day:
+        return _over_budget(scene, terms, plan)
+    asked, changes_at, who = asked_for(terms.windows, warm, now)
+    floor = min(max(terms.min_replicas, asked, _buffered(scene, terms)), terms.max_replicas)
+    missing = floor - len(scene.live)
+    if missing > 0:
+        reason = f"{scene.say()}; {floor} are kept" + (f" for {who}" if asked == floor else "")
+        plan = Plan(start=max(missing, plan.start), reason=reason, look_at=plan.look_at)
+    decision = _start(scene, terms, plan) if plan.start else _retire(scene, terms, plan, floor)
+    return _sooner(decision, changes_at)
 
 
-def wanted_replicas(snapshot: Snapshot, spec: WorkerSpec) -> int:
-    """One slot for each job that waits or runs, within the worker's minimum and maximum.
-
-    Jobs that a draining replica finishes need no slot of their own.
-    """
-    leaving = sum(replica.slots for replica in snapshot.draining if replica.id in snapshot.busy)
-    jobs = snapshot.load.queued + max(0, snapshot.load.running - leaving)
-    needed = math.ceil(jobs / spec.jobs_per_replica)
-    return min(max(needed, spec.min_replicas), spec.max_replicas)
+def _buffered(scene: Scene, terms: Terms) -> int:
+    """Beyond what is needed; a fleet at zero stays there."""
+    if not scene.jobs:
+        return 0
+    extra = max(terms.buffer, math.ceil(terms.buffer_share * scene.needed))
+    return scene.needed + extra if extra else 0
 
 
-def _grow(
-    snapshot: Snapshot, spec: WorkerSpec, wanted: int, *, now: float, limits: ScalingSettings
-) -> Decision:
-    live = snapshot.live
-    oldest = snapshot.load.oldest_queued_at
-    patient_until = (now if oldest is None else oldest) + limits.patience_s
-    if now < patient_until:
-        wanted = max(spec.min_replicas, 1)  # one at once; more when it proves to be too little
-    if wanted <= len(live):
-        reason = "a live replica may have a slot in a moment"
-        return Decision(worker=spec.name, reason=reason, look_at=patient_until)
-    obstacle = _obstacle(snapshot, spec, now=now, limits=limits)
-    if obstacle is not None:
-        return obstacle
-    count = min(wanted - len(live), _room(snapshot, spec), _step(live, now))
-    if backoff_of(snapshot.replicas, limits).failures:
-        count = 1  # after a failure one replica shows first whether it loads now
-    load = snapshot.load
-    reason = f"{load.queued} wait, {load.running} run, {len(live)} of {wanted} live"
+def _answer(terms: Terms, plan: Plan, **changes: object) -> Decision:
+    fields: dict[str, object] = {"reason": plan.reason, "look_at": plan.look_at} | changes
+    return Decision(worker=terms.worker, memory=plan.memory, **fields)  # type: ignore[arg-type]
+
+
+def _sooner(decision: Decision, at: float | None) -> Decision:
+    if at is None or (decision.look_at is not None and decision.look_at <= at):
+        return decision
     return Decision(
-        worker=spec.name,
-        start=count,
-        reason=reason,
-        look_at=patient_until if now < patient_until else None,
+        worker=decision.worker,
+        start=decision.start,
+        retire=decision.retire,
+        reason=decision.reason,
+        look_at=at,
+        memory=decision.memory,
     )
 
 
-def _room(snapshot: Snapshot, spec: WorkerSpec) -> int:
-    return spec.max_replicas - len(snapshot.live) - len(snapshot.draining)
+def _over_budget(scene: Scene, terms: Terms, plan: Plan) -> Decision:
+    """Jobs that run are finished; nothing else costs anything until midnight."""
+    midnight = (scene.now // DAY_S + 1) * DAY_S
+    reason = f"today's {terms.hours_per_day:g} GPU-hours are spent; again at midnight UTC"
+    going = tuple(replica.id for replica in scene.idle)
+    return _answer(terms, plan, retire=going, reason=reason, look_at=midnight)
 
 
-def _step(live: list[Replica], now: float) -> int:
-    recent = sum(replica.asked_at > now - STEP_WINDOW_S for replica in live)
-    return max(STEP, len(live) - recent) - recent
+# Out
 
 
-def _obstacle(
-    snapshot: Snapshot, spec: WorkerSpec, *, now: float, limits: ScalingSettings
-) -> Decision | None:
+def _start(scene: Scene, terms: Terms, plan: Plan) -> Decision:
+    obstacle = _obstacle(scene, terms, plan)
+    if obstacle is not None:
+        return obstacle
+    if backoff_of(scene.snapshot.replicas, terms).failures:
+        return _answer(terms, plan, start=1)  # it shows first whether loading works now
+    room, step = _room(scene, terms), _step(scene.live, terms, scene.now)
+    decision = _answer(terms, plan, start=min(plan.start, room, step))
+    more_later = step < min(plan.start, room)
+    return _sooner(decision, _step_opens_at(scene, terms) if more_later else None)
+
+
+def _room(scene: Scene, terms: Terms) -> int:
+    return terms.max_replicas - len(scene.live) - len(scene.snapshot.draining)
+
+
+def _step(live: list[Replica], terms: Terms, now: float) -> int:
+    """How many may be started now: a step, or as many as have lived for a while."""
+    recent = sum(replica.asked_at > now - terms.start_window_s for replica in live)
+    return max(terms.start_step, len(live) - recent) - recent
+
+
+def _step_opens_at(scene: Scene, terms: Terms) -> float:
+    """When the oldest start within the window leaves it; those of now are among them."""
+    began = scene.now - terms.start_window_s
+    recent = [one.asked_at for one in scene.live if one.asked_at > began]
+    return min(recent, default=scene.now) + terms.start_window_s
+
+
+def _obstacle(scene: Scene, terms: Terms, plan: Plan) -> Decision | None:
     """Why no replica is started although one is wanted; None when nothing is in the way."""
-    live = snapshot.live
-
-    def wait(reason: str, look_at: float | None = None) -> Decision:
-        return Decision(worker=spec.name, reason=reason, look_at=look_at)
-
-    backoff = backoff_of(snapshot.replicas, limits)
+    live, now = scene.live, scene.now
+    backoff = backoff_of(scene.snapshot.replicas, terms)
     if now < backoff.until:
-        return wait(
+        reason = (
             f"{backoff.error} (failed starts: {backoff.failures}; "
-            f"the next in {backoff.until - now:.0f} s)",
-            backoff.until,
+            f"the next in {backoff.until - now:.0f} s)"
         )
+        return _answer(terms, plan, reason=reason, look_at=backoff.until)
     if backoff.failures and any(replica.ready_at is None for replica in live):
-        return wait(f"one start shows whether it loads now; before: {backoff.error}")
-    if _room(snapshot, spec) <= 0:
-        return wait("a draining replica still holds its place")
-    if _step(live, now) <= 0:
-        oldest_start = min(one.asked_at for one in live if one.asked_at > now - STEP_WINDOW_S)
-        return wait("many have just been started", oldest_start + STEP_WINDOW_S)
+        reason = f"one start shows whether it loads now; before: {backoff.error}"
+        return _answer(terms, plan, reason=reason, look_at=None)
+    if _room(scene, terms) <= 0:
+        return _answer(terms, plan, reason=_no_room(scene, terms), look_at=None)
+    if _step(live, terms, now) <= 0:
+        reason = "many have just been started"
+        return _answer(terms, plan, reason=reason, look_at=_step_opens_at(scene, terms))
     return None
 
 
-def _idle_since(replica: Replica) -> float:
-    return max(replica.active_at, replica.ready_at or replica.asked_at)
+def _no_room(scene: Scene, terms: Terms) -> str:
+    if scene.snapshot.draining:
+        return "a draining replica still holds its place"
+    return f"{scene.say()}; {terms.max_replicas} is the most"
 
 
-def _shrink(
-    snapshot: Snapshot, spec: WorkerSpec, wanted: int, *, now: float, limits: ScalingSettings
-) -> Decision:
-    live = len(snapshot.live)
-    idle = sorted(
-        (one for one in snapshot.live if one.stage == "ready" and one.id not in snapshot.busy),
-        key=_idle_since,
-    )
-    retire: list[str] = []
-    look_at = None
-    keep_alive_s = spec.keep_alive_s if limits.keep_alive_s is None else limits.keep_alive_s
-    for replica in idle[: live - wanted]:
-        is_last = live - len(retire) == 1
-        keep_s = keep_alive_s if is_last else min(limits.spare_s, keep_alive_s)
-        if now < _idle_since(replica) + keep_s:
-            look_at = _idle_since(replica) + keep_s
-            break
-        retire.append(replica.id)
-    return Decision(
-        worker=spec.name,
-        retire=tuple(retire),
-        reason=_calm(snapshot, wanted, now, idle[: len(retire)]),
-        look_at=look_at,
-    )
+# In
 
 
-def _calm(snapshot: Snapshot, wanted: int, now: float, going: list[Replica]) -> str:
-    if going:
-        return f"idle for {now - _idle_since(going[0]):.0f} s, {wanted} wanted"
-    load = snapshot.load
-    return f"{load.queued} wait, {load.running} run, {len(snapshot.live)} live, {wanted} wanted"
+def _retire(scene: Scene, terms: Terms, plan: Plan, floor: int) -> Decision:
+    live = len(scene.live)
+    going = plan.retire[: max(0, live - floor)]
+    look_at = plan.look_at
+    if going and len(going) == live:  # the last one has a delay of its own
+        last = next(one for one in scene.idle if one.id == going[-1])
+        stays_until = idle_since(last) + terms.last_s
+        if scene.now < stays_until:
+            going = going[:-1]
+            look_at = stays_until if look_at is None else min(look_at, stays_until)
+    reason = plan.reason if going == plan.retire else f"{scene.say()}; the last ones are kept"
+    return _answer(terms, plan, retire=going, reason=reason, look_at=look_at)

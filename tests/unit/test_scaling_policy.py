@@ -12,10 +12,12 @@ from pydantic import BaseModel
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
 from pilotlight.ports.fleet import LIVE, Replica
 from pilotlight.ports.store import Load
-from pilotlight.scaling.policy import STEP, Snapshot, decide
+from pilotlight.scaling.policy import Snapshot, decide
+from pilotlight.scaling.terms import terms_of
 from pilotlight.settings import ScalingSettings
 
 NOW = 10_000.0
+STEP = 4
 LIMITS = ScalingSettings(patience_s=1, spare_s=10, start_backoff_s=2, max_backoff_s=300)
 
 
@@ -42,7 +44,8 @@ def load(queued=0, running=0, *, waited_s=30.0):
 
 
 def look(jobs, *replicas, busy=(), limits=LIMITS, **facts):
-    return decide(Snapshot(jobs, replicas, frozenset(busy)), spec(**facts), now=NOW, limits=limits)
+    terms = terms_of(spec(**facts), limits)
+    return decide(Snapshot(jobs, replicas, frozenset(busy)), terms, now=NOW)
 
 
 STARTS = {
@@ -202,7 +205,7 @@ facts = st.fixed_dictionaries(
 
 @given(snapshots(), facts)
 def test_busy_ones_are_never_stopped(snapshot, given_facts):
-    decision = decide(snapshot, spec(**given_facts), now=NOW, limits=LIMITS)
+    decision = decide(snapshot, terms_of(spec(**given_facts), LIMITS), now=NOW)
 
     stages_of = {one.id: one.stage for one in snapshot.replicas}
     assert not snapshot.busy & set(decision.retire)
@@ -212,7 +215,7 @@ def test_busy_ones_are_never_stopped(snapshot, given_facts):
 @given(snapshots(), facts)
 def test_the_maximum_is_never_exceeded(snapshot, given_facts):
     wanted = spec(**given_facts)
-    decision = decide(snapshot, wanted, now=NOW, limits=LIMITS)
+    decision = decide(snapshot, terms_of(wanted, LIMITS), now=NOW)
     places = sum(one.stage in (*LIVE, "draining") for one in snapshot.replicas)
 
     assert decision.start >= 0
@@ -222,7 +225,7 @@ def test_the_maximum_is_never_exceeded(snapshot, given_facts):
 @given(snapshots(), facts)
 def test_the_minimum_and_the_jobs_keep_what_they_need(snapshot, given_facts):
     wanted = spec(**given_facts)
-    decision = decide(snapshot, wanted, now=NOW, limits=LIMITS)
+    decision = decide(snapshot, terms_of(wanted, LIMITS), now=NOW)
     live = len(snapshot.live)
 
     if decision.retire:
@@ -238,7 +241,7 @@ def test_replicas_on_their_way_are_counted(snapshot, given_facts):
     """As many as the jobs need are live: nothing starts, whatever their stage."""
     wanted = spec(**given_facts)
     jobs = snapshot.load.queued + snapshot.load.running
-    decision = decide(snapshot, wanted, now=NOW, limits=LIMITS)
+    decision = decide(snapshot, terms_of(wanted, LIMITS), now=NOW)
 
     if len(snapshot.live) * wanted.jobs_per_replica >= jobs and len(snapshot.live) >= 3:
         assert decision.start == 0
@@ -246,7 +249,7 @@ def test_replicas_on_their_way_are_counted(snapshot, given_facts):
 
 @given(snapshots(), facts)
 def test_a_decision_never_starts_and_stops(snapshot, given_facts):
-    decision = decide(snapshot, spec(**given_facts), now=NOW, limits=LIMITS)
+    decision = decide(snapshot, terms_of(spec(**given_facts), LIMITS), now=NOW)
 
     assert not (decision.start and decision.retire)
     assert decision.look_at is None or decision.look_at > NOW

@@ -1,0 +1,1 @@
+"""The policies themselves over a trace, event by event: what would it have cost, who would wait."""
