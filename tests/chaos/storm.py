@@ -104,6 +104,7 @@ class Storm:
         try:
             with flaky_receiver(self.plan.seed) as hook:
                 self.live.start()
+                self.say(f"a storm of {self.plan.jobs} jobs on {self.live.url}")
                 callers = Callers(self.live, self.plan.seed, hook.url, busy=self._busy)
                 self._blow(callers)
                 storm_s = time.monotonic() - began
@@ -137,7 +138,7 @@ class Storm:
                 acknowledged = len(callers.told.acknowledged)
                 while whole and (callers.done or acknowledged >= whole[0][0]):
                     self.attacks.later(whole.pop(0)[1])
-                if acknowledged >= told + max(100, jobs // 20):
+                if acknowledged >= told + min(500, max(50, jobs // 20)):
                     told = acknowledged
                     self.say(f"{told} acknowledged, {self.rows.waiting()} wait or run")
         finally:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from tests.chaos import figures
 from tests.chaos.storm import Plan, Storm
+from tests.live import ROOT, Live, environment, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -35,3 +40,27 @@ def test_a_storm_of_kills_pauses_and_restarts_loses_nothing_and_leaves_nothing(t
     assert report["recoveries"] > 0
     assert report["kills"] > 2
     assert storm.live.processes() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_storm_that_is_interrupted_ends_what_it_started(tmp_path, number):
+    with (tmp_path / "out").open("wb") as out:
+        storm = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos", "--jobs", "100000", "--gap-s", "0.3"],
+            cwd=ROOT,
+            env=environment(TMPDIR=str(tmp_path)),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: b"a storm of" in (tmp_path / "out").read_bytes(), what="the storm")
+        until(lambda: len(Live(tmp_path).processes()) > 3, what="replicas")
+    finally:
+        storm.send_signal(number)
+        storm.wait(120)
+        left = Live(tmp_path).processes()
+        Live(tmp_path).kill_everything()
+
+    assert storm.returncode not in (0, 1)
+    assert left == []
