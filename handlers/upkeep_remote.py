@@ -36,11 +36,13 @@ class Pace:
         self._calm_s = services.settings.queue.upkeep_s
         self._awake_until = float("-inf")
 
-    def every_s(self, busy_s: float, now: float) -> float:
+    def busy(self, now: float) -> bool:
         if self._lit.is_set():
             self._awake_until = now + _AWAKE_S
-        busy = not self._fleet.is_empty or now < self._awake_until
-        return busy_s if busy else self._calm_s
+        return not self._fleet.is_empty or now < self._awake_until
+
+    def every_s(self, busy_s: float, now: float) -> float:
+        return busy_s if self.busy(now) else self._calm_s
 
     def paced(self, work: Callable[[float], object], *, busy_s: float) -> Work:
         """The same work, done when the pace wants it; being woken early only asks for the pace."""
@@ -65,8 +67,9 @@ def remote_chores(services: Services, *, kick: Callable[[], None]) -> tuple[Chor
     fleet, reaper, controller = services.fleet, services.reaper, services.controller
     tick_s = services.settings.scaling.tick_s
 
-    def webhooks(_now: float) -> None:
-        kick()
+    def webhooks(now: float) -> None:
+        if pace.busy(now):  # else the dispatcher looks by itself, and as seldom
+            kick()
 
     def scale(now: float) -> float:
         pace_s = pace.every_s(tick_s, now)  # before the look puts out the light

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import signal
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from billiard.common import REMAP_SIGTERM
 from celery.concurrency.thread import TaskPool
 from celery.platforms import create_pidlock
 
@@ -22,6 +24,7 @@ from pilotlight import catalogue
 from pilotlight import settings as settings_module
 from pilotlight.adapters.aws.queues import queue_name
 from pilotlight.adapters.celery.app import create_app
+from pilotlight.errors import SettingsError
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ class ReplicaWorker:
                 raise click.UsageError(f"--{name.replace('_', '-')}: {why}")
         if prefetch_multiplier not in (None, 1):
             raise click.UsageError("--prefetch-multiplier: a replica takes what it can run")
-        if pool_cls not in (None, "threads", TaskPool):
+        if {pool_cls, options.get("pool")} - {None, "threads", TaskPool}:
             raise click.UsageError("--pool: only threads; the model runs in a process of its own")
         self.worker = self._worker_of(queues)
         slots = catalogue.find(settings.workers, self.worker).spec.jobs_per_replica
@@ -106,18 +109,25 @@ class ReplicaWorker:
             # Found by name: what wires a replica lies above the adapters.
             bootstrap = importlib.import_module("pilotlight.bootstrap")
             replica_id = f"{self.worker}-{secrets.token_hex(4)}"
-            self.exitcode = bootstrap.replica(self._settings, self.worker, replica_id).run()
+            replica = bootstrap.replica(self._settings, self.worker, replica_id)
+
+            def hand_back(*_: object) -> None:
+                replica.stop()
+                replica.stop()
+
+            signal.signal(signal.SIGQUIT, hand_back)
+            if REMAP_SIGTERM == "SIGQUIT":
+                logs.event("worker.remap_sigterm_ignored", why="SIGTERM drains within the grace")
+            self.exitcode = replica.run()
         finally:
             if lock is not None:
                 lock.release()
 
 
-def command_line_app() -> Celery:
-    """The app behind ``celery -A``, with the settings of the environment.
-
-    Raises SettingsError for a worker file that breaks the rules.
-    """
-    settings = settings_module.load()
+def app_of(settings: Settings) -> Celery:
+    """The app whose ``worker`` command runs replicas. Raises SettingsError."""
+    if settings.mode != "aws":
+        raise SettingsError("celery worker runs replicas in mode aws: set PILOTLIGHT_MODE=aws")
     app = create_app(settings, catalogue.discover(settings.workers).workers)
 
     def worker(**options: Any) -> ReplicaWorker:
@@ -125,3 +135,11 @@ def command_line_app() -> Celery:
 
     app.Worker = worker
     return app
+
+
+def command_line_app() -> Celery:
+    """The app behind ``celery -A``, with the settings of the environment."""
+    try:
+        return app_of(settings_module.load())
+    except (SettingsError, settings_module.BadSettings) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,133 @@
+"""Messages that SQS gave up on, and what becomes of their jobs."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+
+from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.store import SqliteStore
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from pilotlight.execution.dead_letters import Undertaker
+from tests.sqs_stage import received, until
+
+LEASE = {"lease_s": 60, "margin_s": 10}
+HOOK = "https://example.org/hook"
+
+
+class Told:
+    def __init__(self):
+        self.job_ids = []
+
+    def changed(self, job_ids):
+        self.job_ids += job_ids
+
+
+@pytest.fixture
+def store(tmp_path):
+    database = Database(tmp_path / "jobs.db")
+    yield SqliteStore(database)
+    database.close()
+
+
+@pytest.fixture
+def bury(stage_of, store, clock):
+    """Send these as dead letters and look once; the stage's counts come with the fates."""
+    stage, told = stage_of(), Told()
+    letters = SqsDeadLetters(stage.client, stage.dead_url)
+    undertaker = Undertaker(letters, store, told, orphan_s=900)
+
+    def look(*job_ids, now=None, body=None):
+        sender = stage.client.send_message
+        for job_id in job_ids:
+            stage.send(job_id)
+            (message,) = stage.client.receive_message(QueueUrl=stage.url)["Messages"]
+            sender(QueueUrl=stage.dead_url, MessageBody=message["Body"])
+        if body is not None:
+            sender(QueueUrl=stage.dead_url, MessageBody=body)
+        return undertaker(clock.now() if now is None else now), stage.counts(stage.dead_url)
+
+    look.told = told
+    return look
+
+
+def create(store, make_job, **changes):
+    job = make_job(status=JobStatus.QUEUED, webhook=HOOK, **changes)
+    store.create([job])
+    return job
+
+
+def test_a_finished_job_owes_nothing_to_its_letter(bury, store, make_job, clock):
+    job = create(store, make_job)
+    store.move(job.id, moves.cancel(job, now=clock.now()))
+    before = store.get(job.id)
+
+    assert bury(job.id) == ({"over": 1}, (0, 0))
+    assert store.get(job.id) == before
+
+
+def test_a_job_that_a_replica_holds_is_left_to_its_lease(bury, store, make_job, clock):
+    job = create(store, make_job)
+    held = store.move(job.id, moves.lease(owner="r1", now=clock.now(), **LEASE))
+
+    assert bury(job.id) == ({"held": 1}, (0, 0))
+    assert store.get(job.id) == held
+
+
+def test_a_job_that_waits_is_due_now(bury, store, make_job, clock):
+    job = create(store, make_job)
+    clock.sleep(5)
+
+    assert bury(job.id) == ({"again": 1}, (0, 0))
+    assert [due.id for due in store.due(now=clock.now())] == [job.id]
+    assert store.get(job.id).attempts == job.attempts
+
+
+@pytest.mark.parametrize("spent", [{"attempts": 4}, {"losses": 3}])
+def test_a_job_without_an_attempt_left_fails_and_its_webhook_is_due(
+    bury, store, make_job, clock, spent
+):
+    job = create(store, make_job, **spent)
+
+    assert bury(job.id) == ({"failed": 1}, (0, 0))
+    after = store.get(job.id)
+    assert (after.status, after.webhook_due) == (JobStatus.FAILED, clock.now())
+    assert '"code":"dead_letter"' in after.error
+    assert after.fence > job.fence
+    assert bury.told.job_ids == [job.id]
+
+
+def test_a_letter_without_a_row_is_kept_for_a_while_and_then_recorded(bury, caplog, clock):
+    caplog.set_level(logging.INFO, logger="pilotlight")
+    logging.getLogger("pilotlight").propagate = True
+    sent = time.time()
+    assert bury("nobody", now=sent + 800) == ({"young": 1}, (0, 1))
+    assert bury("nobody-2", now=sent + 1000) == ({"orphan": 1}, (0, 1))
+    (record,) = [one for one in caplog.records if one.getMessage() == "audit.dead_letter"]
+    assert (record.fields["fate"], record.fields["job_id"]) == ("orphan", "nobody-2")
+
+
+def test_a_letter_that_nobody_can_read_is_recorded_and_dropped(bury):
+    assert bury(body="not a message of ours") == ({"unreadable": 1}, (0, 0))
+
+
+def test_a_message_that_six_receivers_did_not_settle_becomes_a_letter(
+    stage_of, store, make_job, clock
+):
+    stage = stage_of(max_receives=6)
+    job = create(store, make_job)
+    stage.send(job.id)
+    with stage.receiver("loop") as receiver:
+        for _ in range(6):
+            (delivery,) = received(receiver)
+            receiver.release(delivery)
+        receiver.receive(limit=1)
+        until(lambda: stage.counts(stage.dead_url)[0] == 1, "the redrive")
+    letters = SqsDeadLetters(stage.client, stage.dead_url)
+    undertaker = Undertaker(letters, store, Told(), orphan_s=900)
+
+    assert undertaker(clock.now()) == {"again": 1}

@@ -1,0 +1,133 @@
+"""Leaving: whatever the moment, no message stays hidden behind somebody who has gone."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from tests.sqs_stage import ids, received, until
+
+SEED = 20_261_120
+
+
+def pause(seconds):
+    """A moment chosen by chance, which is the point of these tests."""
+    threading.Event().wait(seconds)
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_a_consumer_that_leaves_at_any_moment_hides_nothing(stage_of, kind, slots):
+    """Messages land around the moment at which it leaves; it had settled none of them."""
+    stage, rng = stage_of(max_receives=1000), random.Random(SEED + slots)
+    for trial in range(6):
+        moment = rng.uniform(0, 0.4)
+        with ThreadPoolExecutor(1) as pool, stage.receiver(kind, slots=slots) as receiver:
+            receiver.receive(limit=slots)
+            sending = pool.submit(stage.send, *(f"job-{trial}-{n}" for n in range(3)))
+            pause(moment)
+            for delivery in receiver.receive(limit=slots):
+                receiver.release(delivery)
+            receiver.leave()
+            sending.result()
+        assert stage.counts() == (3 * (trial + 1), 0)
+
+
+def test_what_a_leaving_consumer_gives_back_is_there_for_the_next(stage_of, kind):
+    stage = stage_of()
+    stage.send("job-1", "job-2", "job-3")
+    with stage.receiver(kind, slots=2) as receiver:
+        (first, _) = received(receiver, 2)
+        receiver.ack(first)
+    # It never settled the second: that one becomes visible by itself, the third is there now.
+    assert sum(stage.counts()) == 2
+    with stage.receiver("loop") as successor:
+        (third,) = received(successor)
+        assert third.job_id == "job-3"
+
+
+def test_a_message_that_nobody_takes_is_given_back_and_no_other_is_asked_for(stage_of, kind):
+    """A replica whose model has to be loaded again stops asking; others may have its jobs."""
+    stage = stage_of()
+    with stage.receiver(kind, patience_s=0.3) as receiver:
+        receiver.receive(limit=1)
+        stage.send("job-1", "job-2")
+        until(lambda: stage.counts() == (1, 1), "the first to arrive")
+        until(lambda: stage.counts() == (2, 0), "it to be given back")
+        receiver.poked()
+        pause(0.5)
+        assert stage.counts() == (2, 0)
+        assert len(received(receiver)) == 1
+
+
+def test_a_job_that_is_being_stored_leaves_its_place_to_the_next(stage_of, kind):
+    """The replica has a slot free although its message is not settled yet."""
+    stage = stage_of()
+    stage.send("job-1", "job-2")
+    with stage.receiver(kind, slots=1) as receiver:
+        (first,) = received(receiver)
+        (second,) = received(receiver)
+        receiver.ack(first)
+        receiver.ack(second)
+        until(lambda: stage.counts() == (0, 0), "both to be settled")
+        assert {first.job_id, second.job_id} == {"job-1", "job-2"}
+
+
+def test_what_is_kept_longer_stays_hidden_and_what_is_not_comes_again(stage_of, kind):
+    stage = stage_of(visibility_s=3)
+    stage.send("job-1", "job-2")
+    with stage.receiver(kind, slots=2) as receiver:
+        kept, left = received(receiver, 2)
+        receiver.extend([kept], seconds=20)
+        assert ids(received(receiver, limit=1)) == [left.job_id]
+        assert stage.counts() == (0, 2)
+
+
+def trial(rig, rng, number, kind):
+    """One replica that is told to go at a moment of its own; the ids of the jobs it met."""
+    replica_id = f"replica-{number}"
+    replica = rig.start(replica_id)
+    rig.ready(replica_id)
+    length_s = {"idle": 0, "short": 0.5, "long": 60, "mixed": rng.choice((0, 0.5))}[kind]
+    met = [rig.submit({"text": "t", "sleep_s": length_s})]
+    pause(rng.uniform(0, 0.5))
+    replica.send_signal(signal.SIGTERM)
+    if kind == "mixed":
+        met += [rig.submit({"text": "t"}) for _ in range(3)]
+    assert replica.wait(30) == 0, rig.log(replica_id)
+    _, hidden = rig.counts()
+    assert hidden == 0, rig.log(replica_id)
+    for job_id in met:
+        assert rig.job(job_id).status in (JobStatus.QUEUED, JobStatus.SUCCEEDED)
+    return met
+
+
+def trials(rig_of, count):
+    rig = rig_of("echo", replica={"grace_s": 2})
+    rng, met = random.Random(SEED), []
+    for number in range(count):
+        kind = ("idle", "short", "long", "mixed")[number % 4]
+        met += trial(rig, rng, number, kind)
+    for job_id in met:
+        job = rig.job(job_id)
+        if '"sleep_s": 60' in job.input:  # handed back untouched each time; enough of it
+            assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
+            rig.store.move(job_id, moves.cancel(job, now=rig.clock.now()))
+    rig.start("successor")
+    rig.succeeded(*(one for one in met if rig.job(one).status is not JobStatus.CANCELLED))
+    rig.until(lambda: rig.counts() == (0, 0), "the last message to go")
+
+
+def test_replicas_told_to_go_at_random_moments_strand_no_message(rig_of):
+    trials(rig_of, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_replicas_told_to_go_at_500_random_moments_strand_no_message(rig_of):
+    trials(rig_of, 500)
