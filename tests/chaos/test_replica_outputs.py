@@ -72,7 +72,7 @@ def test_storing_is_tried_again_without_running_the_model_again(rig_of):
 
 
 def test_outputs_that_cannot_be_stored_fail_the_attempt_as_the_machines_fault(rig_of, monkeypatch):
-    monkeypatch.setattr("pilotlight.execution.outputs._FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("pilotlight.execution.outputs._WAITS_S", (0.001,) * 4)
     rig = rig_of("saves-files", blobs=BrokenBlobs)
     job_id = rig.submit({"text": "hello"}, max_attempts=2)
     error = rig.error(job_id)
