@@ -44,11 +44,19 @@ class Dialect:
     """The vendor's host names, each with the prefix under which we serve it."""
     relays: Mapping[str, str] = field(default_factory=dict)
     """Paths where a request names its real URL in a header, each with that header's name."""
+    tasks: frozenset[str] | None = None
+    """Task types that it has words for; None: every one."""
 
 
 def found(package: str = "handlers.dialects") -> dict[str, Dialect]:
     """Every dialect by name. Raises SettingsError when one breaks the rules of the scan."""
     return scan(package, "DIALECT", Dialect)
+
+
+def carrying(dialects: Mapping[str, Dialect], task: str) -> list[str]:
+    """Names of the dialects in which an endpoint of this task type can be called."""
+    able = (one for one in dialects.values() if one.tasks is None or task in one.tasks)
+    return sorted(one.name for one in able)
 
 
 class Unexpected(PilotlightError):

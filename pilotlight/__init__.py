@@ -9,6 +9,7 @@ from pilotlight.contracts.media import (
     VideoUrl,
     WeightsUrl,
 )
+from pilotlight.contracts.routes import Route
 from pilotlight.contracts.worker import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.errors import (
     Cancelled,
@@ -33,6 +34,7 @@ __all__ = [
     "OutOfMemory",
     "PilotlightError",
     "Problem",
+    "Route",
     "VideoUrl",
     "WeightsMissing",
     "WeightsUrl",

@@ -1,7 +1,8 @@
 """Find every worker by looking into packages, and every endpoint by asking the workers.
 
 The scan is strict: a module without ``WORKER``, two workers with one name or two that serve one
-endpoint fail at start.
+endpoint fail at start. Beside what workers declare stand routes, and the contracts of endpoints
+that nobody serves yet.
 """
 
 from __future__ import annotations
@@ -9,16 +10,72 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pilotlight.errors import SettingsError, UnknownEndpoint
+from pydantic import ValidationError
+
+from pilotlight.contracts import endpoints as public
+from pilotlight.contracts.example import example_in, example_of
+from pilotlight.contracts.routes import Route, public_schema, target_of
+from pilotlight.contracts.worker import Endpoint
+from pilotlight.errors import SettingsError, UnknownEndpoint, UnroutedEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from pilotlight.contracts.worker import Endpoint, Worker, WorkerSpec
+    from pydantic import BaseModel
+
+    from pilotlight.contracts.worker import Worker, WorkerSpec
+    from pilotlight.settings import RouteSettings
 
     AnyWorker = type[Worker[Any, Any]]
+
+
+class Served(NamedTuple):
+    """An endpoint as callers see it and as its worker does. Without a route both are one."""
+
+    endpoint: Endpoint
+    spec: WorkerSpec
+    own: Endpoint
+    route: Route | None = None
+
+    @property
+    def has_contract(self) -> bool:
+        """Whether callers have a contract of their own; else it is the worker's, renamed."""
+        return self.route is None or self.endpoint.input is not self.own.input
+
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema of what callers send."""
+        if self.route is None or self.has_contract:
+            return self.endpoint.input.model_json_schema()
+        return public_schema(self.own, self.route)
+
+    def example(self) -> dict[str, Any]:
+        """An input that is taken."""
+        return example_in(self.input_schema())
+
+
+class Routed(NamedTuple):
+    spec: WorkerSpec
+    route: Route
+    by: str
+    """Who said so: ``settings`` or ``worker``."""
+
+
+State = Literal["local", "relayed", "unrouted"]
+
+
+class Listed(NamedTuple):
+    """One line of a list of endpoints; nothing in it needs the contract built."""
+
+    id: str
+    task: str
+    worker: str | None
+    """None: nobody serves it."""
+    state: State
+    route: str
+    """How it came to its worker: ``own``, ``settings``, ``worker``; empty for an unrouted one."""
+    streams: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +84,64 @@ class Catalogue:
 
     workers: dict[str, AnyWorker] = field(default_factory=dict)
     endpoints: dict[str, tuple[Endpoint, WorkerSpec]] = field(default_factory=dict)
+    """What workers declare as their own."""
+    routes: dict[str, Routed] = field(default_factory=dict)
+    """What is put behind a worker; goes before what another one declares."""
+    _made: dict[str, Served] = field(default_factory=dict, init=False, repr=False)
 
-    def endpoint(self, endpoint_id: str) -> tuple[Endpoint, WorkerSpec]:
-        """Raises UnknownEndpoint, naming the nearest id."""
-        try:
-            return self.endpoints[endpoint_id]
-        except KeyError:
-            import difflib  # noqa: PLC0415 - only on the way to an error
+    def knows(self, endpoint_id: str) -> bool:
+        """Whether there is a contract for it, served or not."""
+        return (
+            endpoint_id in self.endpoints
+            or endpoint_id in self.routes
+            or endpoint_id in public.KNOWN
+        )
 
-            near = difflib.get_close_matches(endpoint_id, self.endpoints, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UnknownEndpoint(
-                f"no worker serves the endpoint {endpoint_id}{hint}", endpoint=endpoint_id
-            ) from None
+    def ids(self) -> list[str]:
+        """Every id that is known: served ones first, each kind in order."""
+        served = sorted({*self.endpoints, *self.routes})
+        return served + sorted(set(public.KNOWN).difference(served))
+
+    def endpoint(self, endpoint_id: str) -> Served:
+        """Raises UnroutedEndpoint that says how to route it, UnknownEndpoint with the nearest id."""
+        found = self._made.get(endpoint_id)
+        if found is None:
+            found = self._made[endpoint_id] = self._serve(endpoint_id)
+        return found
+
+    def contract(self, endpoint_id: str) -> Endpoint:
+        """What callers may send and what they get, served or not. Raises UnknownEndpoint."""
+        if endpoint_id in public.KNOWN and endpoint_id not in self.routes | self.endpoints:
+            return public.contract(endpoint_id)
+        return self.endpoint(endpoint_id).endpoint
+
+    def listed(self) -> Iterator[Listed]:
+        """Every id that is known, as :meth:`ids` orders them."""
+        for endpoint_id in self.ids():
+            known = public.KNOWN.get(endpoint_id)
+            if known and endpoint_id not in self.routes and endpoint_id not in self.endpoints:
+                yield Listed(endpoint_id, known.task, None, "unrouted", "", known.streams)
+                continue
+            one, spec, *_ = self.endpoint(endpoint_id)
+            by = self.routes[endpoint_id].by if endpoint_id in self.routes else "own"
+            state: State = "relayed" if spec.upstream else "local"
+            yield Listed(endpoint_id, one.task, spec.name, state, by, one.streams)
+
+    def _serve(self, endpoint_id: str) -> Served:
+        if endpoint_id in self.routes:
+            return _routed(*self.routes[endpoint_id][:2])
+        if endpoint_id in self.endpoints:
+            own, spec = self.endpoints[endpoint_id]
+            return Served(own, spec, own)
+        if endpoint_id in public.KNOWN:
+            raise UnroutedEndpoint(_advice(endpoint_id), endpoint=endpoint_id)
+        import difflib  # noqa: PLC0415 - only on the way to an error
+
+        near = difflib.get_close_matches(endpoint_id, self.ids(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UnknownEndpoint(
+            f"no worker serves the endpoint {endpoint_id}{hint}", endpoint=endpoint_id
+        )
 
     def spec(self, worker: str) -> WorkerSpec:
         try:
@@ -49,10 +151,33 @@ class Catalogue:
             raise SettingsError(f"no worker is called {worker!r}; there are: {known}") from None
 
 
-def discover(packages: Iterable[str]) -> Catalogue:
+def _advice(endpoint_id: str) -> str:
+    return (
+        f"{endpoint_id} is known, but no worker here serves it; put one behind it: in FILE.toml "
+        f'[[route]] endpoint = "{endpoint_id}" worker = "NAME", then pilotlight up --routes '
+        "FILE.toml"
+    )
+
+
+def _routed(spec: WorkerSpec, route: Route) -> Served:
+    known = public.contract(route.endpoint) if route.endpoint in public.KNOWN else None
+    own = target_of(spec, route, known.task if known else "")
+    assert own is not None  # looked at when the route was taken
+    endpoint = Endpoint(
+        id=route.endpoint,
+        task=(known or own).task,
+        input=(known or own).input,
+        output=own.output,
+        description=(known or own).description,
+        streams=(known or own).streams,
+    )
+    return Served(endpoint, spec, own, route)
+
+
+def discover(packages: Iterable[str], routes: Iterable[RouteSettings] = ()) -> Catalogue:
     """Import every module of the packages, but neither sub-packages nor ``_private`` ones.
 
-    Raises SettingsError for a module that breaks the rules.
+    Raises SettingsError for a module that breaks the rules, and for a route that leads nowhere.
     """
     found = Catalogue()
     for package in packages:
@@ -60,6 +185,7 @@ def discover(packages: Iterable[str]) -> Catalogue:
         for info in pkgutil.iter_modules(root.__path__):
             if not info.ispkg and not info.name.startswith("_"):
                 _add(found, f"{package}.{info.name}")
+    _put_routes(found, tuple(routes))
     return found
 
 
@@ -77,6 +203,69 @@ def find(packages: Iterable[str], name: str) -> AnyWorker:
     catalogue = discover(packages)
     catalogue.spec(name)
     return catalogue.workers[name]
+
+
+def with_routes(spec: WorkerSpec, routes: Iterable[RouteSettings]) -> WorkerSpec:
+    """The worker's facts with what settings put behind it: what its replicas have to know."""
+    mine = tuple(_route(one) for one in routes if one.worker == spec.name)
+    return spec.model_copy(update={"routes": (*mine, *spec.routes)}) if mine else spec
+
+
+def _route(one: RouteSettings) -> Route:
+    return Route(endpoint=one.endpoint, target=one.target, rename=one.rename, fixed=one.fixed)
+
+
+def _put_routes(found: Catalogue, chosen: tuple[RouteSettings, ...]) -> None:
+    for one in chosen:
+        _put(found, Routed(found.spec(one.worker), _route(one), "settings"))
+    by_settings = set(found.routes)
+    for worker in found.workers.values():
+        for route in worker.spec.routes:
+            if route.endpoint not in by_settings:
+                _put(found, Routed(worker.spec, route, "worker"))
+
+
+def _put(found: Catalogue, routed: Routed) -> None:
+    """Raises SettingsError that names the route and what is wrong with it."""
+    spec, route, _ = routed
+    if route.endpoint in found.routes:
+        other = found.routes[route.endpoint].spec.name
+        raise SettingsError(
+            f"two routes for {route.endpoint}: to {other} and to {spec.name}; keep one in settings"
+        )
+    if target_of(spec, route) is None:
+        own = ", ".join(one.id for one in spec.endpoints)
+        raise SettingsError(
+            f"route for {route.endpoint}: {spec.name} has no endpoint {route.target}; it has {own}"
+        )
+    served = _routed(spec, route)
+    _check_names(route, "the worker", {*route.rename.values(), *route.fixed}, served.own.input)
+    if served.has_contract:
+        _check_names(route, "the endpoint", set(route.rename), served.endpoint.input)
+    _check_fixed(route, served.own.input)
+    found.routes[route.endpoint] = routed
+
+
+def _check_names(route: Route, whose: str, names: set[str], model: type[BaseModel]) -> None:
+    known = {info.alias or name for name, info in model.model_fields.items()}
+    unknown = sorted(names - known)
+    if unknown and model.model_config.get("extra") != "allow":
+        raise SettingsError(
+            f"route for {route.endpoint}: {whose} takes no {unknown[0]!r}; "
+            f"it takes {', '.join(sorted(known))}"
+        )
+
+
+def _check_fixed(route: Route, model: type[BaseModel]) -> None:
+    try:
+        model.model_validate({**example_of(model), **route.fixed})
+    except ValidationError as error:
+        for one in error.errors():
+            if one["loc"] and one["loc"][0] in route.fixed:
+                where = ".".join(str(part) for part in one["loc"])
+                raise SettingsError(
+                    f"route for {route.endpoint}: fixed {where}: {one['msg']}"
+                ) from None
 
 
 def _add(found: Catalogue, module_name: str) -> None:

@@ -9,6 +9,7 @@ PilotlightError
 ├── Unauthorised            a known key that may not do this
 ├── NotFound
 │   ├── UnknownEndpoint     no worker serves this id
+│   │   └── UnroutedEndpoint its contract is known; a route would serve it
 │   ├── UnknownJob          no job by that id for this caller
 │   └── UnknownFile         no such file, or its grant is over
 ├── NotFinished             the result was asked for too early
@@ -99,6 +100,10 @@ class NotFound(PilotlightError):
 
 class UnknownEndpoint(NotFound):
     code = "unknown_endpoint"
+
+
+class UnroutedEndpoint(UnknownEndpoint):
+    code = "unrouted_endpoint"
 
 
 class UnknownJob(NotFound):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -229,6 +229,20 @@ class QueueSettings(_Group):
     """Between two looks of upkeep while nothing runs: each one costs requests."""
 
 
+class RouteSettings(_Group):
+    """A worker put behind a public id, as ``[[route]]`` in the file of ``up --routes``."""
+
+    endpoint: str
+    """The public id: one of the catalogue, a worker's own, or any other."""
+    worker: str
+    target: str | None = None
+    """Which of the worker's endpoints; None: the one of the same task type, else its first."""
+    rename: dict[str, str] = {}
+    """Fields by the caller's name, each with the worker's."""
+    fixed: dict[str, Any] = {}
+    """Values by the worker's names; callers cannot change them."""
+
+
 class Settings(_Group):
     mode: Literal["local", "aws"] = "local"
     data: Path = Path(".pilotlight")
@@ -236,6 +250,8 @@ class Settings(_Group):
     keeps scratch files and logs here."""
     workers: tuple[str, ...] = ("workers",)
     """Packages that hold worker files."""
+    routes: tuple[RouteSettings, ...] = ()
+    """Which worker serves an endpoint, where its declaration says otherwise or nothing."""
     handlers: str = "handlers"
     """Package of the ways in."""
     allow_loopback: bool = True

@@ -83,7 +83,7 @@ def services(settings: Settings, *, clock: Clock | None = None) -> Services:
     from pilotlight.bootstrap import ingress  # noqa: PLC0415 - 4 MB that no replica needs
 
     clock = clock or SystemClock()
-    found = catalogue.discover(settings.workers)
+    found = catalogue.discover(settings.workers, settings.routes)
     specs = {name: worker.spec for name, worker in found.workers.items()}
     parts = _mode(settings).parts(settings, specs, clock)
     return ingress.assemble(settings, found, specs, parts, clock)
@@ -100,5 +100,5 @@ def replica(
     settings: Settings, worker: str, replica_id: str, *, supervisor_fd: int | None = None
 ) -> Replica:
     """One replica's parent, ready to run. Raises SettingsError for an unknown worker."""
-    spec = catalogue.find(settings.workers, worker).spec
+    spec = catalogue.with_routes(catalogue.find(settings.workers, worker).spec, settings.routes)
     return _mode(settings).replica(settings, spec, replica_id, supervisor_fd=supervisor_fd)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
-from pilotlight.cli import exits, jobs, keys, operate, submit, up, webhooks
+from pilotlight.cli import endpoints, exits, jobs, keys, operate, submit, up, webhooks
 from pilotlight.errors import PilotlightError
 from pilotlight.settings import BadSettings
 
@@ -47,7 +47,7 @@ app.command()(jobs.status)
 app.command()(jobs.logs)
 app.command()(jobs.cancel)
 app.command()(jobs.result)
-app.command(rich_help_panel="Operate")(operate.endpoints)
+app.command(rich_help_panel="Operate")(endpoints.endpoints)
 app.command(rich_help_panel="Operate")(operate.fleet)
 app.add_typer(keys.commands, name="keys", rich_help_panel="Operate")
 app.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Operate")

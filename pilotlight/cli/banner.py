@@ -30,6 +30,8 @@ class Facts:
     endpoints: Sequence[tuple[str, str]]
     example: str
     """JSON input of the first endpoint, for curl."""
+    unrouted: int = 0
+    """Endpoints that a route would serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +115,5 @@ def _endpoints(facts: Facts, ink: Ink) -> list[str]:
         f"  {name:<{wide}}  {ink.dim(text)}" if text else f"  {name}"
         for name, text in facts.endpoints
     ]
-    return [ink.bold("Endpoints"), *rows]
+    more = f"  {facts.unrouted} more are known and want a route: pilotlight endpoints unrouted"
+    return [ink.bold("Endpoints"), *rows, *([ink.dim(more)] if facts.unrouted else [])]

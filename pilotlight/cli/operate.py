@@ -1,47 +1,18 @@
-"""``pilotlight endpoints | fleet``: what is served here, and by what."""
+"""``pilotlight fleet``: what runs here, and why."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pilotlight.cli.options import DATA, AsJson, Data
-from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from pilotlight.bootstrap.ingress import Services
-    from pilotlight.contracts.worker import Endpoint, WorkerSpec
     from pilotlight.ports.fleet import Replica
     from pilotlight.scaling.policy import Decision
-
-
-def endpoints(*, as_json: AsJson = False, data: Data = DATA) -> None:
-    """List the endpoints that the worker files here serve.
-
-    $ pilotlight endpoints
-
-    With --json each comes with the JSON Schema of its input and output.
-    """
-    from pilotlight import settings
-    from pilotlight.cli import tables
-    from pilotlight.cli.schemas import local_catalogue
-
-    found = local_catalogue(settings.load(data=data))
-    if found is None:
-        raise SettingsError(
-            "there is no folder `workers` here; run this where your worker files are"
-        )
-    served = sorted(found.endpoints.items())
-    if as_json:
-        tables.show_json([_contract(endpoint, spec) for _, (endpoint, spec) in served])
-        return
-    if not served:
-        tables.nothing("No endpoint yet. Copy workers/echo.py to add a model.")
-        return
-    rows = [(name, endpoint.task, spec.name, _device(spec)) for name, (endpoint, spec) in served]
-    tables.show(("ENDPOINT", "TASK", "WORKER", "RUNS ON"), rows)
 
 
 def fleet(
@@ -120,19 +91,3 @@ def _thought(decision: Decision, now: float) -> str:
     if decision.look_at is not None:
         said.append(f"may change its mind in {max(0.0, decision.look_at - now):.0f} s")
     return "; ".join(said)
-
-
-def _device(spec: WorkerSpec) -> str:
-    return f"GPU, {spec.gpu_memory_gib:g} GiB" if spec.gpu_memory_gib else "processor"
-
-
-def _contract(endpoint: Endpoint, spec: WorkerSpec) -> dict[str, Any]:
-    return {
-        "id": endpoint.id,
-        "task": endpoint.task,
-        "worker": spec.name,
-        "description": endpoint.description,
-        "gpu_memory_gib": spec.gpu_memory_gib,
-        "input": endpoint.input.model_json_schema(),
-        "output": endpoint.output.model_json_schema(),
-    }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,9 @@ class Running:
     url: str
     key: str
     pid: int
+    workers: list[str] = field(default_factory=list)
+    routes: list[dict[str, Any]] = field(default_factory=list)
+    """As in settings: what was put behind the workers."""
 
 
 def announce(data: Path, running: Running) -> None:

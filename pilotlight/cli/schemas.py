@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilotlight import catalogue
+from pilotlight.cli import running
 from pilotlight.cli.values import InputSchema
 from pilotlight.errors import UnknownEndpoint
+from pilotlight.settings import RouteSettings
 
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
@@ -22,11 +24,24 @@ def see_this_folder() -> None:
         sys.path.insert(0, here)
 
 
+def as_it_runs(settings: Settings) -> Settings:
+    """The settings with the workers and routes that `up` runs with, where it runs on this data.
+
+    Routes that these settings name themselves stay.
+    """
+    found = running.read(settings.data)
+    if found is None or not running.alive(found.pid):
+        return settings
+    routes = settings.routes or tuple(RouteSettings(**one) for one in found.routes)
+    workers = tuple(found.workers) or settings.workers
+    return settings.model_copy(update={"routes": routes, "workers": workers})
+
+
 def local_catalogue(settings: Settings) -> Catalogue | None:
     """None where there are no worker files. Raises SettingsError when they break the rules."""
     see_this_folder()
     try:
-        return catalogue.discover(settings.workers)
+        return catalogue.discover(settings.workers, settings.routes)
     except ModuleNotFoundError as missing:
         if missing.name in settings.workers:
             return None
@@ -35,11 +50,11 @@ def local_catalogue(settings: Settings) -> Catalogue | None:
 
 def input_schema(settings: Settings, endpoint: str) -> InputSchema:
     """The endpoint's schema as its worker file says it; an open one when no file here does."""
-    found = local_catalogue(settings)
+    found = local_catalogue(as_it_runs(settings))
     if found is None:
         return InputSchema(endpoint)
     try:
-        contract, _ = found.endpoint(endpoint)
+        served = found.endpoint(endpoint)
     except UnknownEndpoint:
         return InputSchema(endpoint)
-    return InputSchema(endpoint, contract.input.model_json_schema())
+    return InputSchema(endpoint, served.input_schema())

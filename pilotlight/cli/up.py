@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from pilotlight.cli import running
+from pilotlight.cli.routes import Routes, read_routes
 from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def up(
         list[str] | None,
         typer.Option(help="Package of worker files; may be given again. Default workers."),
     ] = None,
+    routes: Routes = None,
     aws_emulated: Annotated[
         bool,
         typer.Option(
@@ -82,6 +84,7 @@ def up(
 
     $ pilotlight up
     $ pilotlight up --port 8000 --tls-port 8443 --data /var/lib/pilotlight
+    $ pilotlight up --routes mine.toml
 
     Ends with 0 after a signal, with 2 when it cannot start as asked.
     """
@@ -93,6 +96,8 @@ def up(
     asked: dict[str, Any] = {"data": data, "workers": tuple(workers) if workers else None}
     if aws_emulated:
         asked |= {"mode": "aws", "aws": {"emulated": True}}
+    if routes is not None:
+        asked["routes"] = read_routes(routes)
     settings = load(
         ingress={name: value for name, value in ingress.items() if value is not None},
         **{name: value for name, value in asked.items() if value is not None},
@@ -125,7 +130,11 @@ def _serve(settings: Settings) -> Callable[..., int]:
 
 
 def _ready(settings: Settings, serving: Serving) -> None:
-    running.announce(settings.data, running.Running(serving.url, serving.key, os.getpid()))
+    routes = [one.model_dump() for one in settings.routes]
+    running.announce(
+        settings.data,
+        running.Running(serving.url, serving.key, os.getpid(), list(settings.workers), routes),
+    )
     typer.echo(_banner(settings, serving))
     sys.stdout.flush()
 
@@ -134,27 +143,16 @@ def _banner(settings: Settings, serving: Serving) -> str:
     from pilotlight import catalogue
     from pilotlight.cli.banner import Facts, Ink, banner
 
-    found = catalogue.discover(settings.workers)
-    served = [(name, found.endpoints[name][0]) for name in sorted(found.endpoints)]
+    found = catalogue.discover(settings.workers, settings.routes)
+    listed = list(found.listed())
+    served = [one.id for one in listed if one.worker is not None]
     facts = Facts(
         url=serving.url,
         tls_url=serving.tls_url,
         authority=serving.authority and serving.authority.absolute(),
         key=serving.key,
-        endpoints=[(name, endpoint.description) for name, endpoint in served],
-        example=_example(served[0][1].input.model_json_schema()) if served else "{}",
+        endpoints=[(name, found.contract(name).description) for name in served],
+        example=json.dumps(found.endpoint(served[0]).example()) if served else "{}",
+        unrouted=len(listed) - len(served),
     )
     return banner(facts, Ink(on=sys.stdout.isatty()))
-
-
-def _example(schema: dict[str, Any]) -> str:
-    """The required fields, filled with the schema's own examples or with what fits."""
-    fits = {"integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
-    known = schema.get("properties", {})
-    filled = {
-        name: next(
-            iter(known[name].get("examples", ())), fits.get(known[name].get("type"), "hello")
-        )
-        for name in schema.get("required", ())
-    }
-    return json.dumps(filled)

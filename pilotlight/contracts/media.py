@@ -39,7 +39,7 @@ _LIMIT_WORDS = {
     "max_s": "max_duration",
     "fetch_s": "timeout",
 }
-_SAMPLES = {
+SAMPLES = {
     "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAD0lEQVR42mNgGA"
     "WjgHwAAAJAAAHgTR1EAAAAAElFTkSuQmCC",
     "audio": "https://storage.googleapis.com/falserverless/example_inputs/omnihuman_audio.mp3",
@@ -88,7 +88,7 @@ class Media:
         limits = {word: getattr(self, name) for name, word in _LIMIT_WORDS.items()}
         known = {word: limit for word, limit in limits.items() if limit is not None}
         formats = {"formats": list(self.formats)} if self.formats else {}
-        sample = {"examples": [_SAMPLES[self.kind]]} if self.kind in _SAMPLES else {}
+        sample = {"examples": [SAMPLES[self.kind]]} if self.kind in SAMPLES else {}
         return {**said, "format": "uri", "limits": {**known, **formats}, **sample}
 
     def marks(self, value: str) -> bool:

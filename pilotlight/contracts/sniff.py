@@ -34,7 +34,9 @@ _BRANDS: Final = {
     b"M4A ": "audio/mp4",
     b"M4B ": "audio/mp4",
 }
-_NOT_MP4: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+_STILLS: Final = frozenset({b"heic", b"heix", b"heim", b"heis"})
+"""What phones take. Few libraries read them, so they are taken only where a contract names them."""
+_NOT_MP4: Final = frozenset({b"hevc", b"mif1", b"msf1"})
 _OLD_MOVIE: Final = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip"})
 """Atoms a QuickTime file from before ``ftyp`` may begin with."""
 _MARKUP: Final = (
@@ -100,6 +102,8 @@ def _brand(head: bytes) -> str | None:
         return _BRANDS[brands[0]]
     if b"avif" in brands:
         return "image/avif"
+    if _STILLS.intersection(brands):
+        return "image/heic"
     return None if brands[0] in _NOT_MP4 else "video/mp4"
 
 

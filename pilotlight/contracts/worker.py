@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from pilotlight.contracts.routes import Route
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,6 +43,10 @@ class WorkerSpec(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")
     endpoints: tuple[Endpoint, ...] = Field(min_length=1)
+    routes: tuple[Route, ...] = ()
+    """Other public ids that it serves, by one of its own endpoints; settings may say otherwise."""
+    upstream: str = ""
+    """Who does the work, where it is not this machine: ``fal.ai``."""
     gpu_memory_gib: NonNegativeFloat
     """What the GPU must offer; 0 runs on the processor alone."""
     timeout_s: PositiveInt = 300

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pilotlight.contracts.artifact import BLOB_SCHEME
 from pilotlight.contracts.media import has_media, media_fields
+from pilotlight.contracts.routes import own_id
 from pilotlight.execution.child_run import endpoint_of, parse_input
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Inputs:
         self._with_media = {e.id for e in spec.endpoints if has_media(e.input)}
 
     def has_files(self, job: Job) -> bool:
-        return job.endpoint in self._with_media and BLOB_SCHEME in job.input
+        called = own_id(self._spec, job.endpoint)
+        return called in self._with_media and BLOB_SCHEME in job.input
 
     def fetch(self, job: Job, folder: Path) -> dict[str, str]:
         """A local path for every media field, by what the field says.
@@ -32,7 +34,8 @@ class Inputs:
         Raises InvalidInput or UnknownFile; anything else is the blob store's failure.
         """
         files: dict[str, str] = {}
-        parsed = parse_input(endpoint_of(self._spec, job.endpoint), job.input)
+        called = own_id(self._spec, job.endpoint)
+        parsed = parse_input(endpoint_of(self._spec, called), job.input)
         for found in media_fields(parsed):
             if found.url.startswith(BLOB_SCHEME) and found.url not in files:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
+from pilotlight.contracts.routes import own_id
 from pilotlight.errors import ReplicaFailure, RunTimeout
 from pilotlight.execution import outputs, retry
 from pilotlight.execution.attempt import (
@@ -140,7 +141,7 @@ class Slots:
         for attempt in self._held():
             if attempt.stage is Stage.WAITING:
                 attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
-                self._say(_run(attempt))
+                self._say(_run(attempt, own_id(self._spec, attempt.job.endpoint)))
 
     def store(self, attempt: Attempt, now: float) -> None:
         """T5 is written: bring the files away."""
@@ -301,12 +302,12 @@ class Slots:
             self._fail(attempt, Failure.from_event(event.error, retryable=event.retryable))
 
 
-def _run(attempt: Attempt) -> events.Run:
+def _run(attempt: Attempt, endpoint: str) -> events.Run:
     job = attempt.job
     return events.Run(
         job_id=job.id,
         fence=job.fence,
-        endpoint=job.endpoint,
+        endpoint=endpoint,
         attempt=job.attempts,
         input=job.input,
         folder=str(attempt.folder / "files"),

@@ -9,17 +9,26 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import json
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from pilotlight.contracts.artifact import BLOB_SCHEME
 from pilotlight.contracts.media import has_media, media_fields
-from pilotlight.contracts.sniff import matches, sniff
+from pilotlight.contracts.sniff import HEAD_BYTES, sniff
 from pilotlight.errors import FetchFailed, InvalidInput, Problem, UnknownFile
+from pilotlight.intake.media_limits import (
+    Fault,
+    fault_of,
+    measure,
+    takes,
+    too_large,
+    wrong_format,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -29,13 +38,13 @@ if TYPE_CHECKING:
     from pilotlight.ports.http import Fetcher
 
 _DATA_URI: Final = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII)
-_WRONG_TYPE: Final = {
-    "image": "image_load_error",
-    "audio": "unsupported_audio_format",
-    "video": "unsupported_video_format",
-    "archive": "invalid_archive",
-}
-"""fal's error types double as ours: they say what is wrong with the file."""
+
+
+class Resolved(NamedTuple):
+    """The input as JSON text, and every ``blob:KEY`` that we put into it."""
+
+    text: str
+    placed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +58,37 @@ class Inputs:
         """Whether a body of this model may hold media at all."""
         return has_media(model)
 
-    def resolve(self, value: BaseModel, body: bytes, *, caller: str, now: float) -> str:
-        """The input as JSON text with every media field as ``blob:KEY``. Blocks on the network.
+    def resolve(
+        self,
+        value: BaseModel,
+        body: bytes,
+        *,
+        caller: str,
+        now: float,
+        placed: frozenset[str] = frozenset(),
+    ) -> Resolved:
+        """The input with every media field as ``blob:KEY``. Blocks on the network.
 
-        Raises InvalidInput that names each bad field.
+        ``placed`` are such keys that stand in it already, put there by us. Raises InvalidInput
+        that names each bad field.
         """
         document: dict[str, Any] = json.loads(body or b"{}")
         problems: list[Problem] = []
+        ours = set(placed)
         for field in media_fields(value):
+            if field.url in placed:
+                continue
             try:
                 key = self._key(field, caller=caller, expires_at=now + self.keep_s)
+                ours.add(BLOB_SCHEME + key)
                 _place(document, field.loc, BLOB_SCHEME + key)
             except InvalidInput as error:
                 problems.extend(error.problems)
         if problems:
             where = ".".join(str(part) for part in problems[0].loc)
             raise InvalidInput(f"{where}: {problems[0].message}", *problems)
-        return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        return Resolved(text, frozenset(ours))
 
     def _key(self, field: MediaField, *, caller: str, expires_at: float) -> str:
         if field.url.startswith("data:"):
@@ -76,30 +99,54 @@ class Inputs:
             own = self.blobs.own_key(field.url)
         except UnknownFile:
             raise _bad(field, "file_download_error", "this file is not there any more") from None
-        return own or self._fetched(field, caller=caller, expires_at=expires_at)
+        if own is not None:
+            return self._uploaded(field, own)
+        return self._fetched(field, caller=caller, expires_at=expires_at)
+
+    def _uploaded(self, field: MediaField, key: str) -> str:
+        """A file that is here already; what the contract says of it is still looked at."""
+        media = field.media
+        if not (media.formats or media.limits_content):
+            return key
+        info = self.blobs.info(key)
+        if info.size > media.max_bytes:
+            raise _faulty(field, too_large(media))
+        with self.blobs.open(key) as file:
+            head = file.read(HEAD_BYTES)
+            if not takes(media, sniff(head)):
+                raise _faulty(field, wrong_format(media))
+            _look(field, file)
+        return key
 
     def _inline(self, field: MediaField, *, caller: str, expires_at: float) -> str:
         data = _decoded(field)
         if len(data) > field.media.max_bytes:
-            raise _too_large(field)
+            raise _faulty(field, too_large(field.media))
         content_type = sniff(data[:4096])
-        if content_type is None or not matches(field.media.kind, content_type):
-            raise _wrong_type(field)
+        if content_type is None or not takes(field.media, content_type):
+            raise _faulty(field, wrong_format(field.media))
+        _look(field, io.BytesIO(data))
         key = f"inputs/{caller}/{hashlib.sha256(data).hexdigest()}"
         self.blobs.put(key, data, content_type=content_type, expires_at=expires_at)
         return key
 
     def _fetched(self, field: MediaField, *, caller: str, expires_at: float) -> str:
         with tempfile.TemporaryDirectory(prefix="pilotlight-input-") as folder:
+            media = field.media
             try:
                 got = self.fetcher.fetch(
                     field.url,
-                    kind=field.media.kind,
-                    max_bytes=field.media.max_bytes,
+                    kind="file" if media.formats else media.kind,
+                    max_bytes=media.max_bytes,
                     into=Path(folder),
+                    within_s=media.fetch_s,
                 )
             except FetchFailed as error:
                 raise _not_fetched(field, error) from None
+            if not takes(media, got.content_type):
+                raise _faulty(field, wrong_format(media))
+            with got.path.open("rb") as file:
+                _look(field, file)
             key = f"inputs/{caller}/{got.sha256}"
             self.blobs.put(
                 key,
@@ -134,21 +181,23 @@ def _bad(field: MediaField, kind: str, message: str, **context: object) -> Inval
     return InvalidInput(message, problem)
 
 
-def _too_large(field: MediaField) -> InvalidInput:
-    limit = field.media.max_bytes
-    return _bad(field, "file_too_large", f"larger than {limit} bytes", max_size=limit)
+def _look(field: MediaField, file: BinaryIO) -> None:
+    """Raises InvalidInput when the file's own header says that it breaks a limit."""
+    if not field.media.limits_content:
+        return
+    file.seek(0)
+    fault = fault_of(field.media, measure(field.media, file))
+    if fault is not None:
+        raise _faulty(field, fault)
 
 
-def _wrong_type(field: MediaField) -> InvalidInput:
-    kind = field.media.kind
-    return _bad(
-        field, _WRONG_TYPE.get(kind, "file_download_error"), f"the file is no {kind} we can read"
-    )
+def _faulty(field: MediaField, fault: Fault) -> InvalidInput:
+    return _bad(field, fault.type, fault.message, **fault.context)
 
 
 def _not_fetched(field: MediaField, error: FetchFailed) -> InvalidInput:
     if error.reason == "too_large":
-        return _too_large(field)
+        return _faulty(field, too_large(field.media))
     if error.reason == "wrong_type":
-        return _wrong_type(field)
+        return _faulty(field, wrong_format(field.media))
     return _bad(field, "file_download_error", str(error))

@@ -12,8 +12,8 @@ from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import Job
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
 from pilotlight.intake.ids import new_id
+from pilotlight.intake.reading import read
 from pilotlight.intake.terms import terms
-from pilotlight.intake.validation import validate
 
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
@@ -49,19 +49,20 @@ class Submit:
     rides_on_store: bool
 
     async def __call__(self, submission: Submission) -> Job:
-        endpoint, spec = self.catalogue.endpoint(submission.endpoint)
+        served = self.catalogue.endpoint(submission.endpoint)
+        spec = served.spec
         _check(submission)
-        value = validate(endpoint.input, submission.body)
+        reading = read(served, submission.body)
         if self.quotas.limits_jobs(submission.caller):
             await self._within_quota(submission.caller)
         self.admission.admit(spec.name, limit=submission.max_queue)
         now = self.clock.now()
-        if self.inputs.wants(endpoint.input):
+        if reading.needs_files(self.inputs):
             text = await asyncio.to_thread(
-                self.inputs.resolve, value, submission.body, caller=submission.caller, now=now
+                reading.text, self.inputs, caller=submission.caller, now=now
             )
         else:
-            text = (submission.body or b"{}").decode()
+            text = reading.text(self.inputs, caller=submission.caller, now=now)
         created = await self.recorder.record(self._job(submission, spec, text, now))
         if created.existed:
             _same_body(created.job, submission)

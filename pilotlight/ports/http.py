@@ -29,8 +29,12 @@ class Reply:
 
 
 class Fetcher(Protocol):
-    def fetch(self, url: str, *, kind: str, max_bytes: int, into: Path) -> Fetched:
+    def fetch(
+        self, url: str, *, kind: str, max_bytes: int, into: Path, within_s: float | None = None
+    ) -> Fetched:
         """GET through the guard into a new file in the folder.
+
+        ``within_s`` is for those who are less patient than the settings.
 
         Raises FetchFailed with one of six reasons: ``bad_url``, ``refused_address``,
         ``unreachable``, ``bad_status``, ``too_large``, ``wrong_type``.

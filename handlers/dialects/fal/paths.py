@@ -55,10 +55,12 @@ def target_of(path: str, catalogue: Catalogue, *, suffix: str = "") -> Target:
     """The endpoint that a path calls: the whole path, or all but ``suffix`` as its last segment.
 
     A deeper path is never served by the endpoint above it: ``owner/app/inpainting`` is another
-    model than ``owner/app``, and a wrong picture is worse than an error. Raises UnknownEndpoint.
+    model than ``owner/app``, and a wrong picture is worse than an error. Raises UnknownEndpoint,
+    UnroutedEndpoint.
     """
     endpoint = path.strip("/")
-    if endpoint in catalogue.endpoints:
+    if catalogue.knows(endpoint):
+        catalogue.endpoint(endpoint)
         return Target(endpoint, by_suffix=False)
     by_suffix = bool(suffix) and endpoint.endswith("/" + suffix)
     endpoint = endpoint.removesuffix("/" + suffix) if by_suffix else endpoint

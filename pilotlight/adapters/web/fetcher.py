@@ -37,8 +37,10 @@ class GuardedFetcher:
         self._settings = settings
         self._clock = clock
 
-    def fetch(self, url: str, *, kind: str, max_bytes: int, into: Path) -> Fetched:
-        patience = Patience(self._limits(max_bytes), self._clock.monotonic)
+    def fetch(
+        self, url: str, *, kind: str, max_bytes: int, into: Path, within_s: float | None = None
+    ) -> Fetched:
+        patience = Patience(self._limits(max_bytes, within_s), self._clock.monotonic)
         target = guard.parse(url, self._outbound.policy)
         for _hop in range(self._settings.max_redirects + 1):
             with self._outbound.ask("GET", target, patience, headers={"Accept": "*/*"}) as answer:
@@ -47,12 +49,13 @@ class GuardedFetcher:
                 target = self._next(target, answer)
         raise failed("bad_status")
 
-    def _limits(self, max_bytes: int) -> Limits:
+    def _limits(self, max_bytes: int, within_s: float | None) -> Limits:
+        total_s = self._settings.total_timeout_s
         # Chunked framing may add an eighth; a sender of one-byte chunks is cut off there.
         return Limits(
             connect_s=self._settings.connect_timeout_s,
             first_byte_s=self._settings.first_byte_timeout_s,
-            total_s=self._settings.total_timeout_s,
+            total_s=total_s if within_s is None else min(total_s, within_s),
             min_bytes_per_s=self._settings.min_bytes_per_s,
             max_bytes=max_bytes + max_bytes // 8 + _FRAMING_BYTES,
         )

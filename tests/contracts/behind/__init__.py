@@ -1,0 +1,1 @@
+"""A worker that says itself which other endpoints it serves."""
