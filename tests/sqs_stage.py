@@ -21,6 +21,8 @@ from pilotlight.settings import Settings
 
 WORKERS = ("echo", "other")
 REGION = "us-east-1"
+MOTO = f"https://sqs.{REGION}.amazonaws.com/123456789012"
+"""Where moto's queues are; ``endpoint`` None stands for it."""
 PATIENCE_S = 30
 """How long anything is waited for before the test gives up; nothing depends on it otherwise."""
 _names = itertools.count(1)
@@ -28,7 +30,8 @@ _names = itertools.count(1)
 
 def settings_for(endpoint, *, through=None, visibility_s=30, wait_s=1, **queue):
     """Settings whose queues nobody else uses; ``through`` is what the clients are told instead."""
-    base = f"{endpoint}/000000000000/t{next(_names)}-"
+    place = f"{endpoint}/000000000000" if endpoint else MOTO
+    base = f"{place}/t{next(_names)}-"
     return Settings(
         mode="aws",
         aws={

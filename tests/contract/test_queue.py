@@ -66,6 +66,8 @@ def table(request):
 
 
 def sqs(sends, receives):
+    """In a process beside this one. Celery polls with curl, so that it can only do this."""
+
     def make(request):
         account = request.getfixturevalue("ministack_account")
         database = request.getfixturevalue("database")
@@ -75,8 +77,14 @@ def sqs(sends, receives):
     return make
 
 
+def loop_on_moto(request):
+    """Inside this process; it refuses what SQS would refuse of a request."""
+    request.getfixturevalue("moto")
+    return SqsQueue(None, request.getfixturevalue("database"), "loop", "loop")
+
+
 @pytest.fixture(
-    params=[table, sqs("celery", "celery"), sqs("loop", "loop")],
+    params=[table, sqs("celery", "celery"), sqs("loop", "loop"), loop_on_moto],
     ids=lambda make: make.__name__,
 )
 def queue(request):
@@ -182,3 +190,24 @@ def test_a_poke_wakes_without_losing_anything(queue, submit):
     job = submit()
 
     assert ids(received(queue.receiver)) == [job.id]
+
+
+@pytest.mark.parametrize("sends", ["celery", "loop"])
+def test_sqs_is_told_whose_job_it_is_and_nothing_but_a_hash(ministack_account, sends):
+    with contextlib.closing(SqsStage(
+        ministack_account.endpoint_url, settings_for(ministack_account.endpoint_url)
+    )) as stage:  # fmt: skip
+        sender = stage.sender(sends)
+        for number, caller in enumerate(("alice@example.org", "alice@example.org", "bob")):
+            sender.send(JobMessage(job_id=f"j{number}", worker="echo", caller=caller))
+        found = []
+        while len(found) < 3:
+            answer = stage.client.receive_message(
+                QueueUrl=stage.url, MaxNumberOfMessages=10, WaitTimeSeconds=5,
+                MessageSystemAttributeNames=["MessageGroupId"],
+            )  # fmt: skip
+            found += answer["Messages"]
+
+    groups = [message["Attributes"]["MessageGroupId"] for message in found]
+    assert sorted(map(groups.count, groups)) == [1, 2, 2]
+    assert all(group.isalnum() and len(group) == 32 for group in groups)
