@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pilotlight.contracts import moves
-from pilotlight.contracts.job import HELD, READY, JobError
+from pilotlight.contracts.job import READY, JobError
 from pilotlight.errors import AlreadyFinished, Problem, UnknownJob
 from pilotlight.intake import cold_start, outputs
 
@@ -75,7 +75,7 @@ class Control:
         if cancelled is None:
             won = self.job(job_id, caller=caller).status
             raise AlreadyFinished(f"the job is already {won}", status=str(won), job_id=job_id)
-        if job.status in HELD:
+        if cancelled.owner is not None:  # it may have been leased since it was read
             self.queue.poke(job.worker, job_id)
         self.announcer.changed([job_id])
         return cancelled

@@ -24,7 +24,6 @@ _HOLD: Final = {
     "attempts_mean": 1.3,
 }
 """Numbers to hold, at default timers: reliability sections 3.3 and 6."""
-_WHOLE: Final = ("kill -9 up", "kill -9 everything")
 
 
 def quantile(values: Sequence[float], percent: int) -> float | None:
@@ -36,9 +35,8 @@ def quantile(values: Sequence[float], percent: int) -> float | None:
 def recoveries(rows: Rows, blows: Sequence[Blow]) -> dict[str, list[float]]:
     """Seconds from each blow to the next lease of each job it cost, by kind of blow.
 
-    A lease that was taken back because ``up`` began anew in between was seen by it: left out.
+    What another blow to the same replica, or to all of them, cut short is left out.
     """
-    restarts = [blow.at for blow in blows if blow.kind in _WHOLE]
     found: dict[str, list[float]] = {}
     for blow in blows:
         outcome = "T7" if blow.kind.endswith("child") else "T10"
@@ -50,8 +48,11 @@ def recoveries(rows: Rows, blows: Sequence[Blow]) -> dict[str, list[float]]:
             again = rows.one(
                 "SELECT min(started_at) FROM attempt WHERE job_id = ? AND fence > ?", job_id, fence
             )
-            seen_anew = any(blow.at < at <= ended_at for at in restarts)
-            if again is not None and not (seen_anew and blow.kind not in _WHOLE):
+            struck_again = any(
+                blow.at < other.at <= ended_at and other.owner in ("", blow.owner)
+                for other in blows
+            )
+            if again is not None and not struck_again:
                 found.setdefault(blow.kind, []).append(again - blow.at)
     return found
 

@@ -193,8 +193,12 @@ class Storm:
         """A model in one long step hears nothing: its process has to die."""
         if self.plan.cancels:
             self.say(f"{self.plan.cancels} jobs cancelled in the middle of a long step")
-        for _ in range(self.plan.cancels):
-            job_id = self.live.submit("chaos/rock", {"text": "deaf", "sleep_s": 100, "deaf": True})
+        for number in range(self.plan.cancels):
+            started = self.data / f"started-{number}"
+            body = {"text": "deaf", "sleep_s": 3000, "deaf": True, "started": str(started)}
+            job_id = self.live.submit("chaos/rock", body)
+            # A job that is cancelled before its model begins leaves nothing that has to die.
+            until(started.exists, what=f"the model of {job_id}")
             _, parent = until(lambda job_id=job_id: self.rows.holder(job_id), what=f"{job_id}")
             (child,) = until(lambda parent=parent: children(parent), what="the child")
             began = time.monotonic()

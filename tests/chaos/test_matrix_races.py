@@ -5,17 +5,22 @@ Both sides of a race meet at a barrier before every row; what decides is the loc
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import threading
 
 import pytest
 
+from pilotlight import bootstrap
 from pilotlight.adapters.local.database import Database
-from pilotlight.adapters.local.queue import TableQueueSender
+from pilotlight.adapters.local.queue import TableQueueReceiver, TableQueueSender
+from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.execution.reaper import Reaped, Reaper
+from pilotlight.intake.submission import Submission
 from pilotlight.settings import Settings
 
 TERMS = {"lease_s": 60, "margin_s": 10}
@@ -131,6 +136,35 @@ def test_of_three_who_lease_one_job_one_gets_it(open_store, make_job, row):
 class Deaf:
     def changed(self, job_ids):
         """Nobody listens in this test."""
+
+
+class LeasedMeanwhile(SqliteStore):
+    """Whoever reads a waiting job here is told of it a moment before it is leased."""
+
+    def get(self, job_id):
+        job = super().get(job_id)
+        if job is not None and job.status is JobStatus.QUEUED:
+            self.move(job_id, moves.lease(owner="replica-1", now=job.created_at, **TERMS))
+        return job
+
+
+@row(51)
+def test_a_job_leased_while_it_is_being_cancelled_is_stopped_as_well(tmp_path, clock, wake, row):
+    services = bootstrap.services(Settings(data=tmp_path), clock=clock)
+    database = Database(tmp_path / "jobs.db")
+    wished = Submission(caller="a", endpoint="pilotlight/echo", body=b'{"text":"x"}', origin="fal")
+    ReplicaRows(database).add("replica-1", "echo", slots=1, now=clock.now())
+    TableQueueReceiver(database, wake, clock, worker="echo", replica_id="replica-1")
+    job = asyncio.run(services.submit(wished))
+    wake.hear()
+    control = dataclasses.replace(services.control, store=LeasedMeanwhile(database))
+
+    cancelled = control.cancel(job.id, caller="a")
+
+    services.close()
+    database.close()
+    assert cancelled.status is JobStatus.CANCELLED
+    assert wake.hear() == [job.id]
 
 
 @pytest.fixture

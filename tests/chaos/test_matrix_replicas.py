@@ -149,8 +149,11 @@ def test_a_job_that_kills_every_replica_fails_at_the_third_and_harms_no_other(li
 
 
 @row(51)
-def test_a_cancelled_job_in_one_long_step_loses_its_process_at_once(live, rows, row):
-    job_id = live.submit(ROCK, {"text": "deaf", "sleep_s": 3000, "deaf": True})
+def test_a_cancelled_job_in_one_long_step_loses_its_process_at_once(live, rows, tmp_path, row):
+    started = tmp_path / "started"
+    job_input = {"text": "deaf", "sleep_s": 3000, "deaf": True, "started": str(started)}
+    job_id = live.submit(ROCK, job_input)
+    until(started.exists, what="its model to begin")
     _, child = running(rows, job_id)
 
     assert cancel(live, ROCK, job_id).status == 202

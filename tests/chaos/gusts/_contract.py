@@ -25,6 +25,8 @@ class Input(BaseModel):
     file_bytes: int = Field(default=0, ge=0, le=10_000_000)
     deaf: bool = False
     """Sleep in one step, without looking whether anybody still wants the result."""
+    started: str = ""
+    """Make this file when the run begins."""
     gate: str = ""
     """Wait for this file before anything else."""
     disk_full: bool = False
@@ -50,6 +52,8 @@ def content(text: str, size: int) -> bytes:
 
 
 def work(job_input: Input, context: Context) -> Output:
+    if job_input.started:
+        Path(job_input.started).touch()
     if job_input.poison:
         os.kill(os.getppid(), signal.SIGKILL)
     nap = threading.Event()
