@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from handlers.dialects.fal.paths import Target, target_of
 from pilotlight.catalogue import discover, with_routes
 from pilotlight.contracts.routes import own_id
 from pilotlight.errors import SettingsError
@@ -140,6 +141,16 @@ def test_a_replica_knows_what_a_routed_job_calls():
     assert own_id(routed, "acme/other") == "acme/lamp"
     assert own_id(routed, "fal-ai/kandinsky5/text-to-video") == "acme/film"
     assert own_id(routed, "x/y") == "x/y"
+
+
+def test_an_endpoint_named_after_its_stream_streams_at_its_own_path():
+    own, behind = "acme/app/stream", "fal-ai/flux-krea-lora/stream"
+    found = discover(PACKAGES, (route(own, fixed={"text": "x"}), route(behind)))
+
+    assert target_of(behind, found, suffix="stream") == Target(behind, by_suffix=True)
+    assert target_of(f"{behind}/stream", found, suffix="stream") == Target(behind, by_suffix=True)
+    assert target_of(own, found, suffix="stream") == Target(own, by_suffix=False)
+    assert target_of(behind, found) == Target(behind, by_suffix=False)
 
 
 WRONG = {

@@ -26,7 +26,7 @@ class Target(NamedTuple):
 
     endpoint: str
     by_suffix: bool
-    """The path ended in the suffix, which is no part of the endpoint's id."""
+    """The path ends in the suffix, and what it stands for is wanted."""
 
 
 def _app_segments(segments: list[str]) -> int:
@@ -59,10 +59,11 @@ def target_of(path: str, catalogue: Catalogue, *, suffix: str = "") -> Target:
     UnroutedEndpoint.
     """
     endpoint = path.strip("/")
-    if catalogue.knows(endpoint):
-        catalogue.endpoint(endpoint)
-        return Target(endpoint, by_suffix=False)
     by_suffix = bool(suffix) and endpoint.endswith("/" + suffix)
+    if catalogue.knows(endpoint):
+        # fal names some endpoints after what they do: ``fal-ai/flux-krea-lora/stream``.
+        streams = catalogue.endpoint(endpoint).endpoint.streams
+        return Target(endpoint, by_suffix=by_suffix and streams)
     endpoint = endpoint.removesuffix("/" + suffix) if by_suffix else endpoint
     catalogue.endpoint(endpoint)
     return Target(endpoint, by_suffix)
