@@ -138,7 +138,8 @@ class Reaper:
             name = move.transition.name
             logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker)
             if job.status is JobStatus.QUEUED:
-                self.sender.send(JobMessage(job_id=job.id, worker=job.worker))
+                message = JobMessage(job_id=job.id, worker=job.worker, caller=job.caller)
+                self.sender.send(message)
         if moved:
             self.announcer.changed([job.id for _, job in moved])
         return done

@@ -78,7 +78,7 @@ class Recorder:
 
     def _send(self, job: Job) -> None:
         try:
-            self._queue.send(JobMessage(job_id=job.id, worker=job.worker))
+            self._queue.send(JobMessage(job_id=job.id, worker=job.worker, caller=job.caller))
             if not self._rides:
                 due = min(job.start_by, job.created_at + self._resend_s)
                 self._store.move(job.id, moves.queued(job, due_at=due))

@@ -193,7 +193,11 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
     job = queued(make_job)
     SqliteStore(database).create([job])
     with database.write() as execute:
-        execute("ALTER TABLE job DROP COLUMN retries")
+        for index in ("job_ready", "job_running"):
+            execute(f"DROP INDEX {index}")
+            execute(f"CREATE INDEX {index} ON job (worker)")
+        for name in ("retries", "level", "credit", "turn"):
+            execute(f"ALTER TABLE job DROP COLUMN {name}")
         for name in ("scopes", "requests_per_s", "burst", "queued_jobs"):
             execute(f"ALTER TABLE api_key DROP COLUMN {name}")
         execute("INSERT INTO api_key VALUES ('k', 'alice', 'hash', '', 1, NULL, NULL, NULL)")
@@ -208,5 +212,9 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
     assert SqliteKeys(again).find("k") == KeyRecord(
         id="k", caller="alice", secret_hash="hash", created_at=1.0
     )
+    turns = again.read("SELECT seq, level, turn FROM job WHERE id = ?", (job.id,)).fetchone()
+    assert turns == (1, 1, 1)
+    plan = again.read(f"EXPLAIN QUERY PLAN {statements.next_ready()}", QUERIES["next_ready"][1])
+    assert "TEMP B-TREE" not in str(plan.fetchall())
     again.close()
     Database(path).close()

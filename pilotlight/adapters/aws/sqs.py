@@ -38,7 +38,9 @@ class SqsSender:
     def send(self, message: JobMessage) -> None:
         url = queue_url(self._settings, message.worker)
         try:
-            self._client.send_message(QueueUrl=url, MessageBody=wire.encode(message))
+            self._client.send_message(
+                QueueUrl=url, MessageBody=wire.encode(message), **wire.fair_group(message)
+            )
         except (ClientError, BotoCoreError) as error:
             raise Unavailable(f"SQS: {error}") from error
 

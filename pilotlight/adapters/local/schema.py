@@ -1,7 +1,8 @@
 """The tables of local mode. Finished rows weigh nothing: what the machinery asks is indexed partly.
 
 ``job``'s columns are the fields of :class:`pilotlight.contracts.job.Job`, made from it, so that
-the two cannot drift apart.
+the two cannot drift apart; ``seq``, ``level`` and ``turn`` are this adapter's own: the order in
+which rows came, and that in which they run (:mod:`.turns`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
@@ -46,14 +47,22 @@ def _job_table() -> str:
         _column(field.name, kinds[field.name], required=field.default is MISSING)
         for field in fields(Job)
     )
-    return f"CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT,\n{columns})"
+    own = ",\n".join(("seq INTEGER PRIMARY KEY AUTOINCREMENT", *_TURN))
+    return f"CREATE TABLE job ({own},\n{columns})"
 
 
+_TURN: Final = tuple(f"{name} INTEGER NOT NULL DEFAULT 0" for name in ("level", "credit", "turn"))
+_READY_INDEX: Final = (
+    f"CREATE INDEX job_ready ON job (worker, priority, turn, seq, caller) WHERE {READY_SQL}"
+)
+_RUNNING_INDEX: Final = (
+    f"CREATE INDEX job_running ON job (worker, priority, level) WHERE {HELD_SQL}"
+)
 TABLES: Final = (
     _job_table(),
-    f"CREATE INDEX job_ready ON job (worker, priority, seq) WHERE {READY_SQL}",
+    _READY_INDEX,
     f"CREATE INDEX job_held ON job (owner) WHERE {HELD_SQL}",
-    f"CREATE INDEX job_running ON job (worker) WHERE {HELD_SQL}",
+    _RUNNING_INDEX,
     "CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX job_webhook ON job (webhook_due) WHERE webhook_due IS NOT NULL",
     "CREATE INDEX job_caller ON job (caller, seq)",
@@ -94,6 +103,14 @@ def _add_missing(connection: sqlite3.Connection) -> None:
         if name not in there:
             column = _column(name, kinds[name], required=False)
             connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
+    if "turn" not in there:
+        for column in _TURN:
+            connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
+        live = f"{READY_SQL} OR {HELD_SQL}"
+        connection.execute(f"UPDATE job SET turn = seq, level = seq WHERE {live}")
+        for name, index in (("job_ready", _READY_INDEX), ("job_running", _RUNNING_INDEX)):
+            connection.execute(f"DROP INDEX {name}")
+            connection.execute(index)
     there = {row[1] for row in connection.execute("PRAGMA table_info(api_key)")}
     for name, kind in _LATER_IN_KEYS.items():
         if name not in there:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pilotlight.adapters.local import turns
 from pilotlight.adapters.local.schema import COLUMNS, listed
 from pilotlight.contracts.lifecycle import T3, Add, Arg, Clear, Sum
 
@@ -62,11 +63,12 @@ def next_ready() -> str:
     """
     return (
         f"SELECT id FROM job WHERE worker = :worker AND {_where(T3)} "
-        "ORDER BY priority, seq LIMIT :limit"
+        "ORDER BY priority, turn, seq LIMIT :limit"
     )
 
 
 @cache
 def insert() -> str:
-    names = ", ".join(COLUMNS)
-    return f"INSERT INTO job ({names}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    """Takes the columns' values, then those of a Turn."""
+    names = (*COLUMNS, *turns.Turn._fields)
+    return f"INSERT INTO job ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"

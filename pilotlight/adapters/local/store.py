@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.adapters.local import statements
+from pilotlight.adapters.local import statements, turns
 from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.contracts.job import AttemptRecord, Job, JobStatus
@@ -74,7 +74,7 @@ class SqliteStore:
                 "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
                 (job.caller, job.idempotency_key, job.id, job.created_at),
             )
-        execute(statements.insert(), _VALUES(job))
+        execute(statements.insert(), _VALUES(job) + turns.of(execute, job))
         return Created(job, existed=False)
 
     def harden(self) -> None:
@@ -145,11 +145,10 @@ class SqliteStore:
         return int(
             self._first(
                 f"SELECT count(*) FROM (SELECT 1 FROM job WHERE worker = :worker AND {READY_SQL} "
-                "AND (priority, seq) < (:priority, (SELECT seq FROM job WHERE id = :id)) "
+                "AND (priority, turn, seq) < (SELECT priority, turn, seq FROM job WHERE id = :id) "
                 "LIMIT :most)",
                 {
                     "worker": job.worker,
-                    "priority": job.priority,
                     "id": job.id,
                     "most": MOST_AHEAD,
                 },
