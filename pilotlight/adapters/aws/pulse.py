@@ -6,7 +6,10 @@ than started anew. What must not be overlooked is one that lives on without aski
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+from pilotlight.observability import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,4 +50,5 @@ class Pulse:
     def die(self) -> None:
         if not self.dead:
             self.dead = True
+            logs.event("queue.deaf", level=logging.ERROR, silence_s=round(self.silence_s, 1))
             self.on_death()
