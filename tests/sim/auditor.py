@@ -153,6 +153,11 @@ def _announcing(old: Job, new: Job, move: Move, *, now: float, skew_s: float) ->
     _need(same, "I2", "a terminal row changes", old, move)
     turn = move.args.get("webhook_fence", old.webhook_fence)
     _need(turn == old.webhook_fence, "T16", "another dispatcher's turn", old, move)
-    if new.webhook_fence != old.webhook_fence and "webhook_tries" not in move.args:
+    tries, fence = new.webhook_tries - old.webhook_tries, new.webhook_fence - old.webhook_fence
+    taken = "webhook_state" not in move.args and "webhook_tries" not in move.args
+    replayed = "webhook_tries" in move.args
+    _need(fence == (1 if taken or replayed else 0), "T16", "whose turn is it?", old, move)
+    _need(replayed or tries == (1 if taken else 0), "T16", "tries are miscounted", old, move)
+    if taken:
         due = old.webhook_due is not None and old.webhook_due <= now + skew_s
         _need(due, "T16", "posted before it is due", old, move)

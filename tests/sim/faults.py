@@ -184,8 +184,8 @@ class Faults:
         if process.kind == "ingress" and site == "store.move" and self.has("ingress stalls"):
             self.count("ingress stalls")
             return self.rng.uniform(1, _LONGEST_STALL_S)
-        if self.remote and self.happens("slow calls", 0.15 if process.kind == "replica" else 0.03):
-            return self.rng.uniform(10, _LONGEST_STALL_S)
+        if self.remote and self.happens("slow calls", 0.3 if site == "store.move" else 0.03):
+            return self.rng.uniform(20, 100)
         if process.kind == "upkeep" and self.has("pauses"):
             return self.rng.uniform(0, 30)
         return self.rng.uniform(0, 0.5 if self.remote else 0.05)

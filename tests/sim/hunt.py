@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.sim.comebacks import TableRules
 from tests.sim.faults import KINDS
 from tests.sim.history import History, simulate
 from tests.sim.mutants import Mutant, all_mutants
-from tests.sim.rules import TableRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
-from tests.sim.rules import Rules, TableRules
+from tests.sim.comebacks import Rules, TableRules
 
 
 def rules_of(*, examples, steps):
@@ -26,7 +26,7 @@ def rules_of(*, examples, steps):
 
 
 def test_the_simulations_own_table_does_what_the_lifecycle_says():
-    run_state_machine_as_test(TableRules, settings=rules_of(examples=60, steps=50))
+    run_state_machine_as_test(TableRules, settings=rules_of(examples=60, steps=40))
 
 
 def test_sqlite_does_what_the_lifecycle_says(tmp_path):
@@ -42,7 +42,7 @@ def test_sqlite_does_what_the_lifecycle_says(tmp_path):
             with contextlib.suppress(AttributeError):
                 self.database.close()
 
-    run_state_machine_as_test(OnSqlite, settings=rules_of(examples=60, steps=50))
+    run_state_machine_as_test(OnSqlite, settings=rules_of(examples=40, steps=40))
 
 
 def test_dynamodb_does_what_the_lifecycle_says(monkeypatch):
@@ -60,5 +60,5 @@ def test_dynamodb_does_what_the_lifecycle_says(monkeypatch):
                 stage = emulator.Stage(account, ManualClock())
                 return DynamoStore(stage.calls, stage.table, stage.texts, workers=("lone",))
 
-        run_state_machine_as_test(OnDynamo, settings=rules_of(examples=12, steps=40))
+        run_state_machine_as_test(OnDynamo, settings=rules_of(examples=8, steps=25))
         account.close()
