@@ -12,18 +12,14 @@ import pkgutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from pilotlight.contracts import endpoints as public
-from pilotlight.contracts.example import example_in, example_of
-from pilotlight.contracts.routes import Route, public_schema, target_of
+from pilotlight.contracts.example import example_in
+from pilotlight.contracts.routes import Route, check, public_schema, target_of
 from pilotlight.contracts.worker import Endpoint
 from pilotlight.errors import SettingsError, UnknownEndpoint, UnroutedEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from pydantic import BaseModel
 
     from pilotlight.contracts.worker import Worker, WorkerSpec
     from pilotlight.settings import RouteSettings
@@ -239,33 +235,8 @@ def _put(found: Catalogue, routed: Routed) -> None:
             f"route for {route.endpoint}: {spec.name} has no endpoint {route.target}; it has {own}"
         )
     served = _routed(spec, route)
-    _check_names(route, "the worker", {*route.rename.values(), *route.fixed}, served.own.input)
-    if served.has_contract:
-        _check_names(route, "the endpoint", set(route.rename), served.endpoint.input)
-    _check_fixed(route, served.own.input)
+    check(route, served.own.input, served.endpoint.input if served.has_contract else None)
     found.routes[route.endpoint] = routed
-
-
-def _check_names(route: Route, whose: str, names: set[str], model: type[BaseModel]) -> None:
-    known = {info.alias or name for name, info in model.model_fields.items()}
-    unknown = sorted(names - known)
-    if unknown and model.model_config.get("extra") != "allow":
-        raise SettingsError(
-            f"route for {route.endpoint}: {whose} takes no {unknown[0]!r}; "
-            f"it takes {', '.join(sorted(known))}"
-        )
-
-
-def _check_fixed(route: Route, model: type[BaseModel]) -> None:
-    try:
-        model.model_validate({**example_of(model), **route.fixed})
-    except ValidationError as error:
-        for one in error.errors():
-            if one["loc"] and one["loc"][0] in route.fixed:
-                where = ".".join(str(part) for part in one["loc"])
-                raise SettingsError(
-                    f"route for {route.endpoint}: fixed {where}: {one['msg']}"
-                ) from None
 
 
 def _add(found: Catalogue, module_name: str) -> None:

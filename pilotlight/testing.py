@@ -104,7 +104,7 @@ def _run(
         streaming=streaming,
         low_memory=low_memory,
     )
-    parsed = child_run.parse_input(serving, run.input)
+    parsed = child_run.parse_input(serving.input, run.input)
     loaded = worker
     if isinstance(loaded, type):
         loaded = loaded()

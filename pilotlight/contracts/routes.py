@@ -9,8 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from pilotlight.contracts.example import example_of
+from pilotlight.contracts.media import has_media
+from pilotlight.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import BaseModel
 
     from pilotlight.contracts.worker import Endpoint, WorkerSpec
 
@@ -69,10 +77,29 @@ def own_id(spec: WorkerSpec, endpoint_id: str) -> str:
 
 
 def _task(endpoint_id: str) -> str:
-    from pilotlight.contracts.endpoints import KNOWN  # noqa: PLC0415 - only for routed jobs
+    from pilotlight.contracts.endpoints import KNOWN  # noqa: PLC0415 - it needs what needs this
 
     known = KNOWN.get(endpoint_id)
     return known.task if known else ""
+
+
+def files_by(spec: WorkerSpec, called: str) -> type[BaseModel] | None:
+    """The model that says where files stand in the input of a job that called ``called``.
+
+    It is the worker's own, unless that takes whatever comes, as a relay's does: then it is the
+    callers'. Where a route exchanges names it stays the worker's: a renamed field was not looked
+    at as what it now is. None for a call that leads nowhere.
+    """
+    name = own_id(spec, called)
+    own = next((one for one in spec.endpoints if one.id == name), None)
+    if own is None:
+        return None
+    plain = any(one.endpoint == called and not one.rename for one in spec.routes)
+    if plain and takes_anything(own.input) and not has_media(own.input):
+        from pilotlight.contracts.endpoints import KNOWN, contract  # noqa: PLC0415 - as above
+
+        return contract(called).input if called in KNOWN else own.input
+    return own.input
 
 
 def public_schema(endpoint: Endpoint, route: Route) -> dict[str, Any]:
@@ -88,3 +115,37 @@ def public_schema(endpoint: Endpoint, route: Route) -> dict[str, Any]:
         names.get(name, name) for name in schema.get("required", ()) if name not in route.fixed
     ]
     return {**schema, "properties": shown, "required": required}
+
+
+def check(route: Route, own: type[BaseModel], public: type[BaseModel] | None) -> None:
+    """Raises SettingsError for a field that nobody takes, and for a fixed value that cannot be.
+
+    ``public`` is the callers' contract, where they have one of their own.
+    """
+    _check_names(route, "the worker", {*route.rename.values(), *route.fixed}, own)
+    if public is not None:
+        _check_names(route, "the endpoint", set(route.rename), public)
+    try:
+        own.model_validate({**example_of(own), **route.fixed})
+    except ValidationError as error:
+        for one in error.errors():
+            if one["loc"] and one["loc"][0] in route.fixed:
+                where = ".".join(str(part) for part in one["loc"])
+                raise SettingsError(
+                    f"route for {route.endpoint}: fixed {where}: {one['msg']}"
+                ) from None
+
+
+def _check_names(route: Route, whose: str, names: set[str], model: type[BaseModel]) -> None:
+    known = {info.alias or name for name, info in model.model_fields.items()}
+    unknown = sorted(names - known)
+    if unknown and not takes_anything(model):
+        raise SettingsError(
+            f"route for {route.endpoint}: {whose} takes no {unknown[0]!r}; "
+            f"it takes {', '.join(sorted(known))}"
+        )
+
+
+def takes_anything(model: type[BaseModel]) -> bool:
+    """Whether fields that the model does not name reach the worker too."""
+    return model.model_config.get("extra") == "allow"

@@ -105,7 +105,7 @@ class Child:
         began = time.monotonic()
         try:
             endpoint = child_run.endpoint_of(self._worker.spec, run.endpoint)
-            job_input = child_run.parse_input(endpoint, run.input)
+            job_input = child_run.parse_input(endpoint.input, run.input)
             context.check()
             output = child_run.perform(
                 self._worker, job_input, context, output=endpoint.output, loop=self._loop

@@ -77,10 +77,10 @@ def endpoint_of(spec: WorkerSpec, endpoint_id: str) -> Endpoint:
     raise UnknownEndpoint(f"the worker {spec.name} does not serve {endpoint_id}")
 
 
-def parse_input(endpoint: Endpoint, text: str) -> BaseModel:
+def parse_input(model: type[BaseModel], text: str) -> BaseModel:
     """Raises InvalidInput naming the fields: the contract may have changed since the submit."""
     try:
-        return endpoint.input.model_validate_json(text)
+        return model.model_validate_json(text)
     except ValidationError as error:
         problems = tuple(
             Problem(("body", *found["loc"]), found["msg"], found["type"])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pilotlight.contracts.artifact import BLOB_SCHEME
 from pilotlight.contracts.media import has_media, media_fields
-from pilotlight.contracts.routes import own_id
-from pilotlight.execution.child_run import endpoint_of, parse_input
+from pilotlight.contracts.routes import files_by
+from pilotlight.execution.child_run import parse_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +22,12 @@ class Inputs:
 
     def __init__(self, spec: WorkerSpec, blobs: Blobs) -> None:
         self._spec, self._blobs = spec, blobs
-        self._with_media = {e.id for e in spec.endpoints if has_media(e.input)}
 
     def has_files(self, job: Job) -> bool:
-        called = own_id(self._spec, job.endpoint)
-        return called in self._with_media and BLOB_SCHEME in job.input
+        if BLOB_SCHEME not in job.input:
+            return False
+        model = files_by(self._spec, job.endpoint)
+        return model is not None and has_media(model)
 
     def fetch(self, job: Job, folder: Path) -> dict[str, str]:
         """A local path for every media field, by what the field says.
@@ -34,9 +35,9 @@ class Inputs:
         Raises InvalidInput or UnknownFile; anything else is the blob store's failure.
         """
         files: dict[str, str] = {}
-        called = own_id(self._spec, job.endpoint)
-        parsed = parse_input(endpoint_of(self._spec, called), job.input)
-        for found in media_fields(parsed):
+        model = files_by(self._spec, job.endpoint)
+        assert model is not None  # has_files said so
+        for found in media_fields(parse_input(model, job.input)):
             if found.url.startswith(BLOB_SCHEME) and found.url not in files:
                 folder.mkdir(parents=True, exist_ok=True)
                 key = found.url.removeprefix(BLOB_SCHEME)
