@@ -6,6 +6,7 @@ child and entries for the feed. No row is written here.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
@@ -66,6 +67,7 @@ class Slots:
         self._attempts: dict[str, Attempt] = {}
         self._budget = RetryBudget()
         self._untidy = False
+        self._has_run = False
         self.run_times = RunTimes()
         self.buffer = FeedBuffer()
 
@@ -141,6 +143,7 @@ class Slots:
         for attempt in self._held():
             if attempt.stage is Stage.WAITING:
                 attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
+                self._has_run = True
                 self._say(_run(attempt, own_id(self._spec, attempt.job.endpoint)))
 
     def store(self, attempt: Attempt, now: float) -> None:
@@ -183,6 +186,7 @@ class Slots:
 
     def child_lost(self, failure: Failure | None) -> None:
         """None: it was killed for another job's sake or ours, so the attempts do not count."""
+        self._has_run = False
         for attempt in self.in_child:
             attempt.in_child = False
             if not attempt.may_end:
@@ -256,7 +260,7 @@ class Slots:
         job_id = getattr(event, "job_id", "")
         attempt = self._attempts.get(job_id)
         if isinstance(event, events.Log) and attempt is None:
-            logs.event("child.output", worker=self._spec.name, stream=event.stream, line=event.line)
+            self._overheard(event)
             return
         if attempt is None or not attempt.in_child:
             return
@@ -267,6 +271,16 @@ class Slots:
                 self._failed(attempt, event)
             case _ if attempt.may_end:
                 self._told(attempt, event)
+
+    def _overheard(self, said: events.Log) -> None:
+        """A line of no job that is here: told while the model loads, for what else could be amiss.
+
+        Later it may quote a job's input, and the operator's log is not the caller's.
+        """
+        quotes = bool(said.job_id) or self._has_run
+        told = {"characters": len(said.line)} if quotes else {"line": said.line}
+        facts: dict[str, object] = {"worker": self._spec.name, "stream": said.stream, **told}
+        logs.event("child.output", level=logging.INFO, **facts)
 
     def _told(self, attempt: Attempt, event: Event) -> None:
         at = self._clock.now()

@@ -1,6 +1,7 @@
 """One line per event; the event name is a constant, the facts are fields.
 
-Prompts, inputs, keys and signatures are never logged: only what is named at the call.
+Prompts, inputs, keys and signatures are never logged: only what is named at the call, and of an
+exception where it came from, and its text unless that is of a kind which quotes what it was given.
 """
 
 from __future__ import annotations
@@ -8,9 +9,26 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import traceback
 from typing import Final
 
 log: Final = logging.getLogger("pilotlight")
+
+
+_QUOTING: Final = (ValueError, LookupError, TypeError)
+"""Their texts hold values: pydantic's error the input, json's the document, KeyError the key."""
+
+
+def _trace(error: BaseException | None) -> str:
+    """The traceback, causes first, as Python prints it but for texts that may quote a request."""
+    parts: list[str] = []
+    while error is not None:
+        told = type(error).__name__
+        if not isinstance(error, _QUOTING):
+            told = f"{told}: {error}"
+        parts.append("".join(traceback.format_tb(error.__traceback__)) + told)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(reversed(parts))
 
 
 class _Lines(logging.Formatter):
@@ -23,7 +41,7 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = getattr(record, "fields", {})
         if record.exc_info:
-            fields = {**fields, "traceback": self.formatException(record.exc_info)}
+            fields = {**fields, "traceback": _trace(record.exc_info[1])}
         if self._json:
             head = {"at": record.created, "level": record.levelname.lower()}
             return json.dumps({**head, "event": record.getMessage(), **fields}, default=str)
