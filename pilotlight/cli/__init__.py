@@ -9,7 +9,19 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
-from pilotlight.cli import endpoints, exits, jobs, keys, operate, submit, up, webhooks
+from pilotlight.cli import (
+    endpoints,
+    exits,
+    jobs,
+    keys,
+    operate,
+    simulate,
+    submit,
+    tune,
+    up,
+    warm,
+    webhooks,
+)
 from pilotlight.errors import PilotlightError
 from pilotlight.settings import BadSettings
 
@@ -49,6 +61,9 @@ app.command()(jobs.cancel)
 app.command()(jobs.result)
 app.command(rich_help_panel="Operate")(endpoints.endpoints)
 app.command(rich_help_panel="Operate")(operate.fleet)
+app.command(rich_help_panel="Operate")(warm.warm)
+app.command(rich_help_panel="Operate")(simulate.simulate)
+app.command(rich_help_panel="Operate")(tune.tune)
 app.add_typer(keys.commands, name="keys", rich_help_panel="Operate")
 app.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Operate")
 

@@ -23,15 +23,26 @@ _NEWS: Final = 0.1
 """What the newest cold start weighs in the burden."""
 
 
-class Knowledge:
-    """Told of what happens to one worker, in order of time. ``prior``: the gaps of all workers."""
+class Prior:
+    """What all workers have in common, for one of which too little is known yet."""
 
-    def __init__(self, prior: Gaps | None = None) -> None:
+    def __init__(self) -> None:
+        self.gaps = Gaps()
+        """Of first ranks."""
         self.service = Sketch()
+
+
+class Knowledge:
+    """Told of what happens to one worker, in order of time."""
+
+    def __init__(self, prior: Prior | None = None) -> None:
+        self._service = Sketch()
         self.start = Sketch()
         """Until the process loads: capacity, and the process."""
         self.load = Sketch()
         """The load itself."""
+        self.expected_s: float | None = None
+        """How long those that wait now will run, on average, where that is known for each."""
         self._prior = prior
         self._gaps: dict[int, Gaps] = {}
         self._below: dict[int, float] = {}
@@ -58,10 +69,25 @@ class Knowledge:
         start, load = self.start.mean_s, self.load.mean_s
         return None if start is None or load is None else start + load
 
+    def finished(self, service_s: float) -> None:
+        """A job ran for so long."""
+        self._service.add(service_s)
+        if self._prior is not None:
+            self._prior.service.add(service_s)
+
     @property
     def service_s(self) -> float | None:
-        """A job's run; None before enough have run."""
-        return self.service.mean_s if self.service.count >= ENOUGH_JOBS else None
+        """A job's run, on average; before enough have run, what is usual elsewhere, or None."""
+        if self.expected_s is not None:
+            return self.expected_s
+        if self._service.count >= ENOUGH_JOBS:
+            return self._service.mean_s
+        return self._prior.service.quantile_s(0.5) if self._prior is not None else None
+
+    def left_s(self, passed_s: float) -> float:
+        """How much longer a job runs that has run so long."""
+        left_s = self._service.left_s(passed_s)
+        return (self.service_s or 0.0) if left_s is None else left_s
 
     def needs(self, replicas: int, now: float) -> None:
         """So many replicas have something to do from now on."""
@@ -96,15 +122,15 @@ class Knowledge:
     def _learn(self, rank: int, gap_s: float) -> None:
         self._gaps.setdefault(rank, Gaps()).add(gap_s)
         if rank == 1 and self._prior is not None:
-            self._prior.add(gap_s)
+            self._prior.gaps.add(gap_s)
 
     def gaps(self, rank: int) -> Gaps | None:
         """Of this rank; while it has too few, of all workers' first ranks; None if those do too."""
         own = self._gaps.get(min(rank, MOST_RANKS))
         if own is not None and len(own) >= ENOUGH:
             return own
-        if rank == 1 and self._prior is not None and len(self._prior) >= ENOUGH:
-            return self._prior
+        if rank == 1 and self._prior is not None and len(self._prior.gaps) >= ENOUGH:
+            return self._prior.gaps
         return None
 
     def timer(self) -> tuple[float, float, float] | None:
@@ -129,7 +155,7 @@ class Knowledge:
     def dump(self) -> str:
         """JSON text, some kilobytes at most for a worker with one replica."""
         body = {
-            "service": self.service.dump(),
+            "service": self._service.dump(),
             "start": self.start.dump(),
             "load": self.load.dump(),
             "gaps": {str(rank): gaps.dump() for rank, gaps in self._gaps.items()},
@@ -142,10 +168,10 @@ class Knowledge:
         return json.dumps(body, separators=(",", ":"))
 
     @classmethod
-    def read(cls, text: str, prior: Gaps | None = None) -> Knowledge:
+    def read(cls, text: str, prior: Prior | None = None) -> Knowledge:
         body: dict[str, Any] = json.loads(text)
         made = cls(prior)
-        made.service = Sketch.read(body["service"])
+        made._service = Sketch.read(body["service"])
         made.start, made.load = Sketch.read(body["start"]), Sketch.read(body["load"])
         made._gaps = {int(rank): Gaps.read(values) for rank, values in body["gaps"].items()}
         made._below = {int(rank): since for rank, since in body["below"].items()}
@@ -155,5 +181,5 @@ class Knowledge:
         made._spent = (day, spent_s)
         if prior is not None and 1 in made._gaps:
             for gap_s in body["gaps"]["1"]:
-                prior.add(gap_s)
+                prior.gaps.add(gap_s)
         return made

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.observability.logs import event
 from pilotlight.ports.fleet import ColdStart
-from pilotlight.scaling.gaps import Gaps
-from pilotlight.scaling.knowledge import Knowledge
+from pilotlight.scaling.knowledge import Knowledge, Prior
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +27,7 @@ class Learner:
 
     def __init__(self, learned: Learned | None, slots: Mapping[str, int]) -> None:
         self._learned, self._slots = learned, slots
-        self._prior = Gaps()
+        self._prior = Prior()
         self._known: dict[str, Knowledge] = {}
         self._active: dict[str, float] = {}
         self._seq: int | None = None
@@ -55,7 +54,7 @@ class Learner:
         for run in self._learned.finished(after=self._seq):
             self._seq = run.seq
             if run.worker in self._slots:
-                self.of(run.worker).service.add(run.ended_at - run.started_at)
+                self.of(run.worker).finished(run.ended_at - run.started_at)
                 self._changed = True
 
     def _recall(self, learned: Learned) -> None:

@@ -142,9 +142,9 @@ def _obstacle(scene: Scene, terms: Terms, plan: Plan) -> Decision | None:
         return _answer(terms, plan, reason=reason, look_at=backoff.until)
     if backoff.failures and any(replica.ready_at is None for replica in live):
         reason = f"one start shows whether it loads now; before: {backoff.error}"
-        return _answer(terms, plan, reason=reason, look_at=None)
+        return _answer(terms, plan, reason=reason)
     if _room(scene, terms) <= 0:
-        return _answer(terms, plan, reason=_no_room(scene, terms), look_at=None)
+        return _answer(terms, plan, reason=_no_room(scene, terms))
     if _step(live, terms, now) <= 0:
         reason = "many have just been started"
         return _answer(terms, plan, reason=reason, look_at=_step_opens_at(scene, terms))

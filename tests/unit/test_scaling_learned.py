@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pilotlight.ports.fleet import ColdStart
 from pilotlight.scaling.gaps import ENOUGH, MOST, REGULAR, Gaps
-from pilotlight.scaling.knowledge import MOST_RANKS, Knowledge
+from pilotlight.scaling.knowledge import MOST_RANKS, Knowledge, Prior
 from pilotlight.scaling.sketch import BINS, RATIO, Sketch
 from pilotlight.scaling.waiting import total_wait_s
 
@@ -136,13 +136,13 @@ def test_a_gap_of_a_rank_runs_from_when_fewer_are_needed_until_as_many_are():
 
 
 def test_a_worker_without_gaps_of_its_own_borrows_those_of_all():
-    prior = Gaps()
+    prior = Prior()
     talkative, quiet = Knowledge(prior), Knowledge(prior)
     for turn in range(ENOUGH + 1):
         talkative.needs(1, 100.0 * turn)
         talkative.needs(0, 100.0 * turn + 30)
 
-    assert quiet.gaps(1) is prior
+    assert quiet.gaps(1) is prior.gaps
     assert quiet.gaps(2) is None
 
 
@@ -186,7 +186,7 @@ def test_knowledge_survives_being_written_down_and_stays_small():
     known = Knowledge()
     for number in range(20_000):
         known.needs(rng.randrange(100), float(number))
-        known.service.add(rng.expovariate(0.1))
+        known.finished(rng.expovariate(0.1))
         known.waits(rng.randrange(3), float(number), warm=rng.random() < 0.5)
     known.started(ColdStart(3, 40), 7.0)
 

@@ -43,7 +43,7 @@ def known(*, cold_s=100.0, service_s=20.0, gaps=()):
     told = Knowledge()
     told.started(ColdStart(0, cold_s), NOW - 1000)
     for _ in range(10):
-        told.service.add(service_s)
+        told.finished(service_s)
     at = 0.0
     for gap in gaps:
         told.needs(1, at)

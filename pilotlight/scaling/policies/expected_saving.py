@@ -154,12 +154,8 @@ def _free_in_s(scene: Scene, prices: _Prices) -> list[float]:
             left_s = max(replica.asked_at + prices.cold_s - scene.now, 0.05 * prices.cold_s)
             free += [left_s] * scene.slots
             continue
-        held = [_left_s(scene, scene.now - at) for at in since.get(replica.id, ())]
+        held = [scene.known.left_s(scene.now - at) for at in since.get(replica.id, ())]
         if not held and replica.id in scene.snapshot.busy:
             held = [prices.service_s] * scene.slots
         free += held + [0.0] * (scene.slots - len(held))
     return free
-
-
-def _left_s(scene: Scene, passed_s: float) -> float:
-    return scene.known.service.left_s(passed_s) or 0.0
