@@ -47,6 +47,8 @@ _FILES: Final = 0.1
 """Calls to the blob store are few: more of them fail, and half of those are done all the same."""
 _REPLICA_CRASH: Final = 0.0004
 _LONGEST_STALL_S: Final = 120.0
+_LONGEST_PUT_S: Final = 900.0
+"""Three times the lease while outputs are stored: by then the job runs elsewhere, or is over."""
 
 
 class Faults:
@@ -173,6 +175,8 @@ class Faults:
         """How long the call takes. Local calls take no time but may be interrupted."""
         if self.script is not None:
             return 0.001 if self.remote else 0.0
+        if site == "blobs.put" and self.happens("failing files", 0.1):
+            return self.rng.uniform(30, _LONGEST_PUT_S)
         drawn = self.rng.random()
         if drawn < 0.02 and not self.stopped:
             return self._stall(process, site)

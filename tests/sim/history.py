@@ -207,6 +207,8 @@ class Run:
         row = self.site.table.rows[told.job_id]  # type: ignore[attr-defined]
         cancelled = row.status is JobStatus.CANCELLED
         self._need(row.caller == told.caller, "I12", row)  # type: ignore[attr-defined]
+        in_time = told.deadline or row.status is not JobStatus.EXPIRED  # type: ignore[attr-defined]
+        self._need(in_time, "I1", f"expired after an hour, though there was room: {row}")
         self._need(cancelled or not told.cancelled, "I6", f"cancelled, then {row}")  # type: ignore[attr-defined]
         self._need(not cancelled or told.cancel_asked, "I6", f"cancelled by nobody: {row}")  # type: ignore[attr-defined]
 

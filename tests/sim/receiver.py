@@ -48,9 +48,13 @@ class SimPoster:
         self._world.sleep(self._world.rng.uniform(0.02, 1.0) if not slow else 14.0)
         return self._process.call("http.post", self._answer, headers, body)
 
+    def _take(self, headers: Mapping[str, str], body: bytes) -> None:
+        with self._world.judging():
+            self._receipts.take(headers, body)
+
     def _answer(self, headers: Mapping[str, str], body: bytes) -> Reply:
         if not self._faults.happens("failing webhooks", 0.15):
-            self._receipts.take(headers, body)
+            self._take(headers, body)
             return Reply(200, {})
         match self._world.rng.randrange(4):
             case 0:
@@ -60,5 +64,5 @@ class SimPoster:
             case 2:
                 return Reply(503, {"retry-after": "30"})
             case _:
-                self._receipts.take(headers, body)
+                self._take(headers, body)
                 raise FetchFailed("unreachable", "the answer never came")

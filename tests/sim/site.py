@@ -81,7 +81,7 @@ class Site:
         self.catalogue = Catalogue(
             {}, {one.id: (one, spec) for spec in SPECS.values() for one in spec.endpoints}
         )
-        self.table = Table(self._changed)
+        self.table = Table(self._observe)
         self.entries = Entries(self.table)
         self.shelf = Shelf()
         self.replicas = Replicas(self.table)
@@ -157,6 +157,10 @@ class Site:
         self.turns += turns
 
     # Every committed change
+
+    def _observe(self, change: Change) -> None:
+        with self.world.judging():
+            self._changed(change)
 
     def _changed(self, change: Change) -> None:
         old, new, move, by = change

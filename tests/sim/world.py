@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.sim.process import Process
 
@@ -58,6 +58,8 @@ class World:
         """More is somebody who spins."""
         self.tail: deque[str] = deque(maxlen=_TAIL)
         self._digest = hashlib.blake2b(digest_size=16)
+        self.broken: Violation | None = None
+        """The first violation: code that survives any error must not hide it."""
         self.processes: list[Process] = []
         self._heap: list[tuple[float, int, Any, int]] = []
         self._order = 0
@@ -74,6 +76,15 @@ class World:
     @property
     def history_hash(self) -> str:
         return self._digest.hexdigest()
+
+    @contextlib.contextmanager
+    def judging(self) -> Iterator[None]:
+        """Around whatever may raise Violation below code that catches everything."""
+        try:
+            yield
+        except Violation as violation:
+            self.broken = self.broken or violation
+            raise
 
     # The schedule
 
@@ -139,6 +150,8 @@ class World:
                 target()
             else:
                 self._resume(target, ticket)
+            if self.broken is not None:
+                raise self.broken
         if stop is None:
             self.now = max(self.now, until)
 
