@@ -54,6 +54,7 @@ def test_the_public_surface_is_exactly_this():
         "OutOfMemory",
         "PilotlightError",
         "Problem",
+        "Route",
         "VideoUrl",
         "WeightsMissing",
         "WeightsUrl",
