@@ -32,7 +32,7 @@ from pilotlight.intake.control import Control
 from pilotlight.intake.grouping import Recorder
 from pilotlight.ports.blobs import BlobInfo
 from pilotlight.ports.store import Created
-from pilotlight.scaling import policy
+from pilotlight.scaling import controller
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -208,10 +208,12 @@ def _next_try(outcome: Any) -> Patch:
 
 
 def _never_shrinks() -> AbstractContextManager[Any]:
-    def shrink(snapshot: Any, spec: Any, wanted: int, **_: Any) -> Any:
-        return policy.Decision(worker=spec.name, reason="never")
+    real = controller.decide
 
-    return patch.object(policy, "_shrink", shrink)
+    def decide(*given: Any, **named: Any) -> Any:
+        return replace(real(*given, **named), retire=())
+
+    return patch.object(controller, "decide", decide)
 
 
 def _never_self_fences() -> AbstractContextManager[Any]:
