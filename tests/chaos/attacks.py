@@ -1,11 +1,13 @@
 """What befalls the processes of a running product, drawn from a seed.
 
-Only processes whose command names their replica are ever signalled. Whatever was stopped goes on
-when the storm is over.
+Only processes whose command names their replica are ever signalled. A process without room can
+write to no file, the job table among them: its store fails. Whatever was stopped or confined is
+let go when the storm is over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import threading
@@ -14,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos.rows import Rows, alive, children, send
+from tests.chaos.rows import Rows, alive, children, confine, let_go, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,10 @@ _KINDS: Final = {
     "SIGSTOP parent": 2,
     "SIGSTOP child": 1,
     "SIGTERM parent": 2,
+    "no room parent": 3,
+    "no room up": 1,
 }
+_NO_ROOM_S: Final = (0.3, 3.0)
 _OUTSIDERS: Final = 2
 
 
@@ -61,6 +66,8 @@ class Attacks:
     _stop: threading.Event = field(default_factory=threading.Event)
     _stopped: dict[int, float] = field(default_factory=dict)
     """Processes that stand still, and when they go on."""
+    _confined: dict[int, float] = field(default_factory=dict)
+    """Processes that may write nothing, and until when."""
     _whole: list[Callable[[], None]] = field(default_factory=list)
     _failure: BaseException | None = None
 
@@ -113,12 +120,25 @@ class Attacks:
         if kind == "kill -9 outsider":
             self._kill_outsider(kind)
             return
-        there = self.rows.replicas(self.worker)
+        if kind == "no room up" and self.live.process is not None:
+            self._confine(kind, "", self.live.process.pid)
+            return
+        # A child that replaces a killed one would be born without room.
+        there = [one for one in self.rows.replicas(self.worker) if one[1] not in self._confined]
         if there:
             replica_id, pid = self._rng.choice(there)
             self._strike(kind, replica_id, pid)
 
+    def _confine(self, kind: str, replica_id: str, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            confine(pid)
+            self.blows.append(Blow(kind, replica_id, time.time()))
+            self._confined[pid] = time.monotonic() + self._rng.uniform(*_NO_ROOM_S)
+
     def _strike(self, kind: str, replica_id: str, parent: int) -> None:
+        if kind == "no room parent":
+            self._confine(kind, replica_id, parent)
+            return
         name, _, whom = kind.rpartition(" ")
         victims = children(parent)[:1] if whom == "child" else [parent]
         number = {"kill -9": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP, "SIGTERM": signal.SIGTERM}
@@ -151,6 +171,10 @@ class Attacks:
         self.live.start()
 
     def _go_on(self, now: float) -> None:
+        for pid, until in list(self._confined.items()):
+            if until <= now:
+                del self._confined[pid]
+                let_go(pid)
         for pid, until in list(self._stopped.items()):
             if until <= now:
                 del self._stopped[pid]

@@ -134,13 +134,16 @@ class Callers:
             self._read(known)
 
     def _ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer | None:
-        """None when nobody answered: then nobody knows whether it was done."""
+        """None without an answer, or with none that says whether it was done."""
         try:
-            return self._live.ask(method, path, body, **headers)
+            answer = self._live.ask(method, path, body, **headers)
+            if answer.status != 500:  # the defect of nobody but a full disk, in this storm
+                return answer
         except (OSError, ValueError):  # refused, reset, or cut off in the middle
-            with self._lock:
-                self.told.unanswered += 1
-            return None
+            pass
+        with self._lock:
+            self.told.unanswered += 1
+        return None
 
     def _submit(self, wanted: Wish) -> str | None:
         path = f"/queue/{ENDPOINT}?fal_webhook={self._hook}"

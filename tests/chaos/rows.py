@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +67,13 @@ def _is(pid: int, replica_id: str) -> bool:
 
 
 def children(pid: int) -> list[int]:
+    """Whichever thread has started them."""
+    found: list[int] = []
     with contextlib.suppress(OSError):
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in text.split()]
-    return []
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return sorted(found)
 
 
 def alive(pid: int) -> bool:
@@ -84,3 +88,18 @@ def send(pid: int, number: signal.Signals) -> bool:
         os.kill(pid, number)
         return True
     return False
+
+
+def confine(pid: int) -> None:
+    """From now on it can make no file longer, as on a full disk. Raises ProcessLookupError."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+
+
+def let_go(pid: int) -> None:
+    """Give the process its room back, and those that it has started meanwhile."""
+    for child in children(pid):
+        let_go(child)
+    with contextlib.suppress(ProcessLookupError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 WORKERS: Final = '["workers", "tests.chaos.gusts"]'
 _BACKLOG: Final = 150
-"""Callers hold back while so many wait, so that the whole storm has some of everything."""
+_SHARE: Final = 5
+"""Callers hold back while 150 jobs, or a fifth of all, wait: the whole storm has some of them."""
 SHORT_TIMERS: Final = {
     "LEASE__LEASE_S": "4",
     "LEASE__BEAT_S": "1",
@@ -118,12 +119,21 @@ class Storm:
             self.findings.other += leavings(self.data)
         finally:
             self.outsiders.close()
-            self.live.kill_everything()
+            self._end_all()
         times = {"storm_s": storm_s, "drain_s": drained_s, "wall_s": time.monotonic() - began}
         return self._report(told.unanswered, hook.failed, times)
 
+    def _end_all(self) -> None:
+        """One more look after each: a process may be born while the others are being killed."""
+
+        def gone() -> bool:
+            self.live.kill_everything()
+            return not self.live.processes()
+
+        until(gone, what="every process to be killed")
+
     def _busy(self) -> bool:
-        return self.rows.waiting() > _BACKLOG
+        return self.rows.waiting() > min(_BACKLOG, self.plan.jobs // _SHARE)
 
     def _blow(self, callers: Callers) -> None:
         """Until every job is acknowledged; ``up`` dies at a third, and everything at two."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import resource
 import signal
 import time
 
 import pytest
 
-from tests.chaos.rows import Rows, alive
+from tests.chaos.rows import Rows, alive, confine, let_go
 from tests.chaos.storm import SHORT_TIMERS, WORKERS
 from tests.live import Live, until
 
@@ -37,14 +36,11 @@ def row(number):
 
 @contextlib.contextmanager
 def no_room(pid):
-    """The process can make no file longer: the kernel refuses, as a full disk would."""
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    confine(pid)
     try:
         yield
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        let_go(pid)
 
 
 @row(9)

@@ -15,10 +15,10 @@ from tests.live import ROOT, Live, environment, until
 pytestmark = pytest.mark.timeout(300)
 
 PLAN = Plan(
-    jobs=300,
+    jobs=400,
     seed=7,
     clients=4,
-    gap_s=0.4,
+    gap_s=0.2,
     longest_pause_s=8,
     drain_s=90,
     embers=4,
