@@ -118,7 +118,8 @@ class WorkerScaling(_Group):
     """Jobs per replica that ``keda`` and ``target-backlog`` aim at."""
     keep_alive_s: NonNegativeFloat | None = None
     min_replicas: NonNegativeInt | None = None
-    max_replicas: PositiveInt | None = None
+    max_replicas: NonNegativeInt | None = None
+    """0 starts none: somebody else runs this worker's replicas."""
     buffer: NonNegativeInt = 0
     """Replicas beyond those that are needed, while any are."""
     buffer_share: NonNegativeFloat = 0

@@ -32,6 +32,7 @@ from pilotlight.adapters.celery.receiver import CeleryReceiver
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.fleet import LocalFleet
+from pilotlight.adapters.local.learned import SqliteLearned
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.bootstrap.parts import IngressParts
@@ -128,6 +129,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
         keys=account.keys,
         secrets=account.secrets,
+        learned=SqliteLearned(database),
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
         close=close,
     )

@@ -308,6 +308,14 @@ def test_the_maximum_is_stronger_than_what_anybody_asks_for():
     assert look(Load(), warm=Warmth(9, NOW + 1), terms=terms(max_replicas=3)).start == 3
 
 
+def test_a_maximum_of_zero_leaves_a_worker_to_somebody_else():
+    settings = ScalingSettings.model_validate({"workers": {"echo": {"max_replicas": 0}}})
+    own = terms_of(ECHO.spec, settings)
+
+    assert look(waiting(9), terms=own).start == 0
+    assert look(Load(), terms=own, warm=Warmth(1, NOW + 9)).start == 0
+
+
 def test_a_start_that_the_rate_cuts_short_is_looked_at_again_when_it_may_go_on():
     fresh = [replica(f"r{n}", ready=False, asked_at=NOW - 14 + n) for n in range(3)]
 

@@ -1,0 +1,1 @@
+"""A worker whose load takes a set time: for replays against the simulator."""
