@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from pilotlight.cli import (
+    audit,
+    doctor,
     endpoints,
     exits,
     jobs,
@@ -64,6 +66,8 @@ app.command(rich_help_panel="Operate")(operate.fleet)
 app.command(rich_help_panel="Operate")(warm.warm)
 app.command(rich_help_panel="Operate")(simulate.simulate)
 app.command(rich_help_panel="Operate")(tune.tune)
+app.command(rich_help_panel="Operate")(audit.audit)
+app.command(rich_help_panel="Operate")(doctor.doctor)
 app.add_typer(keys.commands, name="keys", rich_help_panel="Operate")
 app.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Operate")
 

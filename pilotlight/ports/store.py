@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pilotlight.contracts.job import AttemptRecord, Job
@@ -115,6 +115,10 @@ class JobStore(Protocol):
         self, *, caller: str | None = None, limit: int = 50, webhooks_only: bool = False
     ) -> list[Job]:
         """Newest first; of every caller when None."""
+        ...
+
+    def every(self) -> Iterator[Job]:
+        """All rows, newest first, a page at a time; those that come meanwhile may be left out."""
         ...
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:

@@ -86,6 +86,16 @@ def test_a_second_lease_is_refused(add, lease):
     assert lease(job, "r2") is None
 
 
+def test_every_row_is_walked_newest_first(store, add, clock):
+    jobs = []
+    for _ in range(7):
+        clock.sleep(1)
+        jobs.append(add(created_at=clock.now()))
+    store.move(jobs[3].id, moves.cancel(jobs[3], now=clock.now()))
+
+    assert [job.id for job in store.every()] == [job.id for job in reversed(jobs)]
+
+
 def test_waiting_jobs_are_counted_by_caller(store, add, lease, clock):
     jobs = [add(), add(not_before=clock.now() + 50), add(caller="bob"), add(worker="other")]
     assert store.waiting() == {"alice": 3, "bob": 1}

@@ -218,3 +218,10 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
     assert "TEMP B-TREE" not in str(plan.fetchall())
     again.close()
     Database(path).close()
+
+
+def test_all_rows_are_walked_over_many_pages(database, make_job):
+    store = SqliteStore(database)
+    store.create([queued(make_job) for _ in range(1203)])
+
+    assert len({job.id for job in store.every()}) == 1203

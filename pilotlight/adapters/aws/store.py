@@ -236,6 +236,9 @@ class DynamoStore:
         wanted = (entry for entry in found if "webhook" in entry.item or not webhooks_only)
         return list(islice(self._jobs(wanted, batch=min(limit, BATCH)), limit))
 
+    def every(self) -> Iterator[Job]:
+        return self._jobs(self._queries.all_shards(NEWEST, newest=True, page=BATCH))
+
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         forgotten = []
         for item in self._queries.rows(self._forgetting.candidates(now=now, limit=limit)):

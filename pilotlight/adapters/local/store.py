@@ -13,7 +13,7 @@ from pilotlight.contracts.lifecycle import TABLE
 from pilotlight.ports.store import MOST_AHEAD, Created, Load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pilotlight.adapters.local.database import Database, Execute
@@ -23,6 +23,8 @@ _STATUS_AT: Final = COLUMNS.index("status")
 _STREAMING_AT: Final = COLUMNS.index("streaming")
 _STATUSES: Final = {str(status): status for status in JobStatus}
 _VALUES: Final = attrgetter(*COLUMNS)
+_PAGE: Final = 500
+_AFTER_ALL: Final = 2**63 - 1
 _DISOWNS: Final = {t.name for t in TABLE if t.ends_attempt and "fence" in t.effects}
 """Transitions that end an attempt and take the row from its holder."""
 
@@ -172,6 +174,13 @@ class SqliteStore:
         mine = "caller = ?1" if caller is not None else "?1 IS NULL"
         hooked = " AND webhook IS NOT NULL" if webhooks_only else ""
         return self._jobs(f"{mine}{hooked} ORDER BY seq DESC LIMIT ?2", caller, limit)
+
+    def every(self) -> Iterator[Job]:
+        sql = f"SELECT seq, {SELECT_JOB} FROM job WHERE seq < ? ORDER BY seq DESC LIMIT {_PAGE}"
+        before = _AFTER_ALL
+        while rows := self._db.read(sql, (before,)).fetchall():
+            yield from (job_of(row[1:]) for row in rows)
+            before = rows[-1][0]
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         with self._db.write() as execute:
