@@ -292,11 +292,8 @@ def test_simulate_says_what_it_needs(words):
 def test_the_cheapest_that_keeps_the_promise_is_proposed():
     arrivals = [one for one in mixes.mix(2, days=2) if one.worker == "diurnal-3"]
 
-    easy, hard = tune(arrivals, SITE, p95_s=10_000), tune(arrivals, SITE, p95_s=0)
+    easy, never = tune(arrivals, SITE, p95_s=10_000), tune(arrivals, SITE, p95_s=-1)
 
     assert easy.best is easy.tried[0]
-    assert hard.best is None or hard.best.figures.wait_p95_s == 0
-    assert hard.best is None or hard.best.figures.gpu_hours > easy.best.figures.gpu_hours
-    assert len(easy.tried) == len(contest.KNOBS["expected-saving"]) + len(
-        contest.KNOBS["keep-alive"]
-    )
+    assert never.best is None
+    assert {one.entry for one in never.tried} == set(contest.grid("expected-saving", "keep-alive"))
