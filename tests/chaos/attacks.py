@@ -80,12 +80,16 @@ class Attacks:
 
     def stop(self) -> None:
         """The sky clears: everything that stood still goes on. Raises what went wrong."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self.end()
         self._go_on(float("inf"))
         if self._failure is not None:
             raise self._failure
+
+    def end(self) -> None:
+        """Strike no more, whatever was struck."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def later(self, blow: str) -> None:
         """Ask for ``kill -9 up`` or ``kill -9 everything`` as the next blow."""

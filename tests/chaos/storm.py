@@ -118,6 +118,7 @@ class Storm:
                 self.findings = Audit(self.rows, told, hook.posts)()
             self.findings.other += leavings(self.data)
         finally:
+            self.attacks.end()
             self.outsiders.close()
             self._end_all()
         times = {"storm_s": storm_s, "drain_s": drained_s, "wall_s": time.monotonic() - began}
