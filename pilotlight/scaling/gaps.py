@@ -36,6 +36,7 @@ class Gaps:
         return len(self._values)
 
     def add(self, gap_s: float) -> None:
+        gap_s = max(0.0, gap_s)  # a clock may be set back
         if len(self._values) == MOST:
             del self._ordered[bisect.bisect_left(self._ordered, self._values[0])]
         self._values.append(gap_s)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 READ_S: Final = 2.0
 """Between two looks at what has finished and at what is to be kept warm."""
 WRITE_S: Final = 60.0
+PAGE: Final = 500
 _SEQ: Final = "seq"
 
 
@@ -32,7 +33,7 @@ class Learner:
         self._active: dict[str, float] = {}
         self._seq: int | None = None
         self._read_at, self._wrote_at = -math.inf, math.nan
-        self._changed = False
+        self._changed = self._behind = False
         self._is_read = False
         self.warmed: dict[str, Warmth] = {}
 
@@ -51,9 +52,16 @@ class Learner:
             self._is_read = True
             self._recall(self._learned)
         self.warmed = self._learned.warmed()
-        for run in self._learned.finished(after=self._seq):
-            self._seq = run.seq
-            if run.worker in self._slots:
+        self._catch_up(self._learned)
+
+    def _catch_up(self, learned: Learned) -> None:
+        """Whoever is a page behind goes on at the newest: a sample of what is true now will do."""
+        seen = self._seq or 0
+        runs = learned.finished(after=None if self._behind else self._seq, limit=PAGE)
+        self._behind = len(runs) == PAGE
+        for run in runs:
+            self._seq = max(run.seq, seen)
+            if run.seq > seen and run.worker in self._slots:
                 self.of(run.worker).finished(run.ended_at - run.started_at)
                 self._changed = True
 

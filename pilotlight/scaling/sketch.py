@@ -27,6 +27,8 @@ class Sketch:
         """Values that still weigh."""
 
     def add(self, seconds: float) -> None:
+        """Negative ones, from a clock that was set back, count as nothing."""
+        seconds = max(0.0, seconds)
         if self.count >= MOST:
             self._counts = [count / 2 for count in self._counts]
             self._total /= 2

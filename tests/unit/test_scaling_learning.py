@@ -18,7 +18,7 @@ from pilotlight.cli.warm import moment
 from pilotlight.contracts import moves
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
 from pilotlight.errors import SettingsError
-from pilotlight.ports.learned import Warmth
+from pilotlight.ports.learned import Finished, Warmth
 from pilotlight.scaling.controller import Controller
 from pilotlight.settings import ScalingSettings
 
@@ -190,6 +190,31 @@ def test_minutes_of_writing_are_few(house):
     pause(house, 300)
 
     assert 1 <= len(written) <= 6
+
+
+def test_a_controller_that_is_far_behind_goes_on_at_the_newest(house):
+    asked = []
+
+    class Busy(SqliteLearned):
+        """More ends than anybody could read."""
+
+        def finished(self, *, after, limit=500):
+            asked.append(after)
+            newest = 1_000_000 + 5_000 * len(asked)
+            first = newest - limit if after is None else after
+            return [
+                Finished(seq=first + n, worker="flux", created_at=0, started_at=0, ended_at=5)
+                for n in range(1, limit + 1)
+            ]
+
+    house.learned = Busy(house.database)
+    house.controller = house.new_controller()
+    for _ in range(3):
+        house.clock.sleep(2)
+        house.look()
+
+    assert asked == [None, None, None]
+    assert house.controller._learner.of("flux").service_s == 5
 
 
 def test_finished_jobs_are_given_page_by_page(house):
