@@ -28,7 +28,7 @@ Routes = Annotated[
     typer.Option(
         "--routes",
         metavar="FILE.toml",
-        help="Put workers behind endpoints: [[route]] with endpoint, worker, rename, fixed.",
+        help="Put workers behind endpoints: \\[\\[route]] tables with endpoint, worker, rename, fixed.",
     ),
 ]
 
