@@ -23,19 +23,24 @@ def pause(seconds):
 
 @pytest.mark.parametrize("slots", [1, 4])
 def test_a_consumer_that_leaves_at_any_moment_hides_nothing(stage_of, kind, slots):
-    """Messages land around the moment at which it leaves; it had settled none of them."""
+    """Messages land before, at and after the moment at which it leaves; it settles none of them."""
     stage, rng = stage_of(max_receives=1000), random.Random(SEED + slots)
+
+    def send(number):
+        for one in range(4):
+            stage.send(f"job-{number}-{one}")
+            pause(0.05)
+
     for trial in range(5):
-        moment = rng.uniform(0, 0.4)
-        with ThreadPoolExecutor(1) as pool, stage.receiver(kind, slots=slots) as receiver:
-            receiver.receive(limit=slots)
-            sending = pool.submit(stage.send, *(f"job-{trial}-{n}" for n in range(3)))
-            pause(moment)
-            for delivery in receiver.receive(limit=slots):
-                receiver.release(delivery)
-            receiver.leave()
+        with ThreadPoolExecutor(1) as pool:
+            with stage.receiver(kind, slots=slots) as receiver:
+                receiver.receive(limit=slots)
+                sending = pool.submit(send, trial)
+                pause(rng.uniform(0, 0.25))
+                for delivery in receiver.receive(limit=slots):
+                    receiver.release(delivery)
             sending.result()
-        assert stage.counts() == (3 * (trial + 1), 0)
+        assert stage.counts() == (4 * (trial + 1), 0)
 
 
 def test_what_a_leaving_consumer_gives_back_is_there_for_the_next(stage_of, kind):
@@ -53,7 +58,7 @@ def test_what_a_leaving_consumer_gives_back_is_there_for_the_next(stage_of, kind
 
 def test_a_message_that_nobody_takes_is_given_back_and_no_other_is_asked_for(stage_of, kind):
     """A replica whose model has to be loaded again stops asking; others may have its jobs."""
-    stage = stage_of()
+    stage = stage_of(visibility_s=300)
     with stage.receiver(kind, patience_s=0.3) as receiver:
         receiver.receive(limit=1)
         stage.send("job-1", "job-2")

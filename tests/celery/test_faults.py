@@ -119,6 +119,24 @@ def test_messages_of_another_task_or_version_are_left_to_the_redrive(stage_of, k
     sender.close()
 
 
+def test_a_message_whose_task_cannot_be_called_is_left_to_the_redrive(stage_of):
+    """Celery acknowledges a task that failed; stock kombu then deletes its message."""
+    stage = stage_of(max_receives=1, visibility_s=1)
+    sender = stage.sender("celery")
+    sender._app.send_task("pilotlight.job", args=[1], queue=stage.url.rpartition("/")[2])
+    with stage.receiver("celery") as receiver:
+        until(lambda: dead_letters(stage, receiver) == 1, "the redrive")
+    sender.close()
+
+
+def test_the_hub_always_has_a_descriptor_to_wait_on(stage_of):
+    """Without one it sleeps for 0.1 s at a time and does not hear its own wake-up call."""
+    with stage_of().receiver("celery") as receiver:
+        assert not receiver.receive(limit=0)
+        hub = until(lambda: receiver._controller.hub, "Celery's hub")
+        until(lambda: hub.readers, "an idle pipe, as nothing is polled")
+
+
 def test_a_consumer_that_ends_by_itself_is_noticed_at_once(stage_of):
     from celery.worker import state
 

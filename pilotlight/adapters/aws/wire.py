@@ -56,7 +56,7 @@ def encode(message: JobMessage) -> str:
         "properties": {
             "correlation_id": one,
             "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": ""},
+            "delivery_info": {},
             "delivery_tag": one,
             "priority": 0,
             "body_encoding": "base64",

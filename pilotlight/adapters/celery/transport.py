@@ -113,17 +113,11 @@ class Channel(SQS.Channel):  # type: ignore[misc]
         self.hub.call_soon(self._unpark)
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001 - kombu's
-        if self._is_settled(delivery_tag):
-            virtual.Channel.basic_ack(self, delivery_tag, multiple)
-        else:
-            super().basic_ack(delivery_tag, multiple)
+        virtual.Channel.basic_ack(self, delivery_tag, multiple)
         self._unpark()
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001 - kombu's
-        if self._is_settled(delivery_tag):
-            virtual.Channel.basic_ack(self, delivery_tag)
-        else:
-            super().basic_reject(delivery_tag, requeue)
+        virtual.Channel.basic_reject(self, delivery_tag, requeue)
         self._unpark()
 
     # 3. A hub that watches no descriptor sleeps for 0.1 s at a time and is deaf to its own wake-up
@@ -144,25 +138,18 @@ class Channel(SQS.Channel):  # type: ignore[misc]
             os.close(reading)
             os.close(writing)
 
-    # 4. A message that its task has taken over is the replica's to settle. Stock kombu would
-    # delete it, or hide it for wait_time_seconds, behind our back.
-
-    def _is_settled(self, delivery_tag: str) -> bool:
-        try:
-            return bool(self.qos.get(delivery_tag).delivery_info.get("settled"))
-        except KeyError:
-            return False
+    # 4. Only the replica settles a message (``basic_ack`` and ``basic_reject`` above send nothing):
+    # stock kombu deletes one whose task failed, and hides one that it gives back for a while. What
+    # no task has taken over goes back at once; what nobody can read is left to the redrive.
 
     def _restore(self, message: Any, *_unwanted: Any) -> None:
-        """A message that no task has seen goes back at once."""
         info = message.delivery_info
         if info.get("settled"):
             return
+        url = info["sqs_queue"]
         try:
-            self.sqs(
-                queue=self.canonical_queue_name(info["routing_key"])
-            ).change_message_visibility(
-                QueueUrl=info["sqs_queue"],
+            self.sqs(queue=url.rpartition("/")[2]).change_message_visibility(
+                QueueUrl=url,
                 ReceiptHandle=info["sqs_message"]["ReceiptHandle"],
                 VisibilityTimeout=0,
             )
