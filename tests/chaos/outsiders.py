@@ -76,6 +76,7 @@ class Outsiders:
 
     def tidy(self) -> None:
         """Close the rows of the dead from whom every lease was taken back."""
+        self._dead += [one.id for one in self.running if one.process.poll() is not None]
         self.running = [one for one in self.running if one.process.poll() is None]
         freed = [one for one in self._dead if not self._holds(one)]
         if freed:
@@ -101,7 +102,7 @@ class Outsiders:
             outsider.process.terminate()
         for outsider in self.running:
             outsider.process.wait(60)
-        self.running.clear()
+        self.tidy()
 
     def close(self) -> None:
         for outsider in self.running:

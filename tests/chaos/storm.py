@@ -20,7 +20,7 @@ from tests.chaos.audit import Audit, Findings, drafts, leavings, orphans
 from tests.chaos.callers import Callers
 from tests.chaos.flaky import Flaky, flaky_receiver
 from tests.chaos.gusts import gust
-from tests.chaos.outsiders import Outsiders
+from tests.chaos.outsiders import Outsider, Outsiders
 from tests.chaos.rows import Rows, alive, children
 from tests.live import Live, until
 
@@ -32,6 +32,8 @@ WORKERS: Final = '["workers", "tests.chaos.gusts"]'
 _BACKLOG: Final = 150
 _SHARE: Final = 5
 """Callers hold back while 150 jobs, or a fifth of all, wait: the whole storm has some of them."""
+_SECOND_LEASE: Final = 3
+"""Fence of a job that was leased, lost and leased again."""
 SHORT_TIMERS: Final = {
     "LEASE__LEASE_S": "4",
     "LEASE__BEAT_S": "1",
@@ -168,7 +170,6 @@ class Storm:
         with contextlib.suppress(AssertionError):
             until(over, what="everything to end", patience_s=self.plan.drain_s)
         self.outsiders.drain()
-        self.outsiders.tidy()
 
     def _embers(self) -> None:
         """Long leases on replicas whose death nobody sees: only the lease can tell."""
@@ -176,29 +177,35 @@ class Storm:
         if not count:
             return
         self.say(f"{count} long jobs on replicas that die unseen")
-        out = [self.outsiders.start("ember", slots=4) for _ in range((count + 3) // 4)]
-        until(lambda: all(map(self.outsiders.ready, out)), what="replicas to load")
+        victims = self._ready_embers(count)
         body = {"text": "ember", "sleep_s": 3000}
         ids = [self.live.submit("chaos/ember", body) for _ in range(count)]
         until(lambda: all(self._fence(job_id) for job_id in ids), what="all of them to run")
-        for one in out:
+        for one in victims:
             time.sleep(self.plan.gap_s)  # noqa: TID251 - deaths at different times of a beat
             self.attacks.blows.append(Blow("kill -9 outsider", one.id, time.time()))
             self.outsiders.kill(one)
 
+        lapsed = _SECOND_LEASE - 1
+        until(lambda: max(map(self._fence, ids)) >= lapsed, what="a lapse", patience_s=240)
+        self._ready_embers(count)  # others with room: the lease is measured, not the scaler
+
         def again() -> bool:
             self.outsiders.tidy()
-            return all(self._held(job_id) and self._fence(job_id) > 1 for job_id in ids)
+            return all(self._fence(job_id) >= _SECOND_LEASE for job_id in ids)
 
         until(again, what="all of them to run again", patience_s=240)
         for job_id in ids:
             self.live.ask("PUT", f"/queue/chaos/ember/requests/{job_id}/cancel")
+        self.outsiders.drain()
+
+    def _ready_embers(self, slots: int) -> list[Outsider]:
+        started = [self.outsiders.start("ember", slots=4) for _ in range((slots + 3) // 4)]
+        until(lambda: all(map(self.outsiders.ready, started)), what="replicas to load")
+        return started
 
     def _fence(self, job_id: str) -> int:
         return int(self.rows.one("SELECT fence FROM job WHERE id = ?", job_id))
-
-    def _held(self, job_id: str) -> bool:
-        return self.rows.holder(job_id) is not None
 
     def _cancels(self) -> None:
         """A model in one long step hears nothing: its process has to die."""

@@ -138,7 +138,13 @@ class LocalFleet:
                 for replica_id, (pid, start) in list(self._inherited.items())
                 if processes.started_at(pid) != start
             ]
+            for one in exits:
+                self._tidy(one.replica_id)
             return exits
+
+    def _tidy(self, replica_id: str) -> None:
+        """One that was killed could not tidy up after itself. Its process must be over."""
+        shutil.rmtree(self._scratch / replica_id, ignore_errors=True)
 
     def _kill_stubborn(self) -> None:
         now = self._clock.monotonic()
@@ -162,8 +168,6 @@ class LocalFleet:
     def _bury(self, replica_id: str, words: str, *, clean: bool = False) -> Exit:
         for known in (self._own, self._inherited, self._kill_at):
             known.pop(replica_id, None)
-        # One that was killed could not tidy up after itself.
-        shutil.rmtree(self._scratch / replica_id, ignore_errors=True)
         fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
         if fate.error:
             event(
@@ -191,6 +195,8 @@ class LocalFleet:
                 else:
                     self._bury(row.id, "ended unseen")
                     over.append(row.id)
+                    if row.pid:
+                        self._tidy(row.id)
         return over
 
     def stop_all(self, grace_s: float) -> list[Exit]:
