@@ -6,7 +6,7 @@ EMULATOR := .venv-ministack/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format bench soak chaos mutants clean
+.PHONY: help setup demo test slow check format bench soak chaos fuzz mutants clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ soak: $(READY)  ## The real code through SEEDS=1000 simulated histories of JOBS=
 
 chaos: $(READY)  ## The real product under JOBS=10000 jobs, kill -9 in every direction, an audit
 	@$(BIN)/python -m tests.chaos --jobs $(or $(JOBS),10000) --seed $(or $(SEED),1)
+
+fuzz: $(READY)  ## Every parser and every route against EXAMPLES=3000 inputs for each property
+	@$(BIN)/python -m tests.fuzz --examples $(or $(EXAMPLES),3000)
 
 mutants: $(READY)  ## Remove the guards one at a time: the simulation must notice each
 	@$(BIN)/python -m tests.sim mutants

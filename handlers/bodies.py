@@ -27,17 +27,20 @@ class Interrupted(PilotlightError):
 
 
 async def whole(request: Request, *, max_bytes: int) -> bytes:
-    """The body; raises BodyTooLarge as soon as it is known to be too large."""
+    """The body. Raises BodyTooLarge as soon as it is known to be too large, and Interrupted."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Interrupted("the body stopped before its end") from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65_536
 """Larger ones are mapped and unmapped by malloc for every message: 20 us of page faults each."""
+MOST_BYTES: Final = 64 * 1024**2
+"""Longest line: results travel as files, what is longer is a process gone wrong."""
 
 
 class Frames:
@@ -29,11 +31,16 @@ class Frames:
         self._pending = bytearray()
 
     def add(self, received: bytes) -> list[bytes]:
-        """The lines that are complete now, without their newline."""
+        """The lines that are complete now, without their newline.
+
+        Raises ValueError for one that does not end.
+        """
         searched = len(self._pending)
         self._pending += received
         end = self._pending.rfind(b"\n", searched)
         if end < 0:
+            if len(self._pending) > MOST_BYTES:
+                raise ValueError(f"a line of more than {MOST_BYTES} bytes")
             return []
         whole = bytes(self._pending[:end])
         del self._pending[: end + 1]

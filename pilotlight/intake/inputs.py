@@ -7,7 +7,6 @@ ends while the job waits does no harm.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import io
 import json
@@ -164,7 +163,7 @@ def _decoded(field: MediaField) -> bytes:
         raise _bad(field, "file_download_error", "not a data URI of the form data:TYPE;base64,DATA")
     try:
         return base64.b64decode(field.url[head.end() :], validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own, and a plain one for what is not ASCII
         raise _bad(field, "file_download_error", "the data URI is not valid base64") from None
 
 

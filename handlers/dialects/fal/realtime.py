@@ -142,7 +142,7 @@ def _buffering(socket: WebSocket) -> int:
 
 def _body(message: bytes | str) -> bytes:
     if isinstance(message, str):
-        return message.encode()
+        return message.encode("utf-8", "surrogatepass")  # what is no text is refused as a body
     try:
         document = msgpack.unpackb(message, raw=False)
         return json.dumps(document, default=_inline).encode()
