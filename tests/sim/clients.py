@@ -89,7 +89,7 @@ class Clients:
         wish = {
             "seconds": round(min(200.0, rng.lognormvariate(2.2, 1.0)), 3),
             "fate": told.fate,
-            "makes_file": rng.random() < 0.15,
+            "makes_file": rng.random() < 0.25,
             "number": told.number,
         }
         if self._site.faults.script is not None:

@@ -175,7 +175,7 @@ class Faults:
         """How long the call takes. Local calls take no time but may be interrupted."""
         if self.script is not None:
             return 0.001 if self.remote else 0.0
-        if site == "blobs.put" and self.happens("failing files", 0.1):
+        if site == "blobs.put" and self.happens("failing files", 0.15):
             return self.rng.uniform(30, _LONGEST_PUT_S)
         drawn = self.rng.random()
         if drawn < 0.02 and not self.stopped:
