@@ -76,18 +76,24 @@ class Knowledge:
             self._prior.service.add(service_s)
 
     @property
+    def is_own(self) -> bool:
+        """Whether enough of this worker's own jobs have run to say how long they take."""
+        return self._service.count >= ENOUGH_JOBS
+
+    @property
     def service_s(self) -> float | None:
         """A job's run, on average; before enough have run, what is usual elsewhere, or None."""
         if self.expected_s is not None:
             return self.expected_s
-        if self._service.count >= ENOUGH_JOBS:
+        if self.is_own:
             return self._service.mean_s
         return self._prior.service.quantile_s(0.5) if self._prior is not None else None
 
     def left_s(self, passed_s: float) -> float:
         """How much longer a job runs that has run so long."""
-        left_s = self._service.left_s(passed_s)
-        return (self.service_s or 0.0) if left_s is None else left_s
+        if not self.is_own:
+            return max(self.service_s or 0.0, passed_s)
+        return self._service.left_s(passed_s) or 0.0
 
     def needs(self, replicas: int, now: float) -> None:
         """So many replicas have something to do from now on."""

@@ -53,7 +53,7 @@ class Sketch:
     def left_s(self, passed_s: float) -> float | None:
         """How much longer one takes on average that has taken so long already.
 
-        Past everything that was seen: as long again as a tenth of what has passed.
+        Past everything that was seen: as long again as has passed, for all that is known.
         """
         if passed_s <= 0 or not self.count:
             return self.mean_s
@@ -63,7 +63,7 @@ class Sketch:
             if count:
                 above += count
                 beyond += count * (_middle_s(number) - passed_s)
-        return beyond / above if above else 0.1 * passed_s
+        return beyond / above if above else passed_s
 
     def dump(self) -> dict[str, float]:
         """Only what is not empty, as JSON holds it."""

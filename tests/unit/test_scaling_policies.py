@@ -11,7 +11,7 @@ import pytest
 from pilotlight.ports.fleet import ColdStart, Replica
 from pilotlight.ports.learned import Warmth
 from pilotlight.ports.store import Load
-from pilotlight.scaling.knowledge import Knowledge
+from pilotlight.scaling.knowledge import Knowledge, Prior
 from pilotlight.scaling.policies.expected_saving import ExpectedSaving
 from pilotlight.scaling.policies.keda import Keda
 from pilotlight.scaling.policies.keep_alive import KeepAlive
@@ -97,6 +97,30 @@ def test_long_jobs_start_replicas_that_short_ones_do_not():
 
     assert look(waiting(2, 1), busy, busy=["a"], known=known(service_s=5)).start == 0
     assert look(waiting(2, 1), busy, busy=["a"], known=known(service_s=900)).start == 2
+
+
+@pytest.mark.parametrize("own_jobs", [0, 10], ids=["borrowed length", "a length of its own"])
+def test_jobs_that_outrun_all_that_is_known_do_not_starve_those_behind_them(own_jobs):
+    """Short jobs elsewhere, or before, say little about the long one that runs now."""
+    prior = Prior()
+    for _ in range(10):
+        prior.service.add(0.05)
+    told = Knowledge(prior)
+    told.started(ColdStart(0.0, 2.0), NOW - 1000)
+    for _ in range(own_jobs):
+        told.finished(0.05)
+
+    def starts(passed_s):
+        scene = Snapshot(
+            Load(12, 1, NOW - passed_s),
+            (replica("one"),),
+            frozenset({"one"}),
+            {"one": (NOW - passed_s,)},
+        )
+        return decide(scene, terms(max_replicas=6), now=NOW, known=told).start
+
+    assert starts(0.1) == 0
+    assert starts(30) >= 1
 
 
 def test_batch_jobs_wait_for_company_or_ten_minutes():

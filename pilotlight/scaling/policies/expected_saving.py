@@ -52,7 +52,7 @@ class ExpectedSaving:
         cold_s, service_s = scene.known.cold_s, scene.known.service_s
         if cold_s is None or service_s is None:
             return self.before.plan(scene)
-        prices = _Prices(max(cold_s, 0.001), max(service_s, 0.001))
+        prices = _Prices(max(cold_s, 0.001), max(_believed_s(scene, service_s), 0.001))
         if scene.load.queued and scene.needed > len(scene.live):
             plan = self._grow(scene, prices)
             if plan is not None:
@@ -136,6 +136,14 @@ class ExpectedSaving:
             soon = scene.now + max(1.0, _LOOK_SHARE * prices.cold_s)
             look_at = soon if look_at is None else min(look_at, soon)
         return Plan(retire=retire, reason=reason, look_at=look_at)
+
+
+def _believed_s(scene: Scene, service_s: float) -> float:
+    """How long a job takes: what other workers' jobs take says little once one of ours takes longer."""
+    if scene.known.is_own or scene.known.expected_s is not None:
+        return service_s
+    passed = [scene.now - at for times in scene.snapshot.since.values() for at in times]
+    return max(service_s, sum(passed) / len(passed)) if passed else service_s
 
 
 def _share(rank: int, prices: _Prices) -> float:
