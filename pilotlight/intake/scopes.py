@@ -19,7 +19,7 @@ EVERY: Final = frozenset[str](SCOPES)
 
 
 def read(text: str | None) -> frozenset[str]:
-    """A key record's scopes. A key made before there were scopes may do all that a caller may."""
+    """A key record's scopes; a key without a word about them may do all that a caller may."""
     return EVERY if text is None else frozenset(text.split())
 
 

@@ -11,14 +11,12 @@ import pytest
 
 from pilotlight.adapters.local import statements
 from pilotlight.adapters.local.database import Database
-from pilotlight.adapters.local.keys import SqliteKeys
 from pilotlight.adapters.local.queue import TableQueueReceiver
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import SettingsError
-from pilotlight.ports.keys import KeyRecord
 
 
 @pytest.fixture
@@ -183,41 +181,6 @@ def test_a_commit_that_fails_leaves_the_next_write_unharmed(database):
     with database.write() as execute:
         execute("INSERT INTO a VALUES (1)")
     assert database.read("SELECT count(*) FROM b").fetchone() == (0,)
-
-
-def test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs(
-    tmp_path, make_job, clock
-):
-    path = tmp_path / "jobs.db"
-    database = Database(path)
-    job = queued(make_job)
-    SqliteStore(database).create([job])
-    with database.write() as execute:
-        for index in ("job_ready", "job_running"):
-            execute(f"DROP INDEX {index}")
-            execute(f"CREATE INDEX {index} ON job (worker)")
-        for name in ("retries", "level", "credit", "turn"):
-            execute(f"ALTER TABLE job DROP COLUMN {name}")
-        for name in ("scopes", "requests_per_s", "burst", "queued_jobs"):
-            execute(f"ALTER TABLE api_key DROP COLUMN {name}")
-        execute("INSERT INTO api_key VALUES ('k', 'alice', 'hash', '', 1, NULL, NULL, NULL)")
-        execute("PRAGMA user_version = 1")
-    database.close()
-
-    again = Database(path)
-    store = SqliteStore(again)
-
-    assert store.get(job.id) == job
-    store.create([make_job(retries='{"otherwise":3}')])
-    assert SqliteKeys(again).find("k") == KeyRecord(
-        id="k", caller="alice", secret_hash="hash", created_at=1.0
-    )
-    turns = again.read("SELECT seq, level, turn FROM job WHERE id = ?", (job.id,)).fetchone()
-    assert turns == (1, 1, 1)
-    plan = again.read(f"EXPLAIN QUERY PLAN {statements.next_ready()}", QUERIES["next_ready"][1])
-    assert "TEMP B-TREE" not in str(plan.fetchall())
-    again.close()
-    Database(path).close()
 
 
 def test_all_rows_are_walked_over_many_pages(database, make_job):

@@ -18,7 +18,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 4
+VERSION: Final = 1
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
@@ -95,46 +95,13 @@ TABLES: Final = (
 )
 
 
-def _add_missing(connection: sqlite3.Connection) -> None:
-    """Columns that came later are optional, so that an older file only needs them added."""
-    there = {row[1] for row in connection.execute("PRAGMA table_info(job)")}
-    kinds = typing.get_type_hints(Job)
-    for name in COLUMNS:
-        if name not in there:
-            column = _column(name, kinds[name], required=False)
-            connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
-    if "turn" not in there:
-        for column in _TURN:
-            connection.execute(f"ALTER TABLE job ADD COLUMN {column}")
-        live = f"{READY_SQL} OR {HELD_SQL}"
-        connection.execute(f"UPDATE job SET turn = seq, level = seq WHERE {live}")
-        for name, index in (("job_ready", _READY_INDEX), ("job_running", _RUNNING_INDEX)):
-            connection.execute(f"DROP INDEX {name}")
-            connection.execute(index)
-    there = {row[1] for row in connection.execute("PRAGMA table_info(api_key)")}
-    for name, kind in _LATER_IN_KEYS.items():
-        if name not in there:
-            connection.execute(f"ALTER TABLE api_key ADD COLUMN {name} {kind}")
-
-
-_LATER_IN_KEYS: Final = {
-    "scopes": "TEXT", "requests_per_s": "REAL", "burst": "INTEGER", "queued_jobs": "INTEGER",
-}  # fmt: skip
-
-
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, bring an older one up to date.
+    """Make the tables in an empty file; refuse a file of another version.
 
-    The caller holds the write lock. Raises SettingsError for a newer or unknown file.
+    The caller holds the write lock. Raises SettingsError.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == VERSION:
-        return
-    if 0 < version < VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        _add_missing(connection)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
         return
     if version != 0:
         raise SettingsError(
