@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets as chance
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,7 @@ def replica(
         queue=TableQueueReceiver(database, wake, clock, worker=spec.name, replica_id=replica_id),
         feed=SqliteFeed(database),
         blobs=_blobs(settings, FileSecrets(settings.data / "secrets"), clock),
-        roster=SqliteRoster(database),
+        roster=SqliteRoster(database, pid=os.getpid()),
         announcer=WakeAnnouncer(database, wake, clock),
         clock=clock,
         settings=settings,

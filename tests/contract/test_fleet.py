@@ -399,3 +399,16 @@ def test_a_replica_that_falls_silent_is_killed_whether_it_holds_a_job_or_not(mak
     clock.sleep(2)
 
     assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
+
+
+def test_a_replica_notes_its_process_when_its_supervisor_could_not(database):
+    with database.write() as execute:
+        execute("INSERT INTO replica (id, worker, stage) VALUES ('new', 'quiet', 'starting')")
+        execute(
+            "INSERT INTO replica (id, worker, stage, pid) VALUES ('old', 'quiet', 'loading', 7)"
+        )
+    for replica_id in ("new", "old"):
+        SqliteRoster(database, pid=os.getpid()).report(replica_id, "loading", now=1.0)
+
+    noted = dict(database.read("SELECT id, pid FROM replica"))
+    assert noted == {"new": os.getpid(), "old": 7}

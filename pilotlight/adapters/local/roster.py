@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.adapters.local.processes import started_at
+
 if TYPE_CHECKING:
     from pilotlight.adapters.local.database import Database
     from pilotlight.ports.fleet import Stage
@@ -20,19 +22,28 @@ _LAST: Final = {"draining", "failed", "gone"}
 
 
 class SqliteRoster:
-    def __init__(self, database: Database) -> None:
+    """``pid`` is the replica's own process: its supervisor may have died before it could note it."""
+
+    def __init__(self, database: Database, *, pid: int | None = None) -> None:
         self._db = database
+        self._process = (pid, started_at(pid)) if pid is not None else (None, None)
 
     def report(self, replica_id: str, stage: Stage, *, now: float, error: str = "") -> None:
         reached = _REACHED.get(stage)
         at = f", {reached} = coalesce({reached}, :now)" if reached else ""
         active = ", active_at = max(active_at, :now)" if stage == "ready" else ""
         stays = "" if stage in _LAST else " AND stage != 'draining'"
+        values = {"stage": stage, "error": error or None, "now": now, "id": replica_id}
         with self._db.write() as execute:
+            if self._process[0] is not None:
+                execute(
+                    "UPDATE replica SET pid = ?, pid_started = ? WHERE id = ? AND pid IS NULL",
+                    (*self._process, replica_id),
+                )
             execute(
                 f"UPDATE replica SET stage = :stage, error = :error, seen_at = :now{at}{active} "
                 f"WHERE id = :id AND ended_at IS NULL{stays}",
-                {"stage": stage, "error": error or None, "now": now, "id": replica_id},
+                values,
             )
 
     def seen(self, replica_id: str, *, now: float) -> bool:
