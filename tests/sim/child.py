@@ -38,7 +38,9 @@ class Models:
         """How often each job was begun."""
         self.running: dict[tuple[str, int], float] = {}
         """Attempts that some child works on now, since when."""
-        self.stale_since: dict[tuple[str, int], float] = {}
+        self.stale_since: dict[tuple[str, int], tuple[float, str]] = {}
+        self.cancelled_run_s = 0.0
+        """Seconds children worked on for jobs that were cancelled."""
         self.overlap_s = 0.0
         """Seconds children worked on under a fence that was old already."""
 
@@ -48,13 +50,14 @@ class Models:
 
     def end(self, job_id: str, fence: int) -> None:
         self.running.pop((job_id, fence), None)
-        since = self.stale_since.pop((job_id, fence), None)
-        if since is not None:
-            self.overlap_s += self.world.now - since
+        since, why = self.stale_since.pop((job_id, fence), (self.world.now, ""))
+        self.overlap_s += self.world.now - since
+        if why == "T12":
+            self.cancelled_run_s += self.world.now - since
 
-    def fence_rose(self, job_id: str, old: int) -> None:
+    def fence_rose(self, job_id: str, old: int, why: str) -> None:
         if (job_id, old) in self.running:
-            self.stale_since[job_id, old] = self.world.now
+            self.stale_since.setdefault((job_id, old), (self.world.now, why))
 
 
 class _Child:

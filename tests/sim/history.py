@@ -224,6 +224,8 @@ class Run:
         history.costs = {
             "overlap_s": round(site.models.overlap_s, 1),
             "live_leases_reaped": site.live_leases_reaped,
+            "losses_of_the_drained": site.losses_of_the_drained,
+            "cancelled_run_s": round(site.models.cancelled_run_s, 1),
             "losses_of_the_living": site.losses_of_the_living,
             "orphan_files": orphans,
             "webhooks_doubled": sum(count - 1 for count in site.receipts.taken.values()),

@@ -91,8 +91,6 @@ def hunt(name: str, *, seeds: Sequence[int] = SEEDS, jobs: int = JOBS) -> Verdic
 
 
 def _counter(histories: Sequence[History], name: str) -> float:
-    if name.startswith("moves "):
-        return sum(one.moves.get(name.removeprefix("moves "), 0) for one in histories)
     return sum(one.costs.get(name, 0) for one in histories)
 
 

@@ -254,6 +254,15 @@ def _hasty_reaper() -> AbstractContextManager[Any]:
     return stack
 
 
+def _hears_no_ids(replica: Any) -> None:
+    replica._ports.queue.poked()
+    replica._hint = True
+
+
+def _never_beats(_: Any, attempt: Any, now: float) -> None:
+    attempt.beat_at = now + 1e9
+
+
 def _nothing(*_: Any, **__: Any) -> None:
     return None
 
@@ -289,14 +298,17 @@ _COST: Final[dict[str, tuple[Patch, str]]] = {
         partial(patch.object, slots.Slots, "stop", _nothing),
         "overlap_s",
     ),
-    "a replica heeds no poke": (partial(patch.object, Replica, "_reread", _nothing), "overlap_s"),
+    "a replica heeds no poke": (
+        partial(patch.object, Replica, "_on_queue", _hears_no_ids),
+        "cancelled_run_s",
+    ),
     "leases nobody knows of are kept": (
         partial(patch.object, ledger.Ledger, "strays", _empty),
         "losses_of_the_living",
     ),
     "a draining replica hands nothing back": (
         partial(patch.object, Drain, "_return", _nothing),
-        "moves T10",
+        "losses_of_the_drained",
     ),
     "files nobody wants are kept": (
         partial(patch.object, attempt_files.Outputs, "delete", _nothing),
@@ -304,7 +316,7 @@ _COST: Final[dict[str, tuple[Patch, str]]] = {
     ),
     "dispatchers do not lease what they post": (_webhook_lease_of_nothing, "webhooks_doubled"),
     "nothing is ever beaten": (
-        partial(patch.object, slots.Slots, "to_beat", _empty),
+        partial(patch.object, slots.Slots, "set_beat", _never_beats),
         "losses_of_the_living",
     ),
 }

@@ -39,6 +39,7 @@ class ReplicaProcesses:
         self._exits: list[str] = []
         self.starting: dict[str, int] = {}
         """Asked for and not there yet, with the number of the supervisor that asked."""
+        self.told_to_leave: set[str] = set()
         self._supervisor = 0
         self._asked = 0
         self.crashes: list[str] = []
@@ -125,6 +126,7 @@ class ReplicaProcesses:
     def terminate(self, replica_id: str) -> None:
         running = self.running.get(replica_id)
         if running is not None:
+            self.told_to_leave.add(replica_id)
             running.machine.terminate()
             self._world.after(_KILL_AFTER_S, lambda: running.process.kill("SIGKILL"))
 

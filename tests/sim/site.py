@@ -97,6 +97,7 @@ class Site:
         self.turns = 0
         self.live_leases_reaped = 0
         self.losses_of_the_living = 0
+        self.losses_of_the_drained = 0
         self.recoveries: list[float] = []
         self._lost_at: dict[str, float] = {}
         self.open = 0
@@ -181,7 +182,7 @@ class Site:
             owner_lives=old.owner in self.processes.running,
         )
         if (old.status in HELD and new.fence != old.fence) or new.status.is_terminal:
-            self.models.fence_rose(old.id, old.fence)
+            self.models.fence_rose(old.id, old.fence, name)
         if name in ("T3", "T10", "T11"):
             self._recovery(old, new, name, by)
         elif name == "T6":
@@ -197,6 +198,7 @@ class Site:
             if lost_at is not None:
                 self.recoveries.append(self.world.now - lost_at)
             return
+        self.losses_of_the_drained += old.owner in self.processes.told_to_leave
         holder = self.processes.running.get(old.owner or "")
         if holder is not None and holder.process.paused_until <= self.world.now:
             self.losses_of_the_living += 1
