@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.contracts.job import Job
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs tests in the background has them ignore Ctrl-C, and the programs under
+    # test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

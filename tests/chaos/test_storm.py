@@ -58,9 +58,12 @@ def test_a_storm_that_is_interrupted_ends_what_it_started(tmp_path, number):
         until(lambda: len(Live(tmp_path).processes()) > 3, what="replicas")
     finally:
         storm.send_signal(number)
-        storm.wait(120)
-        left = Live(tmp_path).processes()
-        Live(tmp_path).kill_everything()
+        try:
+            storm.wait(120)
+            left = Live(tmp_path).processes()
+        finally:
+            storm.kill()
+            Live(tmp_path).kill_everything()
 
     assert storm.returncode not in (0, 1)
     assert left == []
