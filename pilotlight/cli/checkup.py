@@ -59,7 +59,11 @@ def _python(settings: Settings) -> Iterator[Finding]:
     old = sys.version_info < (3, 11)
     yield _told("python", f"{version} is too old; use 3.11 or newer" if old else None, version)
     for extra in ("http",) if settings.mode == "local" else ("http", "aws"):
-        gone = [name for name in _EXTRAS[extra] if importlib.util.find_spec(name) is None]
+        gone = [
+            name
+            for name in _EXTRAS[extra]
+            if name not in sys.modules and importlib.util.find_spec(name) is None
+        ]
         advice = f"{', '.join(gone)} missing: pip install 'pilotlight[{extra}]'" if gone else None
         yield _told(f"extra {extra}", advice, "installed")
 

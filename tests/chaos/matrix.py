@@ -263,8 +263,7 @@ MATRIX: Final[dict[int, Row]] = {
     58: _row("two children end together", left="there are no groups yet"),
     59: _row(
         "two releases at once",
-        "local/test_sqlite.py::"
-        "test_a_file_of_the_first_release_is_brought_up_to_date_and_keeps_its_jobs",
+        "local/test_sqlite.py::test_a_file_of_another_release_is_refused_in_words",
         left="two releases on one table at the same time: there has been only one release",
     ),
     60: _row(

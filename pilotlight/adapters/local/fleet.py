@@ -222,6 +222,8 @@ class LocalFleet:
                     processes.kill_group(pid)
             exits += self.poll_exits()
             self._close_pipe()
+            # Nobody is left who works here; one whose process was never noted left this behind.
+            shutil.rmtree(self._scratch, ignore_errors=True)
         return exits
 
     def _terminate(self) -> None:
