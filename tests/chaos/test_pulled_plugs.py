@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pilotlight.contracts.job import JobStatus
 from tests.live import Live, until
 from tests.receiver import receiver
 
@@ -123,12 +124,20 @@ def test_a_pulled_plug_in_the_middle_of_it_all_loses_nothing(live, plug):
 
     assert 45 <= len(acknowledged) < 90
     assert all(told[job_id] == {"text": text} for job_id, text in acknowledged.items())
-    every = rows(live, "SELECT id, status FROM job")
+    every = until(
+        lambda: (ended := rows(live, "SELECT id, status FROM job")) and no_longer_held(ended),
+        what="the jobs whose acknowledgement was lost to end too",
+    )
     assert {status for _, status in every} == {"succeeded"}
     for job_id, _ in every:
         assert outcomes(live, job_id).count("T6") == 1
         assert outcomes(live, job_id)[-1] == "T6"
     assert rows(live, "PRAGMA integrity_check") == [("ok",)]
+
+
+def no_longer_held(every):
+    """The rows, once every one of them has ended."""
+    return every if all(JobStatus(status).is_terminal for _, status in every) else None
 
 
 def gather(hook, told):
