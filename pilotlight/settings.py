@@ -208,6 +208,15 @@ class AwsSettings(_Group):
     becomes an underscore."""
     dead_letter_url: str = ""
     """URL of the one queue that all others give their dead letters to."""
+    cluster: str = ""
+    """ECS cluster of the replicas. Empty: they are processes of this machine."""
+    service_prefix: str = ""
+    """Name of a worker's ECS service up to the worker's name; a dot becomes an underscore."""
+    kick_function: str = ""
+    """Lambda that looks at capacity at once; a submit wakes it. Empty: upkeep's timer does."""
+    parameters: str = ""
+    """Path of SSM parameters with which an operator overrules a worker's declaration:
+    ``/pilotlight/prod/workers``, below it ``NAME/min``, ``NAME/max``, ``NAME/paused``."""
 
 
 class QueueSettings(_Group):
