@@ -57,6 +57,8 @@ class Job:
     """Validated JSON text; media fields hold ``blob:KEY``."""
     options: str = "{}"
     """JSON text the origin wants back when the job is read: it is never looked at by the core."""
+    tags: str | None = None
+    """JSON text of the caller's own words for it: :mod:`pilotlight.contracts.tags`."""
     created_at: float
 
     status: JobStatus = JobStatus.ACCEPTED

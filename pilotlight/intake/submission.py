@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pilotlight.contracts.job import NORMAL_PRIORITY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pilotlight.contracts.tags import Tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,8 @@ class Submission:
     """Name of the dialect or source; its ``announce`` renders the webhook."""
     options: dict[str, Any] = field(default_factory=dict)
     """JSON the origin wants back when the job is read."""
+    tags: Sequence[Tag] = ()
+    """The caller's own words for the job, to find it by."""
     base_url: str = ""
     """This ingress as the caller sees it: tells our own ``/files`` URLs from foreign ones."""
     priority: int = NORMAL_PRIORITY

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts import lifecycle, moves, tags
 from pilotlight.contracts.job import Job
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
 from pilotlight.intake.ids import new_id
@@ -87,6 +87,7 @@ class Submit:
             origin=submission.origin,
             input=text,
             options=json.dumps(submission.options) if submission.options else "{}",
+            tags=tags.written(submission.tags) if submission.tags else None,
             created_at=now,
             priority=submission.priority,
             streaming=submission.streaming,

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts import lifecycle, moves, tags
 from pilotlight.contracts.job import Job, JobError, JobStatus
+from pilotlight.contracts.tags import Tag
 from pilotlight.ports.store import Load
 
 LEASE = {"lease_s": 60, "margin_s": 10}
@@ -41,6 +42,21 @@ def test_a_created_job_reads_back_field_by_field(store, add):
     assert [type(getattr(read, f.name)) for f in fields(Job)] == [
         type(getattr(job, f.name)) for f in fields(Job)
     ]
+
+
+def test_tags_stay_with_the_row_through_its_life(store, add, lease, clock):
+    words = (Tag("project", "lighthouse"), Tag("größe", "5 m"))
+    held = lease(add(tags=tags.written(words)))
+    plain = add()
+
+    done = store.move(held.id, moves.succeed(held, now=clock.now(), output="{}"))
+
+    assert tags.read(done.tags) == tags.read(store.get(held.id).tags) == words
+    assert store.get(plain.id).tags is None
+    assert {job.id: job.tags for job in store.list_jobs(limit=5)} == {
+        plain.id: None,
+        held.id: done.tags,
+    }
 
 
 def test_an_unknown_id_is_none(store):
