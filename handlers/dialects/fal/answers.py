@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from handlers.dialects.fal import errors
 from handlers.dialects.fal.wishes import CDN
-from handlers.services import ask, services_of
-from handlers.site import base_url
+from handlers.outcome import output_of as rendered
+from handlers.services import services_of
 from pilotlight.contracts.job import Job, JobStatus
 from pilotlight.errors import NotFinished
 
@@ -35,11 +35,4 @@ async def outcome(request: Request, job: Job) -> Response:
 
 
 async def output_of(request: HTTPConnection, job: Job) -> bytes:
-    services = services_of(request)
-    return await ask(
-        services,
-        services.control.output,
-        job,
-        base_url=base_url(request, CDN),
-        inline=job.options != "{}" and json.loads(job.options).get("sync_mode") is True,
-    )
+    return await rendered(request, job, prefix=CDN)

@@ -18,10 +18,11 @@ from handlers.dialect import speaks
 from handlers.dialects.fal import answers, errors, history, paths, wishes, words
 from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import QUEUE
+from handlers.outcome import error_of
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
-from pilotlight.contracts.job import READY, Job, JobError, JobStatus
+from pilotlight.contracts.job import READY, Job
 from pilotlight.errors import NotFound
 from pilotlight.ports.feed import Entry, FeedKind
 
@@ -97,13 +98,6 @@ def _said(request: Request, job: Job, *, logs: bool) -> dict[str, Any]:
         logs=words.log_items(_all_logs(services, job.id)) if logs else None,
         error=error_of(services, job),
     )
-
-
-def error_of(services: Services, job: Job) -> JobError | None:
-    """Why a terminal job did not succeed; None while it may, and when it did."""
-    if not job.status.is_terminal or job.status is JobStatus.SUCCEEDED:
-        return None
-    return services.control.error(job)
 
 
 def _all_logs(services: Services, job_id: str) -> list[Entry]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
@@ -16,6 +15,8 @@ from starlette.requests import HTTPConnection, Request
 from handlers.dialects.fal.paths import Target
 from handlers.dialects.fal.retries import HEADER as RETRY_CONFIG
 from handlers.dialects.fal.retries import retries_of
+from handlers.outcome import inline_wish
+from handlers.receiver import receiver
 from handlers.site import base_url
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY
 from pilotlight.errors import InvalidInput, Problem
@@ -47,7 +48,7 @@ def submission(
         base_url=base_url(request, CDN),
         priority=_priority(headers),
         start_timeout_s=start_timeout_s(headers),
-        webhook=_webhook(query.get("fal_webhook")),
+        webhook=receiver(query.get("fal_webhook"), "query", "fal_webhook"),
         idempotency_key=headers.get("idempotency-key"),
         max_queue=_max_queue(query.get("fal_max_queue_length")),
         may_retry=not yes(headers.get("x-fal-no-retry")),
@@ -126,18 +127,12 @@ def lifetime_s(headers: Headers) -> float | None:
 
 
 def _options(body: bytes) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if b'"sync_mode"' in body and _wants_inline(body):
-        options["sync_mode"] = True
-    return options
-
-
-def _wants_inline(body: bytes) -> bool:
+    if b'"sync_mode"' not in body:
+        return {}
     try:
-        value = json.loads(body).get("sync_mode")
-    except (ValueError, AttributeError, RecursionError):
-        return False  # the submit itself says what is wrong with it
-    return value is True or (isinstance(value, str) and yes(value))
+        return inline_wish(json.loads(body))
+    except (ValueError, RecursionError):
+        return {}  # the submit itself says what is wrong with it
 
 
 def _priority(headers: Headers) -> int:
@@ -163,19 +158,6 @@ def _max_queue(text: str | None) -> int | None:
             text,
         )
     return int(text)
-
-
-def _webhook(url: str | None) -> str | None:
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        good = False
-    if not good or len(url) > 2048 or not (url.isascii() and url.isprintable()):
-        raise _bad(("query", "fal_webhook"), "must be an http(s) URL", "url_parsing", url)
-    return url
 
 
 def _bad(
