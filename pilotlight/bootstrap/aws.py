@@ -16,6 +16,7 @@ from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
 from pilotlight.adapters.aws.emulator import emulated
 from pilotlight.adapters.aws.feed import DynamoFeed
+from pilotlight.adapters.aws.files import DynamoFiles
 from pilotlight.adapters.aws.hints import Hints
 from pilotlight.adapters.aws.keys import DynamoKeys
 from pilotlight.adapters.aws.objects import Bucket
@@ -96,6 +97,7 @@ class _Account:
         self.store = DynamoStore(calls, aws.jobs_table, texts, workers=workers)
         self.feed = DynamoFeed(calls, aws.jobs_table, texts)
         self.keys = DynamoKeys(calls, aws.jobs_table)
+        self.files = DynamoFiles(calls, aws.jobs_table)
         self.secrets = DynamoSecrets(calls, aws.secrets_table)
         grants = self.secrets.get_or_create("file-grants", _secret)
         self.blobs = S3Blobs(bucket, secret=grants, clock=clock)
@@ -128,6 +130,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         announcer=watch,
         fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
         keys=account.keys,
+        files=account.files,
         secrets=account.secrets,
         learned=SqliteLearned(database),
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),

@@ -17,6 +17,7 @@ from pilotlight.execution.dead_letters import Undertaker
 from pilotlight.execution.reaper import Reaper
 from pilotlight.intake.admission import Admission
 from pilotlight.intake.control import Control
+from pilotlight.intake.files import Files
 from pilotlight.intake.grouping import Recorder
 from pilotlight.intake.inputs import Inputs
 from pilotlight.intake.keys import Authenticate
@@ -59,6 +60,7 @@ class Services:
     announcer: Announcer
     fleet: Supervisor
     keys: KeyStore
+    files: Files
     secrets: Secrets
     learned: Learned | None
     pepper: bytes
@@ -121,6 +123,7 @@ def assemble(
         announcer=parts.announcer,
         fleet=parts.fleet,
         keys=parts.keys,
+        files=Files(blobs=parts.blobs, store=parts.files, clock=clock),
         secrets=secrets,
         learned=parts.learned,
         pepper=pepper,

@@ -57,6 +57,7 @@ def _blobs(settings: Settings, secrets: FileSecrets, clock: Clock) -> FolderBlob
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Open the data folder. Raises SettingsError for one of another release."""
     # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
+    from pilotlight.adapters.local.files import SqliteFiles  # noqa: PLC0415
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
     from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
@@ -79,6 +80,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         announcer=WakeAnnouncer(database, wake, clock),
         fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
         keys=SqliteKeys(database),
+        files=SqliteFiles(database),
         learned=SqliteLearned(database),
         secrets=secrets,
         checkpoint=database.checkpoint,

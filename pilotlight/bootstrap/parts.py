@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.feed import Announcer, Feed, Watch
+    from pilotlight.ports.files import FileStore
     from pilotlight.ports.fleet import Supervisor
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
@@ -30,6 +31,7 @@ class IngressParts:
     announcer: Announcer
     fleet: Supervisor
     keys: KeyStore
+    files: FileStore
     secrets: Secrets
     learned: Learned | None = None
     """None: what the scaler learns ends with the process."""

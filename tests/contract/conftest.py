@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pilotlight.adapters.aws.feed import DynamoFeed
+from pilotlight.adapters.aws.files import DynamoFiles
 from pilotlight.adapters.aws.keys import DynamoKeys
 from pilotlight.adapters.aws.secrets import DynamoSecrets
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.feed import SqliteFeed
+from pilotlight.adapters.local.files import SqliteFiles
 from pilotlight.adapters.local.keys import SqliteKeys
 from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
@@ -84,6 +86,10 @@ def sqlite_keys(request):
     return SqliteKeys(request.getfixturevalue("database"))
 
 
+def sqlite_files(request):
+    return SqliteFiles(request.getfixturevalue("database"))
+
+
 def file_secrets(request):
     return FileSecrets(request.getfixturevalue("tmp_path") / "secrets")
 
@@ -108,6 +114,10 @@ def dynamo_feed(stage):
 
 def dynamo_keys(stage):
     return DynamoKeys(stage.calls, stage.table)
+
+
+def dynamo_files(stage):
+    return DynamoFiles(stage.calls, stage.table)
 
 
 def dynamo_secrets(stage):
@@ -135,6 +145,14 @@ def feed(request):
     ids=lambda make: make.__name__,
 )
 def keys(request):
+    return request.param(request)
+
+
+@pytest.fixture(
+    params=[sqlite_files, on("moto", dynamo_files), on("ministack", dynamo_files)],
+    ids=lambda make: make.__name__,
+)
+def files(request):
     return request.param(request)
 
 

@@ -148,6 +148,7 @@ class Site:
             announcer=self.announcer(process),
             fleet=self.fleet(process),
             keys=None,  # type: ignore[arg-type] # nobody signs in here
+            files=None,  # type: ignore[arg-type] # nor keeps files
             secrets=MemorySecrets(self.secrets),
             dead_letters=None if self.mail is None else SimDeadLetters(self.mail, process),
             close=lambda: None,

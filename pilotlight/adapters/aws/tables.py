@@ -7,6 +7,7 @@ One table holds everything but secrets::
     IDEM#hash      caller         which job an idempotency key made
     FEED#id        000000000001   entries of one append
     KEY            id             an API key
+    FILE#caller    id             a file that the caller keeps here
 
 Each index is sparse: a row is in it while it has both of the index's attributes, so that a
 finished row weighs nothing. They hold little more than keys; rows are then read from the table

@@ -65,7 +65,7 @@ TABLES: Final = (
     _RUNNING_INDEX,
     "CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX job_webhook ON job (webhook_due) WHERE webhook_due IS NOT NULL",
-    "CREATE INDEX job_caller ON job (caller, seq)",
+    "CREATE INDEX job_caller ON job (caller, created_at)",
     "CREATE INDEX job_forget ON job (forget_at) WHERE forget_at IS NOT NULL",
     """CREATE TABLE idempotency (
         caller TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL, created_at REAL NOT NULL,
@@ -91,6 +91,11 @@ TABLES: Final = (
         name TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL, revoked_at REAL,
         last_used_at REAL, scopes TEXT, requests_per_s REAL, burst INTEGER,
         queued_jobs INTEGER)""",
+    """CREATE TABLE file (
+        caller TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
+        purpose TEXT NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL,
+        PRIMARY KEY (caller, id)) WITHOUT ROWID""",
     "CREATE TABLE note (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
 
