@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotlight.adapters.aws import history
 from pilotlight.adapters.aws.rows import number, scalar
+from pilotlight.adapters.aws.tables import FORGET, TTL, TTL_SLACK_S
 from pilotlight.contracts.job import HELD, READY
 from pilotlight.contracts.lifecycle import Add, Arg, Clear, Sum
 
@@ -76,6 +77,15 @@ class _Compiler:
             case Clear():
                 return None
 
+    def later(self, effect: Effect) -> str | None:
+        """When DynamoDB itself deletes a row that this effect says when to forget."""
+        if not isinstance(effect, Sum):
+            return None
+        now = self.move.args[effect.arg]
+        assert isinstance(now, int | float)
+        moment = self.out.value("late", number(int(now) + TTL_SLACK_S))
+        return f"{self.out.name(effect.column)} + {moment}"
+
     def _amount(self, amount: int) -> str:
         return self.out.value(f"add_{amount}".replace("-", "less_"), number(amount))
 
@@ -125,6 +135,8 @@ def update(
     guards = [compiler.guard(guard) for guard in transition.guards]
     for column, effect in transition.effects.items():
         out.put(column, compiler.operand(column, effect))
+        if column == FORGET.sort:
+            out.put(TTL, compiler.later(effect))
     if transition.to is not None:
         out.put("status", out.value("to", {"S": str(transition.to)}))
         compiler.place(transition.to)

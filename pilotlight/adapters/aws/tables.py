@@ -51,6 +51,11 @@ HOLDER: Final = Index("holder", "holder", "place", "S")
 """Rows that run, by the replica that holds them."""
 INDEXES: Final = (DUE, WEBHOOK, FORGET, NEWEST, CALLER, READY, RUNNING, HOLDER)
 
+TTL: Final = "delete_at"
+"""DynamoDB itself deletes an item some time after this, in whole seconds: the second broom, for
+a row that upkeep has not forgotten ``TTL_SLACK_S`` after it should have, files and feed first."""
+TTL_SLACK_S: Final = 7 * 24 * 3600
+
 _ONE_KEY: Final = [{"AttributeName": "pk", "KeyType": "HASH"}]
 
 
