@@ -70,11 +70,17 @@ async def output_of(request: HTTPConnection, job: Job, *, prefix: str = "") -> b
     )
 
 
-def inline_wish(document: object) -> dict[str, Any]:
+def inline_wish(body: bytes) -> dict[str, Any]:
     """Options for a job whose input says ``sync_mode``: files go back as data URIs.
 
-    Text counts too: an input may come from a query.
+    Text counts too: an input may come from a query. What is wrong with the body, the submit says.
     """
+    if b'"sync_mode"' not in body:
+        return {}
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
     value = document.get("sync_mode") if isinstance(document, dict) else None
     if value is True or (isinstance(value, str) and value.strip().lower() in _YES):
         return {"sync_mode": True}

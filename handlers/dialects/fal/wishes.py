@@ -44,7 +44,7 @@ def submission(
         endpoint=target.endpoint,
         body=body,
         origin=DIALECT_NAME,
-        options=_options(body),
+        options=inline_wish(body),
         base_url=base_url(request, CDN),
         priority=_priority(headers),
         start_timeout_s=start_timeout_s(headers),
@@ -124,15 +124,6 @@ def lifetime_s(headers: Headers) -> float | None:
             gt=0,
         )
     return float(seconds)
-
-
-def _options(body: bytes) -> dict[str, Any]:
-    if b'"sync_mode"' not in body:
-        return {}
-    try:
-        return inline_wish(json.loads(body))
-    except (ValueError, RecursionError):
-        return {}  # the submit itself says what is wrong with it
 
 
 def _priority(headers: Headers) -> int:
