@@ -77,6 +77,8 @@ OPS = [
     Op("/v1/async-invoke", "POST", "/v1/async-invoke", WRITE, {"model_id": "acme/app", "input": PROMPT}),
     Op("/v1/async-invoke/{request_id}", "GET", "/v1/async-invoke/{job}", READ),
     Op("/v1/async-invoke/{request_id}/status", "GET", "/v1/async-invoke/{job}/status", READ),
+    Op("/fal-ai/{path:path}", "POST", "/fal-ai/acme/app", WRITE, PROMPT),
+    Op("/fal-ai/{path:path}", "GET", "/fal-ai/{job}", READ),
     Op("/events", "POST", "/events", WRITE, {}),
     Op("/rest/.well-known/jwks.json", "GET", "/rest/.well-known/jwks.json", None),
     Op("/.well-known/jwks.json", "GET", "/.well-known/jwks.json", None),
