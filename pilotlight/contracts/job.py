@@ -115,6 +115,17 @@ class Job:
     webhook_state: str | None = None
     """None, ``delivered``, ``given_up`` or ``disabled``."""
 
+    group_id: str | None = None
+    """The job that stands for the group it belongs to; that job names itself here."""
+    member: str | None = None
+    """Its key within the group; None for the job that stands for the group."""
+    group_due: float | None = None
+    """When the steward of groups has to look at this row: a member that has ended and is not
+    counted yet, or a group that is not done."""
+
+    note: str | None = None
+    """What an attempt wants later ones to know, in its worker's own words (T20)."""
+
     idempotency_key: str | None = None
     body_sha256: str | None = None
     version: int = 1

@@ -1,4 +1,4 @@
-"""Which status may follow which: one table, T1 to T17, and the only code that moves a job.
+"""Which status may follow which: one table, T1 to T21, and the only code that moves a job.
 
 ::
 
@@ -9,8 +9,13 @@
                      retrying ◄───T7──┴─┼──────────────┘──T8, T11, T14──► failed
                          └──────T3──────┘
     T12 any that is not terminal ─► cancelled        T13 any that still waits ─► expired
+    T15 waiting ─► accepted: what it waited for is there
     T16 leases, reschedules and settles the webhook of a terminal row
     T17 a row that waits but may not be leased any more ─► failed: its message is a dead letter
+    T18, T19 waiting ─► succeeded, failed: a group whose members are over, or an input that
+    cannot be made
+    T20 a row that is held keeps a note for later attempts
+    T21 takes the mark of a row that its group has heard of
 
 A :class:`Transition` is data: the statuses it leaves, guards the row must satisfy, effects on
 columns. Adapters compile the same table (SQL, DynamoDB condition expressions) and
@@ -93,6 +98,7 @@ _ENDED: Final[dict[str, Effect]] = {
     "ended_at": Arg("now"),
     "forget_at": Sum("keep_s", "now"),
     "webhook_due": Arg("webhook_due"),
+    "group_due": Arg("group_due"),
     "due_at": CLEAR,
     "lease_until": CLEAR,
 }
@@ -194,6 +200,35 @@ T17: Final = Transition(
     (MINE,),
     {**_ENDED, "fence": RISE, "error": Arg("error")},
 )
+_WAITS: Final = frozenset({_S.WAITING})
+T15: Final = Transition(
+    "T15",
+    _WAITS,
+    _S.ACCEPTED,
+    (Guard("start_by", ">", ":now"),),
+    {
+        "input": Arg("input"),
+        "not_before": Arg("now"),
+        "start_by": Arg("start_by"),
+        "due_at": Arg("due_at"),
+    },
+)
+T21: Final = Transition(
+    "T21",
+    TERMINAL | _WAITS,
+    None,
+    (Guard("group_due", "=", ":seen_due"),),
+    {"group_due": Arg("group_due")},
+)
+T18: Final = Transition(
+    "T18",
+    _WAITS,
+    _S.SUCCEEDED,
+    (MINE,),
+    {**_ENDED, "output": Arg("output"), "artifacts": Arg("artifacts"), "error": CLEAR},
+)
+T19: Final = Transition("T19", _WAITS, _S.FAILED, (MINE,), {**_ENDED, "error": Arg("error")})
+T20: Final = Transition("T20", HELD, None, (MINE,), {"note": Arg("note")})
 _TURN: Final = Guard("webhook_fence", "=", ":webhook_fence")
 T16_LEASE: Final = Transition(
     "T16",
@@ -222,8 +257,8 @@ T16_REPLAY: Final = Transition(
     },
 )
 
-TABLE: Final = (T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T17)
-"""Every move of ``status``; T1 is the birth of the row and T15 belongs to groups."""
+TABLE: Final = (T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T17, T18, T19)
+"""Every move of ``status``; T1 is the birth of the row."""
 
 _COMPARE: Final = {"=": operator.eq, "<=": operator.le, "<": operator.lt, ">": operator.gt}
 

@@ -28,7 +28,9 @@ def error_text(error: JobError) -> str:
 
 def _ended(transition: Transition, job: Job, now: float, **args: lifecycle.Value) -> Move:
     due = now if job.webhook else None
-    return Move(transition, {"now": now, "webhook_due": due, "fence": job.fence, **args})
+    heard = None if job.group_id is None else now
+    ended = {"now": now, "webhook_due": due, "group_due": heard, "fence": job.fence}
+    return Move(transition, {**ended, **args})
 
 
 def queued(job: Job, *, due_at: float) -> Move:
@@ -66,6 +68,11 @@ def beat(
     if progress is None:
         return move
     return Move(move.transition, {**move.args, "progress": progress})
+
+
+def note(job: Job, *, text: str | None) -> Move:
+    """T20: for later attempts of this job; a refusal means that the lease is lost."""
+    return Move(lifecycle.T20, {"fence": job.fence, "note": text})
 
 
 def storing(job: Job, *, now: float, lease_s: float, margin_s: float) -> Move:
@@ -121,10 +128,12 @@ def lost(job: Job, *, now: float) -> Move:
     return _ended(lifecycle.T11 if poison else lifecycle.T10, job, now, **args)
 
 
-def cancel(job: Job, *, now: float) -> Move:
+_BY_CALLER: Final = JobError("cancelled", "the caller cancelled this job", 499)
+
+
+def cancel(job: Job, *, now: float, why: JobError = _BY_CALLER) -> Move:
     """T12: one conditional write; afterwards the job can never become ``succeeded``."""
-    error = JobError("cancelled", "the caller cancelled this job", 499)
-    return _ended(lifecycle.T12, job, now, error=error_text(error))
+    return _ended(lifecycle.T12, job, now, error=error_text(why))
 
 
 def expire(job: Job, *, now: float) -> Move:
@@ -143,6 +152,27 @@ def time_out(job: Job, *, now: float) -> Move:
 def give_up(job: Job, *, now: float, error: JobError) -> Move:
     """T17: it waits, but no attempt is left to it."""
     return _ended(lifecycle.T17, job, now, error=error_text(error))
+
+
+def release(*, now: float, text: str, start_by: float, due_at: float) -> Move:
+    """T15: what the job waited for is there; ``text`` is its input. However many ask, one does."""
+    terms = {"start_by": start_by, "due_at": due_at}
+    return Move(lifecycle.T15, {"now": now, "input": text, **terms})
+
+
+def heard(job: Job, *, again_at: float | None = None) -> Move:
+    """T21: the group knows of it; look at the row again then. ``job`` is the row as seen."""
+    return Move(lifecycle.T21, {"seen_due": job.group_due, "group_due": again_at})
+
+
+def complete(job: Job, *, now: float, output: str, artifacts: str = "[]") -> Move:
+    """T18: a group's members are over, and this is what came of them."""
+    return _ended(lifecycle.T18, job, now, output=output, artifacts=artifacts)
+
+
+def refuse(job: Job, *, now: float, error: JobError) -> Move:
+    """T19: its input cannot be made, or the group failed."""
+    return _ended(lifecycle.T19, job, now, error=error_text(error))
 
 
 def lease_webhook(job: Job, *, now: float, lease_s: float) -> Move:

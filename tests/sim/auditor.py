@@ -33,14 +33,19 @@ _EDGES: Final[dict[str, tuple[set[JobStatus], set[JobStatus] | None]]] = {
     "T12": (set(_S) - _OVER, {_S.CANCELLED}),
     "T13": (_WAITS | {_S.WAITING}, {_S.EXPIRED}),
     "T14": (_HELD, {_S.FAILED}),
+    "T15": ({_S.WAITING}, {_S.ACCEPTED}),
     "T16": (_OVER, None),
     "T17": (_WAITS, {_S.FAILED}),
+    "T18": ({_S.WAITING}, {_S.SUCCEEDED}),
+    "T19": ({_S.WAITING}, {_S.FAILED}),
+    "T21": (_OVER | {_S.WAITING}, None),
 }
-_FENCED: Final = {"T2", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14", "T17"}
+_FENCED: Final = {"T2", *(f"T{n}" for n in (4, 5, 6, 7, 8, 9, 10, 11, 14, 17, 18, 19))}
 _RAISE_FENCE: Final = {"T3", "T7", "T9", "T10", "T11", "T12", "T14", "T17"}
 _GIVE_BACK: Final = {"T9", "T10", "T11"}
 _ANNOUNCED: Final = ("webhook_due", "webhook_tries", "webhook_fence", "webhook_state")
-_KEPT: Final = tuple(field.name for field in fields(Job) if field.name not in _ANNOUNCED)
+_COLUMNS: Final = tuple(field.name for field in fields(Job))
+_KEPT: Final = tuple(name for name in _COLUMNS if name not in _ANNOUNCED)
 
 
 def _need(holds: object, rule: str, what: str, old: Job, move: Move) -> None:
@@ -79,13 +84,18 @@ def check_change(
         lapsed = old.lease_until is None or old.lease_until + margin_s <= now + skew_s
         _need(lapsed, "I5", "a lease that holds is reaped", old, move)
     _shape(old, new, move)
+    if name == "T21":
+        same = all(getattr(old, n) == getattr(new, n) for n in _COLUMNS if n != "group_due")
+        _need(same, "T21", "more than the mark changes", old, move)
+        _need(move.args["seen_due"] == old.group_due, "T21", "another mark is taken", old, move)
     if name == "T16":
         _announcing(old, new, move, now=now, skew_s=skew_s)
 
 
 def _edges(old: Job, new: Job, move: Move, name: str) -> None:
     leaves, to = _EDGES[name]
-    _need(old.status not in _OVER or name == "T16", "I2", "a terminal row is moved", old, move)
+    late = name in ("T16", "T21")
+    _need(old.status not in _OVER or late, "I2", "a terminal row is moved", old, move)
     _need(old.status in leaves, "I2", "an edge the lifecycle has not", old, move)
     wanted = {old.status} if to is None else to
     _need(new.status in wanted, "I2", f"it becomes {new.status}", old, move)
@@ -122,6 +132,8 @@ def _times(old: Job, move: Move, name: str, *, now: float, skew_s: float) -> Non
         case "T3":
             _need(old.not_before <= now + skew_s, "T3", "before its backoff is over", old, move)
             _need(old.start_by > now - skew_s, "T3", "after its deadline to start", old, move)
+        case "T15":
+            _need(old.start_by > now - skew_s, "T15", "after its deadline to start", old, move)
         case "T13":
             _need(old.start_by <= now + skew_s, "T13", "it expires too early", old, move)
         case "T14":
@@ -146,6 +158,8 @@ def _shape(old: Job, new: Job, move: Move) -> None:
     _need(new.ended_at is not None and new.forget_at is not None, "I1", "no end", old, move)
     if old.status not in _OVER and new.webhook:
         _need(new.webhook_due is not None, "I4", "ends and is not announced", old, move)
+    if old.status not in _OVER and new.group_id:
+        _need(new.group_due is not None, "T21", "ends and its group does not hear", old, move)
 
 
 def _announcing(old: Job, new: Job, move: Move, *, now: float, skew_s: float) -> None:

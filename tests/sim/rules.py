@@ -7,6 +7,7 @@ from old copies on purpose: that is what a replica that was away for a while sen
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -122,8 +123,11 @@ class Moves(RuleBasedStateMachine):
         attempts=st.sampled_from([0, 0, 0, 2]),
         start_s=st.sampled_from([30, 600, 5000]),
         status=st.sampled_from([JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.WAITING]),
+        group_id=st.sampled_from([None, "group-1"]),
     )
-    def submit(self, key: Any, webhook: Any, attempts: int, start_s: int, status: Any) -> None:
+    def submit(
+        self, key: Any, webhook: Any, attempts: int, start_s: int, status: Any, group_id: Any
+    ) -> None:
         """T1. ``attempts`` 2 is a row at its cap, from whatever release it may come."""
         self._add(
             idempotency_key=key,
@@ -131,6 +135,8 @@ class Moves(RuleBasedStateMachine):
             attempts=attempts,
             start_by=self.now + start_s,
             status=status,
+            group_id=group_id,
+            group_due=self.now if group_id and status is JobStatus.WAITING else None,
         )
 
     @rule(which=_WHICH, owner=st.sampled_from(OWNERS))
@@ -227,13 +233,47 @@ class Moves(RuleBasedStateMachine):
         seen = self._copy(which, 0, over=late)
         self._perform(seen.id, moves.cancel(seen, now=self.now))
 
+    @rule(which=_WHICH, start_s=st.sampled_from([30, 600]))
+    @precondition(_live)
+    def release(self, which: int, start_s: int) -> None:
+        """T15: somebody finds that what a job waits for is there, however often."""
+        text = json.dumps({"released": self.now})
+        start_by = self.now + start_s
+        move = moves.release(now=self.now, text=text, start_by=start_by, due_at=self.now + 15)
+        self._perform(self._copy(which, 0).id, move)
+
+    @rule(which=_WHICH, age=_AGE, how=st.sampled_from(["well", "badly"]))
+    @precondition(_live)
+    def close_a_group(self, which: int, age: int, how: str) -> None:
+        """T18 or T19, by a steward that read the row some time ago."""
+        seen = self._copy(which, age)
+        done = moves.complete(seen, now=self.now, output="{}")
+        failed = moves.refuse(seen, now=self.now, error=ERROR)
+        self._perform(seen.id, done if how == "well" else failed)
+
+    @rule(
+        which=_WHICH,
+        age=_AGE,
+        over=st.sampled_from(["lives", "is over"]),
+        again_s=st.sampled_from([None, None, 60]),
+    )
+    @precondition(_live)
+    def hear_of_an_end(self, which: int, age: int, over: str, again_s: int | None) -> None:
+        """T21, from an old copy too: a mark that was taken cannot be taken again."""
+        seen = self._copy(which, age, over=over == "is over" and _over(self))
+        again_at = None if again_s is None else self.now + again_s
+        self._perform(seen.id, moves.heard(seen, again_at=again_at))
+
     # Rows that are over: everything must be refused but announcements
 
-    @rule(which=_WHICH, does=st.integers(0, 8))
+    @rule(which=_WHICH, does=st.integers(0, 10))
     @precondition(_over)
     def come_too_late(self, which: int, does: int) -> None:
         seen = self._copy(which, 0, over=True)
+        waits = {"start_by": self.now + 60, "due_at": self.now}
         late = (
+            moves.release(now=self.now, text="{}", **waits),
+            moves.complete(seen, now=self.now, output="{}"),
             moves.queued(seen, due_at=self.now),
             moves.lease(owner="r1", now=self.now, **TERMS),
             moves.beat(seen, now=self.now, **TERMS),

@@ -31,6 +31,9 @@ def all_moves(job, now):
         "T12": moves.cancel(job, now=now),
         "T13": moves.expire(job, now=job.start_by),
         "T14": moves.time_out(job, now=now + 1e6),
+        "T15": moves.release(now=now, text="{}", start_by=now + 60, due_at=now + 15),
+        "T18": moves.complete(job, now=now, output="{}"),
+        "T19": moves.refuse(job, now=now, error=ERROR),
         "T17": moves.give_up(job, now=now, error=JobError("dead_letter", "given up", 503)),
     }
 
@@ -43,7 +46,7 @@ def in_status(make_job, clock, status):
 def test_every_row_of_the_table_is_here():
     names = [transition.name for transition in lifecycle.TABLE]
 
-    assert names == [*(f"T{n}" for n in range(2, 15)), "T17"]
+    assert names == [*(f"T{n}" for n in range(2, 16)), "T17", "T18", "T19"]
 
 
 PAIRS = list(itertools.product(JobStatus, lifecycle.TABLE))

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.aws.calls import Refused
 from pilotlight.adapters.aws.queries import Queries
-from pilotlight.adapters.aws.rows import feed_partition, idempotency_key, job_key, number
+from pilotlight.adapters.aws.rows import (
+    feed_partition,
+    idempotency_key,
+    job_key,
+    number,
+    tally_key,
+)
 from pilotlight.adapters.aws.tables import FORGET
 from pilotlight.adapters.aws.texts import is_shelved
 from pilotlight.errors import Unavailable
@@ -81,6 +87,8 @@ class Forgetting:
         ]
         if job.idempotency_key is not None:
             deletes.append({"Key": idempotency_key(job.caller, job.idempotency_key)})
+        if job.group_id == job.id:
+            deletes.append({"Key": tally_key(job.id)})
         items = [{"Delete": {"TableName": self._table, **delete}} for delete in deletes]
         try:
             self._calls("transact_write_items", TransactItems=items)

@@ -61,6 +61,10 @@ def idempotency_key(caller: str, key: str) -> Item:
     return {"pk": {"S": f"IDEM#{digest}"}, "sk": {"S": caller}}
 
 
+def tally_key(group_id: str) -> Item:
+    return {"pk": {"S": f"GROUP#{group_id}"}, "sk": {"S": "TALLY"}}
+
+
 def feed_partition(job_id: str) -> Value:
     return {"S": f"FEED#{job_id}"}
 

@@ -6,6 +6,7 @@ One table holds everything but secrets::
     JOB#id         JOB            the job's row, with its history
     IDEM#hash      caller         which job an idempotency key made
     FEED#id        000000000001   entries of one append
+    GROUP#id       TALLY          how many members a group has, and how they ended
     KEY            id             an API key
     FILE#caller    id             a file that the caller keeps here
 
@@ -49,7 +50,14 @@ RUNNING: Final = Index("running", "running", "place", "S")
 """Rows that run, by worker."""
 HOLDER: Final = Index("holder", "holder", "place", "S")
 """Rows that run, by the replica that holds them."""
-INDEXES: Final = (DUE, WEBHOOK, FORGET, NEWEST, CALLER, READY, RUNNING, HOLDER)
+MARK: Final = Index("mark", "shard", "group_due", "N")
+GROUP: Final = Index("group", "group_id", "member", "S", ("status",))
+"""Members of a group, by key."""
+ENDED: Final = Index(
+    "ended", "worker", "ended_at", "N", ("status", "caller", "endpoint", "created_at", "started_at")
+)
+"""Rows that are over, by worker: what metrics, the scaler's memory and bills are made from."""
+INDEXES: Final = (DUE, WEBHOOK, FORGET, NEWEST, CALLER, READY, RUNNING, HOLDER, MARK, GROUP, ENDED)
 
 TTL: Final = "delete_at"
 """DynamoDB itself deletes an item some time after this, in whole seconds: the second broom, for

@@ -18,7 +18,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
@@ -71,6 +71,12 @@ TABLES: Final = (
         caller TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL, created_at REAL NOT NULL,
         PRIMARY KEY (caller, key)) WITHOUT ROWID""",
     "CREATE INDEX idempotency_job ON idempotency (job_id)",
+    "CREATE INDEX job_group ON job (group_id, member) WHERE member IS NOT NULL",
+    "CREATE INDEX job_mark ON job (group_due) WHERE group_due IS NOT NULL",
+    """CREATE TABLE tally (
+        group_id TEXT PRIMARY KEY, total INTEGER NOT NULL, succeeded INTEGER NOT NULL,
+        failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, expired INTEGER NOT NULL,
+        cursor TEXT NOT NULL, sealed INTEGER NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE attempt (
         seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, fence INTEGER NOT NULL, owner TEXT,
         started_at REAL, ended_at REAL NOT NULL, outcome TEXT NOT NULL, error TEXT)""",

@@ -198,3 +198,5 @@ class SqliteStore:
     def _first(self, sql: str, args: Any = ()) -> Any:
         row = self._db.read(sql, args).fetchone()
         return row[0] if row else None
+                if job.group_id == job.id:
+                    execute("DELETE FROM tally WHERE group_id = ?", (job.id,))
