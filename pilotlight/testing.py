@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pilotlight.contracts.events import Event, Log, Partial, Progress, Run
+from pilotlight.contracts.events import Event, Log, Note, Partial, Progress, Run
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
 
@@ -109,10 +109,17 @@ def _run(
     if isinstance(loaded, type):
         loaded = loaded()
         loaded.load()
+
+    def told(event: Event) -> None:
+        hear(event)
+        if isinstance(event, Note):  # in production the replica answers once it is durable
+            context.noted()
+
+    context = AttemptContext(run, told)
     text = child_run.perform(
         loaded,
         parsed,
-        AttemptContext(run, hear),
+        context,
         output=serving.output,
         loop=child_run.LoopThread(),
     )

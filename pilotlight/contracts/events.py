@@ -24,11 +24,26 @@ class Run:
     """``blob:KEY`` to a local path, for every media field."""
     streaming: bool = False
     low_memory: bool = False
+    called: str = ""
+    """The id that the caller used; ``endpoint`` is the worker's own."""
+    note: str = ""
+    """What an earlier attempt kept."""
+    timeout_s: float | None = None
+    """How long it may run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Parent: stop this job between two steps."""
+
+    job_id: str
+    over: bool = False
+    """The job itself has ended; else another attempt may go on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Parent: the note of this job is durable."""
 
     job_id: str
 
@@ -88,6 +103,14 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Child: keep this for later attempts, and say when it is durable."""
+
+    job_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     job_id: str
     output: str
@@ -103,12 +126,15 @@ class Failed:
     retryable: bool = False
     fatal: bool = False
     """The child cannot go on (a sticky CUDA error): replace it."""
+    retry_after_s: float = 0.0
+    """Another attempt is of no use before."""
 
 
 Event = (
     Run
     | Cancel
     | Leave
+    | Noted
     | Loading
     | Ready
     | LoadFailed
@@ -116,6 +142,7 @@ Event = (
     | Progress
     | Log
     | Partial
+    | Note
     | Done
     | Failed
 )
@@ -125,6 +152,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Run,
         Cancel,
         Leave,
+        Noted,
         Loading,
         Ready,
         LoadFailed,
@@ -132,6 +160,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Progress,
         Log,
         Partial,
+        Note,
         Done,
         Failed,
     )

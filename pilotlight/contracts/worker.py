@@ -7,6 +7,7 @@ that the ingress can read every contract without them.
 from __future__ import annotations
 
 import abc
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -80,6 +81,27 @@ class Context(abc.ABC):
     """Somebody follows partial outputs live; when False, do not spend time on them."""
     low_memory: bool
     """The attempt before ran out of memory: offload, tile, slice."""
+    called: str = ""
+    """The id that the caller used; ``endpoint`` is the worker's own."""
+    note: str = ""
+    """What this attempt or an earlier one kept; empty for none."""
+    timeout_s: float | None = None
+    """How long this attempt may run; None where nobody watches."""
+    over: bool = False
+    """With ``cancelled``: the job has ended, so what it began elsewhere should end too. Else
+    another attempt may go on with it."""
+
+    def keep(self, note: str) -> None:
+        """Have every later attempt of this job find ``note``; at most 4096 characters.
+
+        It is durable once this returns. Raises Cancelled when the attempt has to stop: then it
+        may not have been kept.
+        """
+        self.note = note
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for so long. Raises Cancelled, then at once, when the job was cancelled."""
+        threading.Event().wait(seconds)
 
     @abc.abstractmethod
     def progress(self, fraction: float, note: str = "") -> None:

@@ -107,6 +107,8 @@ class Attempt:
     """Settled, or no longer ours: nothing is written for it any more."""
     in_child: bool = False
     in_background: bool = False
+    said: str | None = None
+    """A note that the child wants kept and that is not in the row yet."""
     stop_at: float | None = None
     """The child is killed if it still runs it then."""
 

@@ -122,7 +122,9 @@ class Child:
         failure, fatal = child_run.failure_of(error)
         if not isinstance(error, PilotlightError):
             send_traceback(self._send, job_id, error)
-        return events.Failed(job_id, asdict(failure.error), failure.retryable, fatal)
+        return events.Failed(
+            job_id, asdict(failure.error), failure.retryable, fatal, failure.retry_after_s
+        )
 
     def _listen(self) -> None:
         """The control thread: it must answer whatever the model does."""
@@ -145,13 +147,17 @@ class Child:
             case events.Run():
                 self._running[event.job_id] = AttemptContext(event, self._send)
                 self._waiting.put(event)
-            case events.Cancel(job_id=job_id):
+            case events.Cancel(job_id=job_id, over=over):
                 context = self._running.get(job_id)
                 if context is not None:
-                    context.cancel()
+                    context.cancel(over=over)
+            case events.Noted(job_id=job_id) if job_id in self._running:
+                self._running[job_id].noted()
             case events.Leave():
                 for _ in range(self._slots):
                     self._waiting.put(None)
+            case events.Noted():
+                pass  # of a job that has ended meanwhile
             case _:
                 raise OSError(f"the parent said {type(event).__name__}")
 

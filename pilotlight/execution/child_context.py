@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.contracts.events import Event, Log, Partial, Progress, Run
+from pilotlight.contracts.events import Event, Log, Note, Partial, Progress, Run
 from pilotlight.contracts.worker import Context
-from pilotlight.errors import Cancelled, InvalidInput
+from pilotlight.errors import Cancelled, InvalidInput, WorkerError
 from pilotlight.execution.file_urls import FILE_SCHEME, replace_files
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_INLINE_BYTES: Final = 256 * 1024
 """Largest file a partial output carries, as a data URI."""
 _PROGRESS_EVERY_S: Final = 0.05
+MAX_NOTE: Final = 4096
+"""Characters of a note: every write of the row carries it."""
 
 
 class AttemptContext(Context):
@@ -44,6 +46,12 @@ class AttemptContext(Context):
         self._stop = threading.Event()
         self._on_cancel: Callable[[], object] | None = None
         self._told_at = float("-inf")
+        self.called = run.called or run.endpoint
+        self.note = run.note
+        self.timeout_s = run.timeout_s
+        self.over = False
+        self._answered = threading.Event()
+        self._noted = False
 
     @cached_property
     def folder(self) -> Path:  # type: ignore[override] # nobody writes it
@@ -55,9 +63,11 @@ class AttemptContext(Context):
     def cancelled(self) -> bool:
         return self._stop.is_set()
 
-    def cancel(self) -> None:
-        """The parent asks to stop."""
+    def cancel(self, *, over: bool = False) -> None:
+        """The parent asks to stop; ``over``: because the job has ended."""
+        self.over = self.over or over
         self._stop.set()
+        self._answered.set()
         if self._on_cancel is not None:
             self._on_cancel()
 
@@ -93,6 +103,29 @@ class AttemptContext(Context):
                 self._send(Partial(self.job_id, json.dumps(inlined)))
             return
         self._send(Partial(self.job_id, body))
+
+    def keep(self, note: str) -> None:
+        if len(note) > MAX_NOTE:
+            raise WorkerError(f"a note of {len(note)} characters; {MAX_NOTE} are kept")
+        self.check()
+        self._answered.clear()
+        self._noted = False
+        self._send(Note(self.job_id, note))
+        while not self._noted:
+            self._answered.wait()
+            self._answered.clear()
+            if not self._noted:
+                self.check()
+        self.note = note
+
+    def noted(self) -> None:
+        """The parent has written it down."""
+        self._noted = True
+        self._answered.set()
+
+    def wait(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+        self.check()
 
     def log(self, message: str) -> None:
         for line in message.split("\n"):

@@ -182,7 +182,7 @@ def failure_of(error: BaseException) -> tuple[Failure, bool]:
         short = JobError(
             failure.error.code, text, failure.error.http_status, failure.error.problems
         )
-        return Failure(short, failure.retryable), False
+        return Failure(short, failure.retryable, failure.retry_after_s), False
     lowered = text.lower()
     if _is_out_of_memory(error, lowered):
         return Failure.of(OutOfMemory(text or "out of memory")), False

@@ -35,6 +35,8 @@ class Work:
     storing: list[Attempt] = field(default_factory=list)
     """The model is done with them; T5 comes before their files are stored."""
     beating: list[Attempt] = field(default_factory=list)
+    noting: list[Attempt] = field(default_factory=list)
+    """Each has something to keep for later attempts."""
     entries: list[NewEntry] = field(default_factory=list)
     stage: tuple[ReplicaStage, str] | None = None
     """Stage to report, with the error in words."""
@@ -55,6 +57,7 @@ class Work:
             self.ended
             or self.storing
             or self.beating
+            or self.noting
             or self.entries
             or self.seen
             or self.stage is not None
@@ -69,6 +72,7 @@ class Written:
     ended: list[tuple[Attempt, Job | None]] = field(default_factory=list)
     storing: list[tuple[Attempt, Job | None]] = field(default_factory=list)
     beaten: list[tuple[Attempt, Job | None]] = field(default_factory=list)
+    noted: list[tuple[Attempt, Job | None]] = field(default_factory=list)
     leased: list[tuple[Job, Delivery]] = field(default_factory=list)
     refused: list[Delivery] = field(default_factory=list)
     retired: bool = False
@@ -132,6 +136,7 @@ class Ledger:
             written.retired = not self._ports.roster.seen(self._replica_id, now=now)
         if work.entries:
             self._ports.feed.append(work.entries)
+        self._write_notes(work, written)
         for attempt in work.ended:
             assert attempt.outcome is not None
             move = move_for(attempt.job, attempt.outcome, now=now)
@@ -146,6 +151,12 @@ class Ledger:
             terms = self._terms(lease_s)
             move = moves.beat(attempt.job, now=now, progress=attempt.progress, **terms)
             written.beaten.append((attempt, self._move(attempt, move)))
+
+    def _write_notes(self, work: Work, written: Written) -> None:
+        """Before any end: the attempt after it has to know."""
+        for attempt in work.noting:
+            move = moves.note(attempt.job, text=attempt.said)
+            written.noted.append((attempt, self._move(attempt, move)))
 
     def _terms(self, lease_s: float) -> dict[str, float]:
         return {"lease_s": lease_s, "margin_s": self._lease.margin_s}
@@ -186,6 +197,11 @@ class Ledger:
         """Whether the row still shows this attempt's lease."""
         row = self._ports.store.get(attempt.id)
         return row is not None and row.fence == attempt.job.fence and row.status in HELD
+
+    def is_over(self, job_id: str) -> bool:
+        """Whether the row has ended, or is gone."""
+        row = self._ports.store.get(job_id)
+        return row is None or row.status.is_terminal
 
     def exists(self, job_id: str) -> bool:
         return self._ports.store.get(job_id) is not None

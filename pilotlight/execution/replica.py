@@ -181,6 +181,7 @@ class Replica:
             ended=slots.to_settle(),
             storing=slots.to_store(),
             beating=beating,
+            noting=slots.to_note(),
             stage=self._stage,
             seen=now >= self._seen_at + self._ports.settings.lease.beat_s,
             busy=slots.ids,
@@ -227,7 +228,8 @@ class Replica:
         for job_id in sorted(self._poked & self._slots.ids):
             attempt = self._slots[job_id]
             if attempt.may_end and not self._ledger.is_mine(attempt):
-                self._slots.forsake(attempt, why="its row moved on")
+                ended = self._ledger.is_over(job_id)
+                self._slots.forsake(attempt, why="its row moved on", ended=ended)
         self._poked.clear()
 
     def _wait_s(self) -> float:
@@ -242,7 +244,7 @@ class Replica:
             self._drain.next_step(),
         ]
         at_once = self._slots.to_settle() or self._slots.to_store() or self._stage or self._poked
-        if at_once or (wants and self._hint):
+        if at_once or self._slots.to_note() or (wants and self._hint):
             times.append(now)
         soonest = max(min(times), self._pause_until)
         return min(max(0.0, soonest - now), self._settings.tick_s)

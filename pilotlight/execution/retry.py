@@ -43,19 +43,25 @@ class Failure:
 
     error: JobError
     retryable: bool = False
+    retry_after_s: float = 0.0
+    """Another attempt is of no use before; a ``retry_after_s`` of the error's details."""
 
     @classmethod
     def of(cls, error: PilotlightError) -> Failure:
-        return cls(JobError.of(error), error.retryable)
+        after_s = error.details.get("retry_after_s")
+        wait_s = float(after_s) if isinstance(after_s, int | float) else 0.0
+        return cls(JobError.of(error), error.retryable, wait_s)
 
     @classmethod
-    def from_event(cls, error: Mapping[str, Any], *, retryable: bool) -> Failure:
+    def from_event(
+        cls, error: Mapping[str, Any], *, retryable: bool, retry_after_s: float = 0.0
+    ) -> Failure:
         """Read what the child sent. Raises TypeError when it is not a JobError."""
         problems = tuple(
             Problem(**{**problem, "loc": tuple(problem["loc"])})
             for problem in error.get("problems", ())
         )
-        return cls(JobError(**{**error, "problems": problems}), retryable)
+        return cls(JobError(**{**error, "problems": problems}), retryable, retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ _BACKOFF: Final = {
     ErrorClass.OOM: _Backoff(1, 60),
     ErrorClass.MODEL: _Backoff(1, 60, again=1),
 }
+_LONGEST_AFTER_S: Final = 3600
+"""A Retry-After that asks for more is heard only so far."""
 _ON_REQUEST: Final = {**_BACKOFF, ErrorClass.TIMEOUT: _Backoff(1, 60)}
 """A timeout is tried again only where somebody asked for it."""
 _CONDITION: Final = {
@@ -139,7 +147,8 @@ def decide(
     if reason is not None:
         return GiveUp(reason)
     longest = min(backoff.cap_s, backoff.base_s * 2.0 ** (attempt - 1))
-    return Retry(rng.uniform(0, longest), low_memory=kind is ErrorClass.OOM)
+    wait_s = max(rng.uniform(0, longest), min(failure.retry_after_s, _LONGEST_AFTER_S))
+    return Retry(wait_s, low_memory=kind is ErrorClass.OOM)
 
 
 def _own_limit(

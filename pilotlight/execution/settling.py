@@ -31,6 +31,7 @@ def apply(
     for job, delivery in written.leased:
         slots.take(job, delivery, times=written.times, now=now)
         changed.add(job.id)
+    _note_all(written, slots, ledger, ports)
     for attempt, row in written.beaten:
         _kept(attempt, row, slots, ledger, now=now)
         changed.add(attempt.id)
@@ -60,12 +61,29 @@ def _kept(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger, *, no
     if attempt.over:
         return False
     if row is None and not ledger.is_mine(attempt):
-        slots.forsake(attempt, why="its row moved on")
+        ended = ledger.is_over(attempt.id)
+        slots.forsake(attempt, why="its row moved on", ended=ended)
         return False
     if row is not None:
         attempt.job, attempt.held_at = row, now
     slots.set_beat(attempt, now)
     return True
+
+
+def _note_all(written: Written, slots: Slots, ledger: Ledger, ports: ReplicaPorts) -> None:
+    if any(row is not None for _, row in written.noted):
+        ports.store.harden()  # what a note speaks of may have been paid for
+    for attempt, row in written.noted:
+        _noted(attempt, row, slots, ledger)
+
+
+def _noted(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger) -> None:
+    if row is not None:
+        attempt.job = row
+        slots.noted(attempt)
+    elif not attempt.over and not ledger.is_mine(attempt):
+        ended = ledger.is_over(attempt.id)
+        slots.forsake(attempt, why="its row moved on", ended=ended)
 
 
 def _settled(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger) -> bool:

@@ -106,6 +106,10 @@ class Slots:
         """Those whose T5 is still to be written."""
         return [a for a in self._held() if a.stage is Stage.STORING and a.store_at is None]
 
+    def to_note(self) -> list[Attempt]:
+        """Those whose note is to be written, while the row is theirs."""
+        return [a for a in self._attempts.values() if a.said is not None and not a.over]
+
     def to_beat(self, now: float) -> list[Attempt]:
         """All that are held as soon as one is due: one write serves them all."""
         held = self._held()
@@ -162,20 +166,29 @@ class Slots:
 
     # How attempts end
 
-    def forsake(self, attempt: Attempt, *, why: str) -> None:
-        """The row is not ours any more: stop it, keep nothing of it."""
+    def noted(self, attempt: Attempt) -> None:
+        """Its note is in the row, and durable."""
+        attempt.said = None
+        if attempt.in_child:
+            self._say(events.Noted(attempt.id))
+
+    def forsake(self, attempt: Attempt, *, why: str, ended: bool = False) -> None:
+        """The row is not ours any more: stop it, keep nothing of it.
+
+        ``ended``: the row is terminal, so that nobody else goes on with the job either.
+        """
         logs.event("lease.lost", job_id=attempt.id, fence=attempt.job.fence, why=why)
         if isinstance(attempt.outcome, Succeeded):
             self._files.delete([attempt.outcome])
         attempt.over = True
-        self.stop(attempt)
+        self.stop(attempt, ended=ended)
 
-    def stop(self, attempt: Attempt) -> None:
+    def stop(self, attempt: Attempt, *, ended: bool = False) -> None:
         """Ask the child to stop it; it is killed when it does not within the grace."""
         if attempt.in_child and attempt.stop_at is None:
             grace_s = self._ports.settings.replica.cancel_grace_s
             attempt.stop_at = self._clock.monotonic() + grace_s
-            self._say(events.Cancel(attempt.id))
+            self._say(events.Cancel(attempt.id, ended))
 
     def hand_back(self, attempt: Attempt) -> None:
         """Give it to another replica; in the child it is only asked to stop."""
@@ -205,7 +218,7 @@ class Slots:
             lease_s = settings.storing_s if storing else attempt.times.lease_s
             if not storing and attempt.job.run_by is not None and attempt.job.run_by <= wall:
                 self._out_of_time(attempt)
-                self.stop(attempt)
+                self.stop(attempt, ended=not isinstance(attempt.outcome, TryAgain))
             elif now - attempt.held_at > lease_s:
                 self.forsake(attempt, why="no beat within the lease")
             elif attempt.store_at is not None and now - attempt.store_at > settings.storing_s:
@@ -293,6 +306,8 @@ class Slots:
                 self.buffer.line(attempt.id, line, level=level, at=at)
             case events.Partial(output=output):
                 self.buffer.partial(attempt.id, output, at=at)
+            case events.Note(text=text):
+                attempt.said = text
 
     def printed(self, stream: str, line: str) -> None:
         """A line on the child's own descriptors: the only running job's, if there is one."""
@@ -313,7 +328,10 @@ class Slots:
     def _failed(self, attempt: Attempt, event: events.Failed) -> None:
         attempt.in_child = False
         if attempt.may_end:
-            self._fail(attempt, Failure.from_event(event.error, retryable=event.retryable))
+            failure = Failure.from_event(
+                event.error, retryable=event.retryable, retry_after_s=event.retry_after_s
+            )
+            self._fail(attempt, failure)
 
 
 def _run(attempt: Attempt, endpoint: str) -> events.Run:
@@ -328,4 +346,7 @@ def _run(attempt: Attempt, endpoint: str) -> events.Run:
         files=attempt.files,
         streaming=job.streaming,
         low_memory=attempt.low_memory,
+        called=job.endpoint,
+        note=job.note or "",
+        timeout_s=job.run_timeout_s,
     )
