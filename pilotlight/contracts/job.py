@@ -126,9 +126,6 @@ class Job:
     note: str | None = None
     """What an attempt wants later ones to know, in its worker's own words (T20)."""
 
-    note: str | None = None
-    """What an attempt wants later ones to know, in its worker's own words (T20)."""
-
     idempotency_key: str | None = None
     body_sha256: str | None = None
     version: int = 1

@@ -16,7 +16,6 @@
     cannot be made
     T20 a row that is held keeps a note for later attempts
     T21 takes the mark of a row that its group has heard of
-    T20 a row that is held keeps a note for later attempts
 
 A :class:`Transition` is data: the statuses it leaves, guards the row must satisfy, effects on
 columns. Adapters compile the same table (SQL, DynamoDB condition expressions) and
@@ -229,7 +228,6 @@ T18: Final = Transition(
     {**_ENDED, "output": Arg("output"), "artifacts": Arg("artifacts"), "error": CLEAR},
 )
 T19: Final = Transition("T19", _WAITS, _S.FAILED, (MINE,), {**_ENDED, "error": Arg("error")})
-T20: Final = Transition("T20", HELD, None, (MINE,), {"note": Arg("note")})
 T20: Final = Transition("T20", HELD, None, (MINE,), {"note": Arg("note")})
 _TURN: Final = Guard("webhook_fence", "=", ":webhook_fence")
 T16_LEASE: Final = Transition(

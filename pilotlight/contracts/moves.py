@@ -75,11 +75,6 @@ def note(job: Job, *, text: str | None) -> Move:
     return Move(lifecycle.T20, {"fence": job.fence, "note": text})
 
 
-def note(job: Job, *, text: str | None) -> Move:
-    """T20: for later attempts of this job; a refusal means that the lease is lost."""
-    return Move(lifecycle.T20, {"fence": job.fence, "note": text})
-
-
 def storing(job: Job, *, now: float, lease_s: float, margin_s: float) -> Move:
     """T5: the model is done, its files are on their way."""
     return _held(lifecycle.T5, job, now=now, lease_s=lease_s, margin_s=margin_s)
