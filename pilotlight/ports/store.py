@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pilotlight.contracts.job import AttemptRecord, Job
     from pilotlight.contracts.lifecycle import Move
+    from pilotlight.contracts.pages import Page, Place, Wanted
 
 
 MOST_AHEAD: Final = 10_000
@@ -115,6 +116,15 @@ class JobStore(Protocol):
         self, *, caller: str | None = None, limit: int = 50, webhooks_only: bool = False
     ) -> list[Job]:
         """Newest first; of every caller when None."""
+        ...
+
+    def page(
+        self, wanted: Wanted, *, caller: str, after: Place | None = None, limit: int = 50
+    ) -> Page:
+        """One caller's jobs, newest first, those behind ``after``: ``limit`` of them at most.
+
+        Looks at some thousands of rows at most, whatever is wanted.
+        """
         ...
 
     def every(self) -> Iterator[Job]:

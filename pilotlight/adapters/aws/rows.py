@@ -96,18 +96,19 @@ def item_of(job: Job, texts: LongTexts, *, token: str) -> Item:
 
 def place_of(job: Job) -> str:
     """Where it stands among those that wait: by priority, then first come, first served."""
-    return f"{job.priority:03d}#{_born(job)}"
+    return f"{job.priority:03d}#{born(job.created_at, job.id)}"
 
 
-def _born(job: Job) -> str:
-    return f"{job.created_at:020.6f}#{job.id}"
+def born(created_at: float, job_id: str = "") -> str:
+    """Its place among a caller's jobs, and among all."""
+    return f"{created_at:020.6f}#{job_id}"
 
 
 def _sorted_by(job: Job) -> dict[str, str]:
     found = {
         # Not hash(): every process must say the same.
         "shard": SHARDS[zlib.crc32(job.id.encode()) % len(SHARDS)],
-        "born": _born(job),
+        "born": born(job.created_at, job.id),
         "place": place_of(job),
     }
     if job.status in READY:

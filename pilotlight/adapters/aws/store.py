@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.adapters.aws import expressions, history
+from pilotlight.adapters.aws import expressions, history, listing
 from pilotlight.adapters.aws.calls import Refused, TooLarge
 from pilotlight.adapters.aws.forgetting import Forgetting
 from pilotlight.adapters.aws.queries import BATCH, Queries, Range
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pilotlight.adapters.aws.texts import LongTexts
     from pilotlight.contracts.job import AttemptRecord, Job
     from pilotlight.contracts.lifecycle import Move
+    from pilotlight.contracts.pages import Page, Place, Wanted
 
 _ABSENT: Final = {
     "ConditionExpression": "attribute_not_exists(pk)",
@@ -235,6 +236,13 @@ class DynamoStore:
             found = self._queries.walk(Range(CALLER, caller), newest=True, page=limit)
         wanted = (entry for entry in found if "webhook" in entry.item or not webhooks_only)
         return list(islice(self._jobs(wanted, batch=min(limit, BATCH)), limit))
+
+    def page(
+        self, wanted: Wanted, *, caller: str, after: Place | None = None, limit: int = 50
+    ) -> Page:
+        return listing.page(
+            self._queries, self._texts, wanted, caller=caller, after=after, limit=limit
+        )
 
     def every(self) -> Iterator[Job]:
         return self._jobs(self._queries.all_shards(NEWEST, newest=True, page=BATCH))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.adapters.local import statements, turns
+from pilotlight.adapters.local import listing, statements, turns
 from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.contracts.job import AttemptRecord, Job, JobStatus
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pilotlight.adapters.local.database import Database, Execute
     from pilotlight.contracts.lifecycle import Move
+    from pilotlight.contracts.pages import Page, Place, Wanted
 
 _STATUS_AT: Final = COLUMNS.index("status")
 _STREAMING_AT: Final = COLUMNS.index("streaming")
@@ -173,7 +174,16 @@ class SqliteStore:
     ) -> list[Job]:
         mine = "caller = ?1" if caller is not None else "?1 IS NULL"
         hooked = " AND webhook IS NOT NULL" if webhooks_only else ""
-        return self._jobs(f"{mine}{hooked} ORDER BY seq DESC LIMIT ?2", caller, limit)
+        newest = "created_at DESC, seq DESC" if caller is not None else "seq DESC"
+        return self._jobs(f"{mine}{hooked} ORDER BY {newest} LIMIT ?2", caller, limit)
+
+    def page(
+        self, wanted: Wanted, *, caller: str, after: Place | None = None, limit: int = 50
+    ) -> Page:
+        asked = listing.Asked(wanted, caller, after)
+        floor = None if wanted.any_in_span else self._first(*listing.floor(asked))
+        rows = self._db.read(*listing.rows(asked, floor, limit=limit + 1))
+        return listing.cut([job_of(row) for row in rows], limit, floor)
 
     def every(self) -> Iterator[Job]:
         sql = f"SELECT seq, {SELECT_JOB} FROM job WHERE seq < ? ORDER BY seq DESC LIMIT {_PAGE}"
@@ -188,6 +198,8 @@ class SqliteStore:
             for job in forgotten:
                 for table in ("feed", "attempt", "idempotency"):
                     execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))
+                if job.group_id == job.id:
+                    execute("DELETE FROM tally WHERE group_id = ?", (job.id,))
                 execute("DELETE FROM job WHERE id = ?", (job.id,))
         return forgotten
 
@@ -198,5 +210,3 @@ class SqliteStore:
     def _first(self, sql: str, args: Any = ()) -> Any:
         row = self._db.read(sql, args).fetchone()
         return row[0] if row else None
-                if job.group_id == job.id:
-                    execute("DELETE FROM tally WHERE group_id = ?", (job.id,))
