@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -30,12 +30,12 @@ async def landing(request: Request) -> Response:
     return JSONResponse({"service": "pilotlight", "dialects": names, "health": "/readyz"})
 
 
-def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None) -> FastAPI:
+def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None) -> Starlette:
     """Raises SettingsError when a dialect or an event source breaks the rules of the scan."""
     dialects = found() if dialects is None else dialects
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         services.watch.open(loop)
         try:
@@ -43,9 +43,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
         finally:
             services.watch.close(loop)
 
-    app = FastAPI(
-        title="Pilotlight",
-        openapi_url=None,  # contracts are documented per endpoint, not per route
+    app = Starlette(
         routes=[
             *(route for dialect in dialects.values() for route in dialect.routes),
             *events.ROUTES,

@@ -61,6 +61,13 @@ def url_of(scheme: str, bound: socket.socket) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+def _websocket(**facts: Any) -> asyncio.Protocol:
+    """uvicorn's protocol, imported with the first upgrade: it is a megabyte that few ever need."""
+    from uvicorn.protocols.websockets import websockets_sansio_impl  # noqa: PLC0415
+
+    return websockets_sansio_impl.WebSocketsSansIOProtocol(**facts)
+
+
 class Server(uvicorn.Server):
     """Ends when told to, not by signals, and sleeps until then.
 
@@ -79,7 +86,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 http=GatheringProtocol,
                 proxy_headers=False,
-                ws="websockets-sansio",
+                ws=_websocket,  # type: ignore[arg-type]  # called like the class that it gives
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )

@@ -35,6 +35,8 @@ REPLICA_ROWS_S: Final = 3600.0
 """How long rows of ended replicas are kept: as long as a failure counts."""
 CLEAN_FIRST_S: Final = 60.0
 """Not while everything starts."""
+_TOGETHER_S: Final = BUSY_S / 2
+"""A chore joins another's wake-up when that is no further from its own time."""
 _SLACK_S: Final = 0.001
 """A wait may end a moment early; then it would be two."""
 _REST_S: Final = 0.05
@@ -190,8 +192,14 @@ class Upkeep:
         wait_s = chore.every_s
         if went_well and again_at is not None:
             wait_s = min(wait_s, max(again_at - now, _REST_S))
-        # From the start of the pass, so that chores of one interval stay one wake-up.
-        self._due[chore.name] = self.looked_at + wait_s
+        self._due[chore.name] = self._joined(chore, wait_s)
+
+    def _joined(self, chore: Chore, wait_s: float) -> float:
+        """When it is due: from the start of the pass, or with a chore that is due about then."""
+        due = self.looked_at + wait_s
+        others = [at for name, at in self._due.items() if name != chore.name]
+        near = min(others, key=lambda at: abs(at - due), default=due)
+        return near if abs(near - due) <= min(_TOGETHER_S, wait_s / 2) else due
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._live, name="upkeep", daemon=True)

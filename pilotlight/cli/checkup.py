@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Check = Callable[[Settings], Iterator["Finding"]]
 
 _EXTRAS: Final = {
-    "http": ("fastapi", "uvicorn", "httptools", "websockets", "msgpack", "trustme"),
+    "http": ("starlette", "uvicorn", "httptools", "websockets", "msgpack", "trustme"),
     "aws": ("boto3", "celery", "kombu"),
 }
 _LITTLE_DISK: Final = 5 * 1024**3

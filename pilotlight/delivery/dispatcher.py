@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MAX_AT_ONCE: Final = 64
 """Postings at a time, to all hosts together."""
-LOOK_S: Final = 0.5
+LOOK_S: Final = 1.0
 """Longest nap: a kick may be lost."""
 _LEASE_MARGIN_S: Final = 15.0
 _PAGE: Final = 100

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_YOUNG_S = 0.1
+_MOMENT_S = 0.05
+"""A look at a job younger than the first waits this long for its end: fal's clients ask at once
+and then sleep 100 or 500 ms, so a model that takes 20 ms would seem to take that long."""
 _LOOK_S = 1.0
 """A follower looks at least this often, for what no announcement tells: places in the queue."""
 
@@ -91,6 +95,13 @@ class Control:
                     return job
                 await changes.wait(left)
 
+    async def glance(self, job: Job) -> Job:
+        """The job as it is, after a moment if it may just be about to end. Raises UnknownJob."""
+        young = self.clock.now() - job.created_at < _YOUNG_S
+        if job.status.is_terminal or not young or self.store.remote:
+            return job
+        return await self.wait(job.id, caller=job.caller, timeout_s=_MOMENT_S)
+
     async def follow(
         self, job_id: str, *, caller: str, kinds: frozenset[FeedKind]
     ) -> AsyncGenerator[Entry | Job, None]:
@@ -117,7 +128,7 @@ class Control:
     def _news(self, job_id: str, caller: str, seq: int) -> tuple[Job, list[Entry], object]:
         job = self.job(job_id, caller=caller)
         view = self.view(job)
-        stage = view.cold.stage if view.cold else None
+        stage = (view.cold.stage, view.cold.step, view.cold.fraction) if view.cold else None
         face = (job.status, job.attempts, job.progress, view.position, stage)
         return job, self.feed.read(job_id, after=seq), face
 

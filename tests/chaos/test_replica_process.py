@@ -170,7 +170,7 @@ def test_a_replica_loads_neither_a_web_framework_nor_a_vendor(tmp_path):
     """Idle memory is counted in megabytes: this is where they would come from."""
     program = (
         "import sys; from pilotlight.execution import replica, reaper, child;"
-        "print([m for m in ('fastapi', 'boto3', 'celery', 'torch', 'asyncio', 'sqlite3',"
+        "print([m for m in ('starlette', 'boto3', 'celery', 'torch', 'asyncio', 'sqlite3',"
         " 'multiprocessing', 'httpcore') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotlight.adapters.local import statements
+from pilotlight.adapters.local import statements, turns
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.turns import HEAD_START, MOST_CREDIT, reckon
@@ -197,6 +197,11 @@ def test_a_level_rises_and_is_never_beyond_the_rows_own_number(runs, waits, newe
     assert turn.turn == turn.level - (HEAD_START if turn.credit else 0)
 
 
+def test_a_level_from_before_all_rows_were_forgotten_counts_for_no_more_than_the_row():
+    assert reckon(None, None, None, 5000, 0).level == 1
+    assert reckon(3, None, 8, 5000, 0).level == 9
+
+
 def test_no_job_is_passed_by_one_that_comes_a_million_rows_later():
     old = reckon(5, 5, 10, 5, 0)
     late = reckon(5, 5, 1_100_000, None, None)
@@ -207,9 +212,9 @@ def test_finding_a_turn_reads_a_few_rows_however_many_there_are(queue):
     queue.bring("flood", 5000)
     queue.bring("alice")
     steps = []
-    reader = sqlite3.connect(queue.database._path)
+    reader = sqlite3.connect(queue.database._path, isolation_level=None)
+    reader.execute("BEGIN IMMEDIATE")
     reader.set_progress_handler(lambda: steps.append(1) and None, 10)
-    from pilotlight.adapters.local import turns
 
     turns.of(reader.execute, queue.store.list_jobs(caller="alice")[0])
     reader.close()

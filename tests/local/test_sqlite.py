@@ -96,6 +96,7 @@ def test_finished_rows_weigh_nothing_in_the_index_of_waiting_ones(database, make
     assert store.load(now=clock.now()) == {}
     steps = []
     reader = sqlite3.connect(database._path)
+    reader.execute("SELECT 1 FROM job LIMIT 0")  # a new connection reads the schema first
     reader.set_progress_handler(lambda: steps.append(1) and None, 10)
     reader.execute(statements.next_ready(), {"worker": "echo", "now": 1.0, "limit": 1}).fetchall()
     reader.close()

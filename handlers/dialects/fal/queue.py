@@ -50,7 +50,7 @@ async def queue(request: Request) -> Response:
     services = services_of(request)
     job = await ask(services, services.control.job, address.request_id, caller=caller)
     if address.verb == "status":
-        return await _status(request, job)
+        return await _status(request, await services.control.glance(job))
     if address.verb == "status/stream":
         return _follow(request, job)
     return await answers.outcome(request, job)

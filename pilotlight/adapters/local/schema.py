@@ -47,7 +47,7 @@ def _job_table() -> str:
         _column(field.name, kinds[field.name], required=field.default is MISSING)
         for field in fields(Job)
     )
-    own = ",\n".join(("seq INTEGER PRIMARY KEY AUTOINCREMENT", *_TURN))
+    own = ",\n".join(("seq INTEGER PRIMARY KEY", *_TURN))
     return f"CREATE TABLE job ({own},\n{columns})"
 
 
@@ -63,33 +63,39 @@ TABLES: Final = (
     _READY_INDEX,
     f"CREATE INDEX job_held ON job (owner) WHERE {HELD_SQL}",
     _RUNNING_INDEX,
+    # What a caller's newest job in a queue got, so that the next one need not look for it.
+    """CREATE TABLE turn (
+        caller TEXT NOT NULL, worker TEXT NOT NULL, priority INTEGER NOT NULL,
+        level INTEGER NOT NULL, credit INTEGER NOT NULL,
+        PRIMARY KEY (caller, worker, priority)) WITHOUT ROWID""",
     "CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX job_webhook ON job (webhook_due) WHERE webhook_due IS NOT NULL",
     "CREATE INDEX job_caller ON job (caller, created_at)",
-    "CREATE INDEX job_forget ON job (forget_at) WHERE forget_at IS NOT NULL",
-    """CREATE TABLE idempotency (
-        caller TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL, created_at REAL NOT NULL,
-        PRIMARY KEY (caller, key)) WITHOUT ROWID""",
-    "CREATE INDEX idempotency_job ON idempotency (job_id)",
     "CREATE INDEX job_group ON job (group_id, member) WHERE member IS NOT NULL",
     "CREATE INDEX job_mark ON job (group_due) WHERE group_due IS NOT NULL",
     """CREATE TABLE tally (
         group_id TEXT PRIMARY KEY, total INTEGER NOT NULL, succeeded INTEGER NOT NULL,
         failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, expired INTEGER NOT NULL,
         cursor TEXT NOT NULL, sealed INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX job_forget ON job (forget_at) WHERE forget_at IS NOT NULL",
+    """CREATE TABLE idempotency (
+        caller TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL, created_at REAL NOT NULL,
+        PRIMARY KEY (caller, key)) WITHOUT ROWID""",
+    "CREATE INDEX idempotency_job ON idempotency (job_id)",
     """CREATE TABLE attempt (
         seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, fence INTEGER NOT NULL, owner TEXT,
         started_at REAL, ended_at REAL NOT NULL, outcome TEXT NOT NULL, error TEXT)""",
     "CREATE INDEX attempt_job ON attempt (job_id)",
     """CREATE TABLE feed (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, kind TEXT NOT NULL,
+        seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, kind TEXT NOT NULL,
         body TEXT NOT NULL, at REAL NOT NULL)""",
     "CREATE INDEX feed_job ON feed (job_id, seq)",
     """CREATE TABLE replica (
         id TEXT PRIMARY KEY, worker TEXT NOT NULL, stage TEXT NOT NULL,
         slots INTEGER NOT NULL DEFAULT 1, pid INTEGER, pid_started REAL, wake_port INTEGER,
         asked_at REAL NOT NULL DEFAULT 0, loading_at REAL, ready_at REAL,
-        active_at REAL NOT NULL DEFAULT 0, seen_at REAL, ended_at REAL, error TEXT)""",
+        active_at REAL NOT NULL DEFAULT 0, seen_at REAL, ended_at REAL, error TEXT,
+        step TEXT, step_at REAL, fraction REAL, took TEXT)""",
     "CREATE INDEX replica_live ON replica (worker) WHERE ended_at IS NULL",
     "CREATE INDEX replica_ended ON replica (ended_at) WHERE ended_at IS NOT NULL",
     """CREATE TABLE api_key (

@@ -31,21 +31,14 @@ MOST_CREDIT: Final = 16
 HEAD_START: Final = 1000
 """Levels. With less, callers close to their share sometimes wait for the long queue."""
 _HORIZON: Final = 1_000_000
-_LOOK_BACK: Final = 64
-"""Rows of a caller in which its newest job of the same queue is looked for."""
-
-
 _QUEUE: Final = "worker = ?1 AND priority = ?2"
+_OWN: Final = f"FROM turn WHERE caller = ?4 AND {_QUEUE}"
 # What waits for its backoff may have an old turn: it is not what is next.
-_NEWEST: Final = (
-    f"SELECT {{}} FROM (SELECT worker, priority, level, credit FROM job WHERE caller = ?4 "
-    f"ORDER BY seq DESC LIMIT {_LOOK_BACK}) WHERE {_QUEUE} LIMIT 1"
-)
 _FACTS: Final = f"""
 SELECT (SELECT max(level) FROM job WHERE {_QUEUE} AND {HELD_SQL}),
     (SELECT level FROM job WHERE {_QUEUE} AND {READY_SQL} AND not_before <= ?3
         ORDER BY turn, seq LIMIT 1),
-    (SELECT max(seq) FROM job), ({_NEWEST.format("level")}), ({_NEWEST.format("credit")})
+    (SELECT max(seq) FROM job), (SELECT level {_OWN}), (SELECT credit {_OWN})
 """
 
 
@@ -68,7 +61,8 @@ def reckon(
     if had is None or left is None:
         level, credit = now, MOST_CREDIT
     else:
-        level = max(now, had + 1)
+        # What has been forgotten since may have had higher numbers than this row has.
+        level = max(now, min(had + 1, row))
         credit = max(0, min(MOST_CREDIT, left + max(now - had, 0) - 1))
     return Turn(level, credit, level - HEAD_START if credit else level)
 
@@ -76,4 +70,7 @@ def reckon(
 def of(execute: Execute, job: Job) -> Turn:
     """The turn of a job that is about to be inserted, in the same transaction."""
     facts = (job.worker, job.priority, job.created_at, job.caller)
-    return reckon(*execute(_FACTS, facts).fetchone())
+    turn = reckon(*execute(_FACTS, facts).fetchone())
+    newest = (job.caller, job.worker, job.priority, turn.level, turn.credit)
+    execute("INSERT OR REPLACE INTO turn VALUES (?, ?, ?, ?, ?)", newest)
+    return turn
