@@ -4,9 +4,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 EMULATOR := .venv-ministack/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
+PACKAGER := node_modules/.ready
+STAGE ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format bench soak chaos fuzz mutants clean
+.PHONY: help setup demo test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,12 +35,17 @@ $(CLIENTS): tests/clients/js/package.json
 		cd tests/clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.ready; \
 	else echo "npm is not installed: the JavaScript client's tests will be skipped"; fi
 
-setup: $(READY) $(EMULATOR)  ## Make .venv with everything that demo, test and bench need
+$(PACKAGER): package.json package-lock.json
+	@if command -v npm >/dev/null; then \
+		npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@; \
+	else echo "npm is not installed: make package needs it (Node 20 or newer), nothing else does"; fi
+
+setup: $(READY) $(EMULATOR) $(PACKAGER)  ## Make .venv with everything that demo, test and bench need
 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
 
-test: $(READY) $(EMULATOR) $(CLIENTS)  ## All tests that need no GPU and no AWS account
+test: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER)  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
 slow: $(READY) $(EMULATOR) $(CLIENTS)  ## The tests that take minutes or gigabytes
@@ -68,6 +75,14 @@ mutants: $(READY)  ## Remove the guards one at a time: the simulation must notic
 bench: $(READY)  ## Latency, throughput, start-up and memory, beside references in the same run
 	@$(BIN)/python -m tests.bench
 
+package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, under .serverless/
+	@$(BIN)/python -m infra.packaging
+	@node_modules/.bin/osls package --stage $(STAGE) $(foreach p,$(PARAM),--param="$(p)")
+
+deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a job through it
+	@$(BIN)/python -m infra.emulated
+
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache .coverage tests/clients/js/node_modules pictures
+		.import_linter_cache .coverage tests/clients/js/node_modules node_modules \
+		infra/.generated .serverless pictures

@@ -1,0 +1,97 @@
+"""Writes ``infra/.generated`` and the functions' zip. Run by ``make package``, before osls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from infra.packaging import (
+    alarms,
+    buckets,
+    bundle,
+    capacity,
+    dashboard,
+    data,
+    environment,
+    replicas,
+    roles,
+)
+from infra.packaging.facts import ROOT, all_facts
+from infra.packaging.words import Value, resource
+from pilotlight import settings
+from pilotlight.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pilotlight.settings import Settings
+
+GENERATED: Final = ROOT / "infra" / ".generated"
+ARTIFACT: Final = "build/functions.zip"
+MOST_RESOURCES: Final = 500
+"""Of one CloudFormation template."""
+_STATIC: Final = 60
+"""Resources that do not depend on workers, rounded up: functions, network, cluster."""
+
+
+def template(loaded: Settings) -> dict[str, Value]:
+    """Everything that follows from the code: tables, buckets, roles, and each worker's part.
+
+    Raises SettingsError for workers that no template can hold.
+    """
+    workers = all_facts(loaded)
+    found = {
+        **data.resources(loaded, workers),
+        **buckets.resources(loaded),
+        **roles.resources(workers),
+        **capacity.resources(workers),
+        **alarms.of_stage(),
+        **dashboard.resources(workers),
+        "OperatorSettings": resource(
+            "SSM::Parameter",
+            {
+                "Name": environment.STACK_PARAMETER,
+                "Type": "String",
+                "Value": environment.operators_document(),
+            },
+        ),
+    }
+    for one in workers:
+        found |= replicas.resources(one) | alarms.of_worker(one)
+    if len(found) + _STATIC > MOST_RESOURCES:
+        raise SettingsError(
+            f"{len(workers)} workers make {len(found)} resources, and one stack holds "
+            f"{MOST_RESOURCES}: deploy a second stage with its own PILOTLIGHT_WORKERS packages"
+        )
+    return {"Resources": found}
+
+
+def write(folder: Path, loaded: Settings) -> None:
+    """The files that ``serverless.yml`` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for name, content in {
+        "workers": template(loaded),
+        "environment": environment.of_functions(),
+        "build": {"runtime": version, "artifact": ARTIFACT},
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.packaging", description=__doc__)
+    parser.add_argument("--no-zip", action="store_true", help="only what follows from workers")
+    asked = parser.parse_args()
+    try:
+        write(GENERATED, settings.load())
+    except (SettingsError, settings.BadSettings) as error:
+        parser.exit(2, f"{error}\n")
+    if not asked.no_zip:
+        bundle.write(ROOT / ARTIFACT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

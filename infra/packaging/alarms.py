@@ -1,0 +1,261 @@
+"""Alarms: few, each with one thing to do, and each with its part of RUNBOOK.md.
+
+An alarm costs ten US cents a month for every metric in it, so what is asked of all workers
+together has one alarm, and a worker's own are those that say which one to look at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from infra.packaging.words import Value, att, ref, resource, sub, tags
+
+if TYPE_CHECKING:
+    from infra.packaging.facts import Facts
+
+NAMESPACE: Final = "Pilotlight"
+STAGE: Final = {"Name": "Stage", "Value": "${sls:stage}"}
+OLDEST_S: Final = 900
+"""A cold GPU takes 5 to 12 minutes from nothing; who waits longer waits for something broken."""
+_SLACK_S: Final = 60
+"""Rows and webhooks that upkeep has not looked at: a minute is its pace."""
+
+
+def of_worker(worker: Facts) -> dict[str, Value]:
+    """What to look at for this worker alone, and the way up when upkeep does not run."""
+    one = worker.logical
+    where = [STAGE, {"Name": "Worker", "Value": worker.name}]
+    oldest = max(OLDEST_S, 3 * worker.spec.timeout_s)
+    return {
+        f"{one}OldestAlarm": _alarm(
+            f"{worker.part}-oldest-queued",
+            "oldest-queued",
+            f"a job of {worker.name} has waited longer than {oldest} s",
+            {"MetricName": "OldestQueuedSeconds", "Threshold": oldest, "Dimensions": where},
+            minutes=3,
+            owner=worker.name,
+        ),
+        f"{one}LoadAlarm": _alarm(
+            f"{worker.part}-load-failures",
+            "load-failures",
+            f"replicas of {worker.name} do not start or do not load",
+            {"MetricName": "LoadFailures", "Threshold": 2, "Dimensions": where, "Statistic": "Sum"},
+            minutes=1,
+            period_s=600,
+            owner=worker.name,
+        ),
+        f"{one}ErrorAlarm": _error_rate(worker, where),
+        **_fallback(worker),
+    }
+
+
+def of_stage() -> dict[str, Value]:
+    """What concerns all workers, or none of them."""
+    stage = [STAGE]
+    sums = {"Namespace": "AWS/Lambda", "Statistic": "Sum"}
+    ingress = [{"Name": "FunctionName", "Value": ref("IngressLambdaFunction")}]
+    letters = [{"Name": "QueueName", "Value": att("DeadLetterQueue", "QueueName")}]
+    return {
+        "UpkeepAlarm": _alarm(
+            "upkeep-silent",
+            "upkeep-silent",
+            "upkeep has not looked for five minutes: nothing scales, nothing is taken back",
+            {
+                "MetricName": "Looks",
+                "Threshold": 1,
+                "Dimensions": stage,
+                "Statistic": "Sum",
+                "ComparisonOperator": "LessThanThreshold",
+                "TreatMissingData": "breaching",
+            },
+            minutes=5,
+        ),
+        "OverdueAlarm": _alarm(
+            "overdue-leases",
+            "overdue-leases",
+            "leases are over and nobody takes the jobs back",
+            {"MetricName": "OverdueLeases", "Threshold": 1, "Dimensions": stage},
+            minutes=5,
+        ),
+        "WebhookAlarm": _alarm(
+            "webhooks-late",
+            "webhooks-late",
+            "a webhook that is due has not been tried for five minutes",
+            {"MetricName": "WebhookOverdueSeconds", "Threshold": 300, "Dimensions": stage},
+            minutes=3,
+        ),
+        "WebhookFailureAlarm": _alarm(
+            "webhooks-failing",
+            "webhooks-failing",
+            "receivers refuse webhooks or do not answer",
+            {"MetricName": "WebhooksFailing", "Threshold": 20, "Dimensions": stage},
+            minutes=15,
+        ),
+        "DeadLetterAlarm": _alarm(
+            "dead-letters",
+            "dead-letters",
+            "messages have been in the dead-letter queue for ten minutes: nobody reads it",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Threshold": 1,
+                "Dimensions": letters,
+            },
+            minutes=10,
+        ),
+        "IngressAlarm": _alarm(
+            "ingress-errors",
+            "ingress-errors",
+            "the ingress itself fails: callers get 5xx",
+            {"MetricName": "Errors", "Threshold": 5, "Dimensions": ingress, **sums},
+            minutes=3,
+        ),
+        "ThrottleAlarm": _alarm(
+            "ingress-throttled",
+            "ingress-throttled",
+            "Lambda turns callers away: the account's concurrency is used up",
+            {"MetricName": "Throttles", "Threshold": 1, "Dimensions": ingress, **sums},
+            minutes=3,
+        ),
+    }
+
+
+def _alarm(
+    name: str,
+    section: str,
+    says: str,
+    metric: dict[str, Value],
+    *,
+    minutes: int,
+    period_s: int = 60,
+    owner: str | None = None,
+) -> dict[str, Value]:
+    properties = {
+        "Namespace": NAMESPACE,
+        "Statistic": "Maximum",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+        **metric,
+        "Period": period_s,
+        "EvaluationPeriods": minutes,
+    }
+    return resource("CloudWatch::Alarm", properties | _told(name, section, says, owner))
+
+
+def _told(name: str, section: str, says: str, owner: str | None) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "AlarmName": sub("${AWS::StackName}-" + name),
+        "AlarmDescription": f"{says}. infra/RUNBOOK.md#{section}",
+        "AlarmActions": [ref("AlarmTopic")],
+        "OKActions": [ref("AlarmTopic")],
+    }
+    return found | ({"Tags": tags(owner)} if owner else {})
+
+
+def _metric(
+    identity: str,
+    name: str,
+    where: list[Value],
+    stat: str,
+    *,
+    period_s: int,
+    namespace: str = NAMESPACE,
+) -> dict[str, Value]:
+    return {
+        "Id": identity,
+        "ReturnData": False,
+        "MetricStat": {
+            "Metric": {"Namespace": namespace, "MetricName": name, "Dimensions": where},
+            "Period": period_s,
+            "Stat": stat,
+        },
+    }
+
+
+def _error_rate(worker: Facts, where: list[Value]) -> dict[str, Value]:
+    """Of ten jobs and more: one failed job at night wakes nobody."""
+    rate = "IF(failed + succeeded >= 10, 100 * failed / (failed + succeeded), 0)"
+    properties = {
+        "Metrics": [
+            _metric("failed", "Failed", where, "Sum", period_s=900),
+            _metric("succeeded", "Succeeded", where, "Sum", period_s=900),
+            {"Id": "rate", "Expression": rate, "Label": "failed, percent", "ReturnData": True},
+        ],
+        "Threshold": 20,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": 1,
+        "TreatMissingData": "notBreaching",
+    }
+    says = f"more than a fifth of the jobs of {worker.name} fail"
+    told = _told(f"{worker.part}-error-rate", "error-rate", says, worker.name)
+    return resource("CloudWatch::Alarm", properties | told)
+
+
+def _fallback(worker: Facts) -> dict[str, Value]:
+    """From none to one replica while upkeep is silent. While it looks, this never moves: the
+    alarm is false by its first factor, and a worker that was paused stays paused."""
+    one = worker.logical
+    queue = [{"Name": "QueueName", "Value": att(f"{one}Queue", "QueueName")}]
+    waits = "IF(FILL(looks, 0) < 1 AND FILL(visible, 0) > 0, 1, 0)"
+    properties = {
+        "Metrics": [
+            _metric("looks", "Looks", [STAGE], "Sum", period_s=60),
+            _metric(
+                "visible",
+                "ApproximateNumberOfMessagesVisible",
+                queue,
+                "Maximum",
+                period_s=60,
+                namespace="AWS/SQS",
+            ),
+            {
+                "Id": "waits",
+                "Expression": waits,
+                "Label": "jobs wait, no upkeep",
+                "ReturnData": True,
+            },
+        ],
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": 3,
+        "TreatMissingData": "notBreaching",
+        "AlarmName": sub("${AWS::StackName}-" + worker.part + "-fallback"),
+        "AlarmDescription": f"jobs of {worker.name} wait and upkeep is silent: one replica is "
+        "started without it. infra/RUNBOOK.md#fallback",
+        "AlarmActions": [ref(f"{one}Fallback"), ref("AlarmTopic")],
+        "Tags": tags(worker.name),
+    }
+    return {
+        f"{one}Target": resource(
+            "ApplicationAutoScaling::ScalableTarget",
+            {
+                "ServiceNamespace": "ecs",
+                "ScalableDimension": "ecs:service:DesiredCount",
+                "ResourceId": {
+                    "Fn::Join": ["/", ["service", ref("Cluster"), att(f"{one}Service", "Name")]]
+                },
+                "MinCapacity": 0,
+                "MaxCapacity": worker.spec.max_replicas,
+                # Only up: what goes is for upkeep to say, when it is back.
+                "SuspendedState": {
+                    "DynamicScalingInSuspended": True,
+                    "DynamicScalingOutSuspended": False,
+                    "ScheduledScalingSuspended": True,
+                },
+            },
+        ),
+        f"{one}Fallback": resource(
+            "ApplicationAutoScaling::ScalingPolicy",
+            {
+                "PolicyName": sub("${AWS::StackName}-" + worker.part + "-fallback"),
+                "PolicyType": "StepScaling",
+                "ScalingTargetId": ref(f"{one}Target"),
+                "StepScalingPolicyConfiguration": {
+                    "AdjustmentType": "ExactCapacity",
+                    "MetricAggregationType": "Maximum",
+                    "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+                },
+            },
+        ),
+        f"{one}FallbackAlarm": resource("CloudWatch::Alarm", properties),
+    }

@@ -1,0 +1,84 @@
+"""The functions' zip: this checkout, and the libraries of ``pilotlight[http,aws]`` from the venv.
+
+Nothing is fetched: what is packed is what was tested. The same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import zipfile
+from typing import TYPE_CHECKING, Final
+
+from infra.packaging.facts import ROOT
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EXTRAS: Final = ("http", "aws")
+_OURS: Final = ("pilotlight", "handlers", "workers", "infra/ingress.sh")
+_NOT_NEEDED: Final = re.compile(
+    r"(^|/)(__pycache__|tests?|testing|docs|examples)(/|$)|\.(pyc|pyi|pyx|pxd|c|h)$|^\.\./|(^|/)starters/"
+)
+"""Also the starter models' weights: no model is loaded in a Lambda."""
+_KEPT: Final = ("pilotlight/", "fastapi/", "botocore/", "cryptography/")
+"""Packages whose folders of these names are code."""
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def write(path: Path) -> None:
+    """Make the zip, smallest surprises first: sorted names, one moment, one mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = dict(_libraries()) | dict(_checkout())
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
+        for name in sorted(files):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+            bundle.writestr(info, files[name].read_bytes())
+
+
+def distributions() -> set[str]:
+    """Names of everything that the extras need, and what that needs in turn."""
+    found: set[str] = set()
+    waiting = [("pilotlight", extra) for extra in ("", *EXTRAS)]
+    while waiting:
+        name, extra = waiting.pop()
+        for text in importlib.metadata.requires(name) or ():
+            needed = Requirement(text)
+            if needed.marker is not None and not needed.marker.evaluate(
+                {**default_environment(), "extra": extra}
+            ):
+                continue
+            wanted = [(needed.name, one) for one in ("", *needed.extras)]
+            known = needed.name.lower() in found and not needed.extras
+            if not known:
+                found.add(needed.name.lower())
+                waiting += wanted
+    return found
+
+
+def _libraries() -> Iterator[tuple[str, Path]]:
+    for name in sorted(distributions()):
+        for file in importlib.metadata.files(name) or ():
+            path = str(file)
+            if _is_needed(path):
+                yield path, file.locate()  # type: ignore[misc]  # a Path, for what is installed
+
+
+def _checkout() -> Iterator[tuple[str, Path]]:
+    for top in _OURS:
+        found = [ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*")
+        for path in found:
+            name = str(path.relative_to(ROOT))
+            if path.is_file() and _is_needed(name):
+                yield name, path
+
+
+def _is_needed(name: str) -> bool:
+    if name.startswith(_KEPT):
+        return not name.endswith((".pyc", ".pyi"))
+    return not _NOT_NEEDED.search(name)

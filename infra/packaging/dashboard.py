@@ -1,0 +1,109 @@
+"""One dashboard for a stage: what runs, waits, fails and costs, a row of four for each worker."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.packaging.alarms import NAMESPACE
+from infra.packaging.words import Value, resource, sub
+from pilotlight.adapters.aws.machines import billed_as
+
+if TYPE_CHECKING:
+    from infra.packaging.facts import Facts
+
+_HEIGHT: Final = 5
+_STAGE: Final = "${sls:stage}"
+
+
+def resources(workers: list[Facts]) -> dict[str, Value]:
+    widgets = _head()
+    for row, one in enumerate(workers):
+        widgets += _row(one, y=2 * _HEIGHT + row * _HEIGHT)
+    body = json.dumps({"start": "-PT3H", "periodOverride": "inherit", "widgets": widgets})
+    properties = {"DashboardName": sub("${AWS::StackName}"), "DashboardBody": sub(body)}
+    return {"Dashboard": resource("CloudWatch::Dashboard", properties)}
+
+
+def _head() -> list[dict[str, Any]]:
+    functions = ("ingress", "upkeep", "kick", "dispatch", "dead-letters")
+    lines = [
+        ["AWS/Lambda", "Errors", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
+    ]
+    calls = [
+        ["AWS/Lambda", "Invocations", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
+    ]
+    stage = ["Stage", _STAGE]
+    overdue = [[NAMESPACE, name, *stage] for name in ("OverdueSeconds", "WebhookOverdueSeconds")]
+    counted = [
+        [NAMESPACE, name, *stage] for name in ("OverdueLeases", "WebhooksFailing", "DeadLetters")
+    ]
+    table = [
+        ["AWS/DynamoDB", name, "TableName", "${JobsTable}"]
+        for name in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
+    ]
+    return [
+        _graph("Failing: functions", lines, x=0, y=0, stat="Sum"),
+        _graph("Failing: rows and webhooks", counted, x=6, y=0),
+        _graph("Late, seconds", overdue, x=12, y=0),
+        _graph("Costing: requests", calls + table, x=18, y=0, stat="Sum"),
+        _running_everywhere(),
+    ]
+
+
+def _running_everywhere() -> dict[str, Any]:
+    search = f"SEARCH('{{{NAMESPACE},Stage,Worker}} Stage=\"{_STAGE}\" MetricName=\"Ready\"', 'Maximum', 60)"
+    widget = _graph("Running: replicas of all workers", [], x=0, y=_HEIGHT)
+    widget["width"] = 24
+    widget["properties"] |= {"metrics": [[{"expression": search, "id": "ready"}]], "stacked": True}
+    return widget
+
+
+def _row(worker: Facts, *, y: int) -> list[dict[str, Any]]:
+    where = ["Stage", _STAGE, "Worker", worker.name]
+
+    def lines(*names: str) -> list[list[Any]]:
+        return [[NAMESPACE, name, *where] for name in names]
+
+    hours = [
+        [NAMESPACE, "Ready", *where, {"id": "ready", "visible": False}],
+        [NAMESPACE, "Starting", *where, {"id": "starting", "visible": False}],
+        [
+            {
+                "expression": "(FILL(ready, 0) + FILL(starting, 0)) / 60",
+                "label": billed_as(worker.spec),
+            }
+        ],
+    ]
+    return [
+        _graph(f"{worker.name}: running", lines("Running", "Ready", "Starting"), x=0, y=y),
+        _graph(f"{worker.name}: waiting", lines("Queued", "OldestQueuedSeconds"), x=6, y=y),
+        _graph(
+            f"{worker.name}: failing",
+            lines("Failed", "Succeeded", "LoadFailures"),
+            x=12,
+            y=y,
+            stat="Sum",
+        ),
+        _graph(f"{worker.name}: costing, machine hours a minute", hours, x=18, y=y),
+    ]
+
+
+def _graph(
+    title: str, metrics: list[Any], *, x: int, y: int, stat: str = "Maximum"
+) -> dict[str, Any]:
+    return {
+        "type": "metric",
+        "x": x,
+        "y": y,
+        "width": 6,
+        "height": _HEIGHT,
+        "properties": {
+            "title": title,
+            "metrics": metrics,
+            "region": "${AWS::Region}",
+            "stat": stat,
+            "period": 60,
+            "view": "timeSeries",
+        },
+    }

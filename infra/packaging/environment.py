@@ -1,0 +1,84 @@
+"""The settings of every process of a deployment, as environment variables.
+
+``${AWS::StackName}`` stands before every name: two stages live in one account and never meet.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from infra.packaging.facts import GRACE_S
+from infra.packaging.words import Value, ref, sub
+
+DATA: Final = "/var/lib/pilotlight"
+"""Scratch of a replica: a volume, in a container whose root cannot be written."""
+LAMBDA_DATA: Final = "/tmp/pilotlight"  # noqa: S108 - the only folder that a Lambda may write
+PARAMETERS: Final = "/pilotlight/${sls:stage}/workers"
+"""SSM path under which an operator overrules a worker's declaration."""
+STACK_PARAMETER: Final = "/pilotlight/${sls:stage}/settings"
+"""Where ``PILOTLIGHT_STACK`` points an operator's own command line to."""
+_SQS: Final = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-"
+
+
+def aws_settings() -> dict[str, Value]:
+    """The group ``aws``, by field."""
+    return {
+        "region": ref("AWS::Region"),
+        "stage": "${sls:stage}",
+        "jobs_table": ref("JobsTable"),
+        "secrets_table": ref("SecretsTable"),
+        "bucket": ref("FilesBucket"),
+        "queue_url": sub(f"{_SQS}jobs-"),
+        "dead_letter_url": sub(f"{_SQS}dead-letters"),
+        "cluster": ref("Cluster"),
+        "service_prefix": sub("${AWS::StackName}-"),
+        "kick_function": sub("${AWS::StackName}-kick"),
+        "parameters": PARAMETERS,
+    }
+
+
+def common() -> dict[str, Value]:
+    """What every process is given."""
+    found: dict[str, Value] = {
+        "PILOTLIGHT_MODE": "aws",
+        "PILOTLIGHT_ALLOW_LOOPBACK": "false",
+        "PILOTLIGHT_LOG_LEVEL": "${param:logLevel}",
+        "PILOTLIGHT_WORKERS": "${param:workers}",
+    }
+    return found | {f"PILOTLIGHT_AWS__{name.upper()}": v for name, v in aws_settings().items()}
+
+
+def of_functions() -> dict[str, Value]:
+    """A Lambda's, on top of which each one may have its own."""
+    return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA}
+
+
+def of_replicas() -> list[dict[str, Value]]:
+    """A container's, in ECS's way of writing it."""
+    found = common() | {
+        "PILOTLIGHT_DATA": DATA,
+        "PILOTLIGHT_REPLICA__GRACE_S": str(GRACE_S),
+        "PILOTLIGHT_WEIGHTS__BUCKET": ref("WeightsBucket"),
+        "TMPDIR": DATA,
+        "HOME": DATA,
+    }
+    return [{"Name": name, "Value": value} for name, value in sorted(found.items())]
+
+
+def operators_document() -> Value:
+    """The settings parameter: JSON in which CloudFormation fills in what it knows."""
+    filled = {
+        "region": "${AWS::Region}",
+        "jobs_table": "${JobsTable}",
+        "secrets_table": "${SecretsTable}",
+        "bucket": "${FilesBucket}",
+        "cluster": "${Cluster}",
+    }
+    group = {
+        name: filled.get(
+            name, value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
+        )
+        for name, value in aws_settings().items()
+    }
+    return sub(json.dumps({"mode": "aws", "aws": group}))

@@ -1,0 +1,210 @@
+"""One role per process, and in it the requests which that process makes: nothing for later.
+
+``tests/infra/test_permissions.py`` holds the same lists against what the code calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from infra.packaging.data import queue_arns
+from infra.packaging.environment import PARAMETERS
+from infra.packaging.words import Value, att, resource, sub, tags
+
+if TYPE_CHECKING:
+    from infra.packaging.facts import Facts
+
+_JOBS: Final = [att("JobsTable", "Arn"), sub("${JobsTable.Arn}/index/*")]
+_SECRETS: Final = [att("SecretsTable", "Arn")]
+_DEAD: Final = [att("DeadLetterQueue", "Arn")]
+_IN_CLUSTER: Final = {"ArnEquals": {"ecs:cluster": att("Cluster", "Arn")}}
+
+
+def allow(actions: str, resources: list[Value], condition: Value = None) -> dict[str, Value]:
+    """``dynamodb: GetItem Query`` on these resources."""
+    service, _, names = actions.partition(": ")
+    found: dict[str, Value] = {
+        "Effect": "Allow",
+        "Action": [f"{service}:{name}" for name in names.split()],
+        "Resource": resources,
+    }
+    return found | ({"Condition": condition} if condition else {})
+
+
+def files(*paths: str) -> list[Value]:
+    return [sub("${FilesBucket.Arn}/" + path) for path in paths]
+
+
+def resources(workers: list[Facts]) -> dict[str, Value]:
+    arns = queue_arns(workers)
+    found = {
+        "IngressRole": _function("ingress", ingress(arns)),
+        "UpkeepRole": _function("upkeep", upkeep(arns)),
+        "KickRole": _function("kick", upkeep(arns)),
+        "DispatchRole": _function("dispatch", dispatch()),
+        "DeadLettersRole": _function("dead-letters", dead_letters()),
+        "ExecutionRole": _execution(),
+        "HostRole": _host(),
+        "HostProfile": resource("IAM::InstanceProfile", {"Roles": [{"Ref": "HostRole"}]}),
+    }
+    for one in workers:
+        found[f"{one.logical}Role"] = _role(
+            "ecs-tasks", replica(one), tags=tags(one.name), Description=f"replicas of {one.name}"
+        )
+    return found
+
+
+def ingress(queues: list[Value]) -> list[dict[str, Value]]:
+    """Reads results too: it signs the URLs that callers read them by."""
+    return [
+        allow("dynamodb: GetItem BatchGetItem Query PutItem UpdateItem DeleteItem", _JOBS),
+        allow("dynamodb: GetItem PutItem", _SECRETS),
+        allow("s3: GetObject PutObject PutObjectTagging DeleteObject", files("*")),
+        allow("s3: AbortMultipartUpload ListMultipartUploadParts", files("*")),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
+        allow("sqs: SendMessage", queues),
+        allow("lambda: InvokeFunction", [_function_arn("kick")]),
+    ]
+
+
+def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
+    """Takes back, scales, cleans: it moves rows and deletes files, and reads no file of a caller.
+
+    The kick is the scaler alone, but it is wired from the same parts."""
+    return [
+        allow(
+            "dynamodb: GetItem BatchGetItem Query PutItem UpdateItem DeleteItem BatchWriteItem",
+            _JOBS,
+        ),
+        allow("dynamodb: GetItem PutItem", _SECRETS),
+        allow("s3: GetObject DeleteObject", files("*")),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
+        allow("sqs: SendMessage", queues),
+        allow("ssm: GetParametersByPath", [_parameters()]),
+        allow("ecs: UpdateService DescribeServices", [_in_cluster("service")], _IN_CLUSTER),
+        allow("ecs: DescribeTasks StopTask", [_in_cluster("task")], _IN_CLUSTER),
+        allow("ecs: ListTasks", ["*"], _IN_CLUSTER),
+    ]
+
+
+def dispatch() -> list[dict[str, Value]]:
+    """Reads what it announces, and writes only to rows. It signs with what the secrets table has."""
+    return [
+        allow("dynamodb: GetItem BatchGetItem Query UpdateItem", _JOBS),
+        allow(
+            "dynamodb: DescribeStream GetRecords GetShardIterator ListStreams",
+            [att("JobsTable", "StreamArn")],
+        ),
+        allow("dynamodb: GetItem PutItem", _SECRETS),
+        allow("s3: GetObject", files("files/*", "texts/*")),
+    ]
+
+
+def dead_letters() -> list[dict[str, Value]]:
+    return [
+        allow(
+            "sqs: ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility", _DEAD
+        ),
+        allow("dynamodb: GetItem UpdateItem", _JOBS),
+        allow("dynamodb: GetItem", _SECRETS),
+        allow("s3: GetObject", files("texts/*")),
+    ]
+
+
+def replica(worker: Facts) -> list[dict[str, Value]]:
+    """Its own queue and nobody else's; it never sends a message, so it cannot make work."""
+    feed_only = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FEED#*", "REPLICA*"]}}
+    return [
+        allow("dynamodb: GetItem BatchGetItem Query UpdateItem", _JOBS),
+        allow("dynamodb: PutItem", [_JOBS[0]], feed_only),
+        allow("dynamodb: GetItem", _SECRETS),
+        allow("s3: GetObject", files("files/*", "texts/*")),
+        allow("s3: PutObject PutObjectTagging", files("files/results/*", "texts/*", "expiring/*")),
+        allow("s3: DeleteObject", files("files/results/*")),
+        allow("s3: AbortMultipartUpload", files("files/results/*")),
+        allow("s3: GetObject", [sub("${WeightsBucket.Arn}/" + worker.name + "/*")]),
+        allow(
+            "s3: ListBucket",
+            [att("WeightsBucket", "Arn")],
+            {"StringLike": {"s3:prefix": [f"{worker.name}/*"]}},
+        ),
+        allow(
+            "sqs: ReceiveMessage DeleteMessage ChangeMessageVisibility",
+            [att(f"{worker.logical}Queue", "Arn")],
+        ),
+        allow("ecs: GetTaskProtection UpdateTaskProtection", [_in_cluster("task")], _IN_CLUSTER),
+    ]
+
+
+def _function_arn(name: str) -> Value:
+    return sub(
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-"
+        + name
+    )
+
+
+def _parameters() -> Value:
+    return sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + PARAMETERS)
+
+
+def _in_cluster(kind: str) -> Value:
+    return sub(
+        f"arn:${{AWS::Partition}}:ecs:${{AWS::Region}}:${{AWS::AccountId}}:{kind}/${{Cluster}}/*"
+    )
+
+
+def _function(name: str, statements: list[dict[str, Value]]) -> dict[str, Value]:
+    log = sub(
+        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+        f"/aws/lambda/${{AWS::StackName}}-{name}:*"
+    )
+    own = [
+        allow("logs: CreateLogStream PutLogEvents", [log]),
+        allow("xray: PutTraceSegments PutTelemetryRecords", ["*"]),  # X-Ray knows no resources
+    ]
+    return _role("lambda", own + statements)
+
+
+def _execution() -> dict[str, Value]:
+    """What ECS itself does before a container starts: fetch the image, open the log."""
+    statements = [
+        allow(
+            "ecr: GetAuthorizationToken", ["*"]
+        ),  # ECR gives it for the registry, not a repository
+        allow(
+            "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer",
+            [att("ReplicaImages", "Arn")],
+        ),
+        allow(
+            "logs: CreateLogStream PutLogEvents",
+            [
+                sub(
+                    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+                    "/ecs/${AWS::StackName}/*"
+                )
+            ],
+        ),
+    ]
+    return _role("ecs-tasks", statements)
+
+
+def _host() -> dict[str, Value]:
+    managed = (
+        "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+    )
+    session = "arn:${AWS::Partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    return _role("ec2", [], ManagedPolicyArns=[sub(managed), sub(session)])
+
+
+def _role(service: str, statements: list[dict[str, Value]], **more: Value) -> dict[str, Value]:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    trust = {"Effect": "Allow", "Principal": principal, "Action": ["sts:AssumeRole"]}
+    properties: dict[str, Value] = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}
+    }
+    if statements:
+        document = {"Version": "2012-10-17", "Statement": statements}
+        properties["Policies"] = [{"PolicyName": "own", "PolicyDocument": document}]
+    if "tags" in more:
+        properties["Tags"] = more.pop("tags")
+    return resource("IAM::Role", properties | more)
