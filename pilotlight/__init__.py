@@ -10,6 +10,7 @@ from pilotlight.contracts.media import (
     WeightsUrl,
 )
 from pilotlight.contracts.routes import Route
+from pilotlight.contracts.stages import stage
 from pilotlight.contracts.worker import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.errors import (
     Cancelled,
@@ -41,4 +42,5 @@ __all__ = [
     "Worker",
     "WorkerError",
     "WorkerSpec",
+    "stage",
 ]

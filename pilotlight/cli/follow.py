@@ -18,6 +18,13 @@ PATIENCE_S: Final = 60.0
 _PAUSE_S: Final = 0.5
 _COLD: Final = {"starting": "starting a replica", "loading": "loading the model"}
 
+_STEPS: Final = {
+    "imports": "importing its libraries",
+    "weights": "reading its weights",
+    "device": "moving its weights to the GPU",
+    "warm_up": "warming up",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -71,7 +78,9 @@ def _end(error: str | None, kind: str | None) -> str:
 def _cold(cold: dict[str, Any]) -> str:
     if cold["stage"] == "failed":
         return f"the last replica did not start: {cold.get('error') or 'no reason was kept'}"
-    return _COLD.get(cold["stage"], str(cold["stage"]))
+    words = _STEPS.get(cold.get("step", "")) or _COLD.get(cold["stage"], str(cold["stage"]))
+    fraction = cold.get("fraction")
+    return words if fraction is None else f"{words}, {fraction:.0%}"
 
 
 def follow(

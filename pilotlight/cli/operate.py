@@ -10,6 +10,8 @@ import typer
 from pilotlight.cli.options import DATA, AsJson, Data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pilotlight.bootstrap.ingress import Services
     from pilotlight.ports.fleet import Replica
     from pilotlight.scaling.policy import Decision
@@ -19,6 +21,9 @@ def fleet(
     *,
     why: Annotated[
         bool, typer.Option("--why", help="Say what the scaler thinks, and why.")
+    ] = False,
+    cold_starts: Annotated[
+        bool, typer.Option("--cold-starts", help="Show how long each stage of a start takes.")
     ] = False,
     as_json: AsJson = False,
     data: Data = DATA,
@@ -33,6 +38,9 @@ def fleet(
 
     if not operator.is_there(data):
         tables.nothing(f"Nothing has run on {data} yet. Start with `pilotlight up`.")
+        return
+    if cold_starts:
+        _show_cold_starts(data, as_json=as_json)
         return
     with operator.opened(data) as services:
         replicas = services.fleet.replicas()
@@ -57,6 +65,20 @@ def fleet(
         typer.echo(f"{worker}: {thought}")
     if why and not thoughts:
         typer.echo("No worker has jobs or replicas: there is nothing to decide.")
+
+
+def _show_cold_starts(data: Path, *, as_json: bool) -> None:
+    from pilotlight.cli import cold_starts, operator, tables
+
+    with operator.opened(data) as services:
+        starts = services.controller.cold_starts(services.clock.now())
+    if as_json:
+        tables.show_json(cold_starts.as_json(starts))
+    elif rows := cold_starts.rows(starts):
+        reach = f"{cold_starts.EDGES_S[0]:g} s ... {cold_starts.EDGES_S[-1]:g} s"
+        tables.show(("WORKER", "STAGE", "STARTS", "P50", "P95", reach), rows)
+    else:
+        tables.nothing("No replica has become ready yet.")
 
 
 def _row(replica: Replica, now: float) -> tuple[str, ...]:

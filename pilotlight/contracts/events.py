@@ -55,7 +55,11 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """Child: it runs and starts to load."""
+    """Child: it runs and starts to load; later, which stage it has come to."""
+
+    stage: str = "imports"
+    fraction: float | None = None
+    """How far the stage is, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Ready:
     """Child: the model is loaded."""
 
     load_s: float
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage of the load."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pilotlight import catalogue
 from pilotlight.contracts import events
+from pilotlight.contracts.stages import stage
 from pilotlight.errors import PilotlightError
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
 from pilotlight.execution.child_logs import JobStream, current_job, send_traceback
+from pilotlight.execution.child_stages import Stages
 from pilotlight.execution.framing import ChildEnd
 
 if TYPE_CHECKING:
@@ -70,7 +72,6 @@ class Child:
     def serve(self, name: str, packages: Sequence[str]) -> int:
         """Load, run jobs until asked to leave; the exit code."""
         threading.Thread(target=self._listen, name="control", daemon=True).start()
-        self._send(events.Loading())
         if not self._load(name, packages):
             return EXIT_LOAD_FAILED
         self._slots = self._worker.spec.jobs_per_replica
@@ -82,16 +83,19 @@ class Child:
 
     def _load(self, name: str, packages: Sequence[str]) -> bool:
         began = time.monotonic()
+        stages = Stages(self._send)
         try:
-            self._worker = catalogue.find(packages, name)()
-            self._worker.load()
+            with stages.listen():
+                with stage("imports"):
+                    self._worker = catalogue.find(packages, name)()
+                self._worker.load()
         except BaseException as error:  # noqa: BLE001 - a model may fail to load in any way
             code = error.code if isinstance(error, PilotlightError) else "load_failed"
             text = str(error) if isinstance(error, PilotlightError) else _described(error)
             send_traceback(self._send, "", error)
             self._send(events.LoadFailed(code, text[: child_run.MAX_MESSAGE_CHARS]))
             return False
-        self._send(events.Ready(time.monotonic() - began))
+        self._send(events.Ready(time.monotonic() - began, stages.took))
         return True
 
     def _work(self) -> None:

@@ -8,10 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pilotlight.contracts import events
+from pilotlight.contracts.stages import PROCESS
 from pilotlight.errors import OutOfMemory, ReplicaFailure
 from pilotlight.execution.child_process import ChildProcess, describe_exit
 from pilotlight.execution.retry import Failure
 from pilotlight.observability import logs
+from pilotlight.ports.fleet import LoadStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +37,10 @@ class Listener(Protocol):
 
     def printed(self, stream: str, line: str) -> None:
         """A line on the child's own descriptors."""
+        ...
+
+    def child_stepped(self, step: LoadStep) -> None:
+        """Its load has come to this, or is over and took this long."""
         ...
 
     def child_ready(self) -> None: ...
@@ -65,6 +71,8 @@ class ChildKeeper:
         self._child: ChildProcess | None = None
         self._death_fd: int | None = None
         self._started_at = self._heard_at = self._weighed_at = 0.0
+        self._process_s = 0.0
+        """From the start of the child to its first word; 0 before that."""
         self.ready = False
 
     @property
@@ -80,6 +88,7 @@ class ChildKeeper:
         ping_s = min(_PING_S, self._spec.hang_timeout_s / 4)
         child = self._child = ChildProcess(self._argv, ping_s=ping_s)
         self._started_at = self._heard_at = self._clock.monotonic()
+        self._process_s = 0.0
         self.ready = False
         self._watch(child.end.fileno(), partial(self._on_socket, child))
         for pipe in child.outputs:
@@ -132,14 +141,20 @@ class ChildKeeper:
 
     def _heed(self, event: Event) -> None:
         match event:
-            case events.Ready(load_s=load_s):
+            case events.Ready(load_s=load_s, stages=stages):
                 self.ready = True
                 logs.event("child.ready", worker=self._spec.name, load_s=round(load_s, 3))
+                took = {PROCESS: self._process_s, **stages}
+                self._listener.child_stepped(LoadStep("ready", took=took))
                 self._listener.child_ready()
             case events.LoadFailed(message=message):
                 self._bury()
                 self._listener.load_failed(message)
-            case events.Ping() | events.Loading():
+            case events.Loading(stage=stage, fraction=fraction):
+                if self._process_s == 0.0:
+                    self._process_s = self._clock.monotonic() - self._started_at
+                self._listener.child_stepped(LoadStep(stage, fraction))
+            case events.Ping():
                 pass
             case _:
                 self._listener.heed(event)

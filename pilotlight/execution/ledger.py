@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pilotlight.execution.deadlines import LeaseTimes
     from pilotlight.execution.replica_ports import ReplicaPorts
     from pilotlight.ports.feed import NewEntry
+    from pilotlight.ports.fleet import LoadStep
     from pilotlight.ports.fleet import Stage as ReplicaStage
     from pilotlight.ports.queue import Delivery
 
@@ -40,6 +41,8 @@ class Work:
     entries: list[NewEntry] = field(default_factory=list)
     stage: tuple[ReplicaStage, str] | None = None
     """Stage to report, with the error in words."""
+    step: LoadStep | None = None
+    """What the load has come to."""
     seen: bool = False
     """Say in the roster that this replica is alive."""
     want: int = 0
@@ -61,6 +64,7 @@ class Work:
             or self.entries
             or self.seen
             or self.stage is not None
+            or self.step is not None
         )
 
 
@@ -134,6 +138,8 @@ class Ledger:
             self._ports.roster.report(self._replica_id, stage, now=now, error=error)
         elif work.seen:
             written.retired = not self._ports.roster.seen(self._replica_id, now=now)
+        if work.step is not None:
+            self._ports.roster.stepped(self._replica_id, work.step, now=now)
         if work.entries:
             self._ports.feed.append(work.entries)
         self._write_notes(work, written)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pilotlight.execution.ledger import Written
     from pilotlight.execution.machine import Machine
     from pilotlight.execution.retry import Failure
+    from pilotlight.ports.fleet import LoadStep
     from pilotlight.ports.fleet import Stage as ReplicaStage
 
 EXIT_DRAINED: Final = 0
@@ -90,6 +91,7 @@ class Replica:
         self._drain = Drain(grace_s=self._settings.grace_s)
         self._asked = 0
         self._stage: tuple[ReplicaStage, str] | None = None
+        self._step: LoadStep | None = None
         self._poked: set[str] = set()
         self._hint = True
         self._left = False
@@ -183,6 +185,7 @@ class Replica:
             beating=beating,
             noting=slots.to_note(),
             stage=self._stage,
+            step=self._step,
             seen=now >= self._seen_at + self._ports.settings.lease.beat_s,
             busy=slots.ids,
             lingering=sum(attempt.over for attempt in slots),
@@ -212,6 +215,8 @@ class Replica:
     def _note(self, work: Work, written: Written, now: float) -> None:
         if work.stage is self._stage:
             self._stage = None
+        if work.step is self._step:
+            self._step = None
         if work.entries:
             self._slots.buffer.written()
         if work.seen or work.stage:
@@ -243,7 +248,8 @@ class Replica:
             self._slots.buffer.due_at(),
             self._drain.next_step(),
         ]
-        at_once = self._slots.to_settle() or self._slots.to_store() or self._stage or self._poked
+        said = self._stage or self._step or self._poked
+        at_once = self._slots.to_settle() or self._slots.to_store() or said
         if at_once or self._slots.to_note() or (wants and self._hint):
             times.append(now)
         soonest = max(min(times), self._pause_until)
@@ -270,6 +276,9 @@ class Replica:
 
     def printed(self, stream: str, line: str) -> None:
         self._slots.printed(stream, line)
+
+    def child_stepped(self, step: LoadStep) -> None:
+        self._step = step
 
     def child_ready(self) -> None:
         if not self._drain.began:

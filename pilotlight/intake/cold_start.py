@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from pilotlight.contracts.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pilotlight.ports.fleet import ColdStart, Replica
+
+_TELLS: Final = 0.05
+"""A stage that is this far says by itself how long the rest takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,10 @@ class ColdStage:
     """Seconds until the first replica should be ready, learned from earlier starts."""
     error: str | None = None
     """Why the last start failed."""
+    step: str | None = None
+    """What the load is at: ``imports``, ``weights``, ``device`` or ``warm_up``."""
+    fraction: float | None = None
+    """How far that is, 0 to 1, where it is known."""
 
 
 def stage(
@@ -32,9 +41,9 @@ def stage(
         return None
     loading = [replica for replica in replicas if replica.stage == "loading"]
     if loading:
-        load = _median([start.load_s for start in history])
-        since = min(replica.loading_at or now for replica in loading)
-        return ColdStage("loading", _left(load, now - since))
+        first = min(loading, key=lambda one: one.loading_at or now)
+        left = _left_of_load(first, history, now)
+        return ColdStage("loading", left, step=first.step, fraction=first.fraction)
     total = _median([start.total_s for start in history])
     starting = [replica for replica in replicas if replica.stage == "starting"]
     if starting:
@@ -42,6 +51,23 @@ def stage(
     if replicas and replicas[-1].stage == "failed":
         return ColdStage("failed", None, replicas[-1].error)
     return ColdStage("starting", total)
+
+
+def _left_of_load(replica: Replica, history: Sequence[ColdStart], now: float) -> float | None:
+    """By stages where they are known: what is late in one stage does not shorten the others."""
+    apart = [start.took for start in history if start.took]
+    step_at = now if replica.step_at is None else replica.step_at
+    if not apart or replica.step not in STAGES:
+        load = _median([start.load_s for start in history])
+        return _left(load, now - (replica.loading_at or now))
+    usual = {
+        name: statistics.median([took.get(name, 0.0) for took in apart])
+        for name in STAGES[STAGES.index(replica.step) :]
+    }
+    here = max(0.0, usual.pop(replica.step) - (now - step_at))
+    if replica.fraction is not None and replica.fraction > _TELLS:
+        here = (now - step_at) * (1 - replica.fraction) / replica.fraction
+    return round(here + sum(usual.values()), 2)
 
 
 def _median(lengths: list[float]) -> float | None:

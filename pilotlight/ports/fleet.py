@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Stage = Literal["starting", "loading", "ready", "draining", "failed", "gone"]
 LIVE: tuple[Stage, ...] = ("starting", "loading", "ready")
@@ -34,6 +34,23 @@ class Replica:
     ended_at: float | None = None
     error: str | None = None
     """Why it failed to load, in words."""
+    step: str | None = None
+    """What its load is at: one of :data:`pilotlight.contracts.stages.STAGES`."""
+    step_at: float | None = None
+    """Since when."""
+    fraction: float | None = None
+    """How far that is, 0 to 1, where it is known."""
+    took: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by stage, once it was ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """What a load has come to, or, with ``took``, how long each of its stages was."""
+
+    name: str
+    fraction: float | None = None
+    took: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class ColdStart:
 
     start_s: float
     load_s: float
+    took: Mapping[str, float] = field(default_factory=dict)
+    """The load taken apart, seconds by stage; empty where its replica did not say."""
 
     @property
     def total_s(self) -> float:
@@ -111,6 +130,10 @@ class Roster(Protocol):
 
         A replica that was told to drain stays ``draining`` until it is ``gone`` or ``failed``.
         """
+        ...
+
+    def stepped(self, replica_id: str, step: LoadStep, *, now: float) -> None:
+        """Write what its load has come to; a word that is lost costs nothing but the word."""
         ...
 
     def seen(self, replica_id: str, *, now: float) -> bool:

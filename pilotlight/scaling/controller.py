@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.learned import Learned
     from pilotlight.ports.store import JobStore
     from pilotlight.scaling.policy import Decision
+    from pilotlight.scaling.sketch import Sketch
     from pilotlight.settings import ScalingSettings
 
 _NOTHING = Load()
@@ -75,6 +76,11 @@ class Controller:
     def explain(self, now: float) -> dict[str, Decision]:
         """What a look would decide now, by worker; nothing is done about it."""
         return self._decide(self._snapshots(now), now)
+
+    def cold_starts(self, now: float) -> dict[str, dict[str, Sketch]]:
+        """Seconds by worker and stage, as far back as is remembered; the newest are among them."""
+        self._learner.observe(self._snapshots(now), now)
+        return {name: self._learner.of(name).stages for name in self._terms}
 
     def _snapshots(self, now: float) -> dict[str, Snapshot]:
         """Of each worker that has jobs or replicas."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pilotlight.contracts.stages import CAPACITY, STAGES
 from pilotlight.scaling.gaps import ENOUGH, Gaps
 from pilotlight.scaling.sketch import Sketch
 
@@ -41,6 +42,8 @@ class Knowledge:
         """Until the process loads: capacity, and the process."""
         self.load = Sketch()
         """The load itself."""
+        self.stages: dict[str, Sketch] = {}
+        """The whole of it taken apart, by stage: never more than there are stages."""
         self.expected_s: float | None = None
         """How long those that wait now will run, on average, where that is known for each."""
         self._prior = prior
@@ -61,6 +64,9 @@ class Knowledge:
     def started(self, cold: ColdStart, ready_at: float) -> None:
         self.start.add(cold.start_s)
         self.load.add(cold.load_s)
+        for name, took_s in {CAPACITY: cold.start_s, **cold.took}.items():
+            if name in STAGES:
+                self.stages.setdefault(name, Sketch()).add(took_s)
         self.cold_at = max(self.cold_at, ready_at)
 
     @property
@@ -164,6 +170,7 @@ class Knowledge:
             "service": self._service.dump(),
             "start": self.start.dump(),
             "load": self.load.dump(),
+            "stages": {name: one.dump() for name, one in self.stages.items()},
             "gaps": {str(rank): gaps.dump() for rank, gaps in self._gaps.items()},
             "below": {str(rank): since for rank, since in self._below.items()},
             "needed": self._needed,
@@ -179,6 +186,11 @@ class Knowledge:
         made = cls(prior)
         made._service = Sketch.read(body["service"])
         made.start, made.load = Sketch.read(body["start"]), Sketch.read(body["load"])
+        made.stages = {
+            name: Sketch.read(counts)
+            for name, counts in body.get("stages", {}).items()
+            if name in STAGES
+        }
         made._gaps = {int(rank): Gaps.read(values) for rank, values in body["gaps"].items()}
         made._below = {int(rank): since for rank, since in body["below"].items()}
         made._needed, made.cold_at = body["needed"], body["cold_at"]

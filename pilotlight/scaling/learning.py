@@ -97,7 +97,7 @@ class Learner:
         for replica in snapshot.replicas:
             ready_at, loading_at = replica.ready_at, replica.loading_at
             if ready_at is not None and loading_at is not None and ready_at > known.cold_at:
-                cold = ColdStart(loading_at - replica.asked_at, ready_at - loading_at)
+                cold = ColdStart(loading_at - replica.asked_at, ready_at - loading_at, replica.took)
                 known.started(cold, ready_at)
         active_at = max(
             (one.active_at for one in snapshot.replicas if one.active_at > (one.ready_at or 0.0)),

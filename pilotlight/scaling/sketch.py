@@ -50,6 +50,14 @@ class Sketch:
                 return _middle_s(number)
         return None
 
+    def histogram(self) -> list[tuple[float, float]]:
+        """Upper edges in seconds, each with the values below it and above the edge before."""
+        return [
+            (LEAST_S * math.pow(RATIO, number + 1), count)
+            for number, count in enumerate(self._counts)
+            if count
+        ]
+
     def left_s(self, passed_s: float) -> float | None:
         """How much longer one takes on average that has taken so long already.
 

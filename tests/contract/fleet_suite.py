@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from pilotlight.contracts import moves
-from pilotlight.ports.fleet import ColdStart
+from pilotlight.ports.fleet import ColdStart, LoadStep
 
 
 def stages(fleet):
@@ -169,6 +169,26 @@ class FleetSuite:
         assert fleet.cold_starts("quiet") == [ColdStart(2, 7), ColdStart(2, 5)]
         assert fleet.cold_starts("quiet", limit=1) == [ColdStart(2, 7)]
         assert fleet.cold_starts("other") == []
+
+    def test_a_load_says_what_it_is_at_and_how_long_each_stage_took(
+        self, fleet, started, roster, clock
+    ):
+        replica_id = started()
+        roster.report(replica_id, "loading", now=clock.now())
+        roster.stepped(replica_id, LoadStep("weights"), now=clock.now())
+        began = clock.now()
+        clock.sleep(5)
+        roster.stepped(replica_id, LoadStep("weights", 0.4), now=clock.now())
+        (row,) = fleet.replicas()
+        assert (row.step, row.step_at, row.fraction) == ("weights", began, 0.4)
+
+        took = {"imports": 1.5, "weights": 5.25}
+        roster.stepped(replica_id, LoadStep("ready", took=took), now=clock.now())
+        roster.report(replica_id, "ready", now=clock.now())
+        roster.stepped(replica_id, LoadStep("ready", took={"weights": 99.0}), now=clock.now())
+        (row,) = fleet.replicas()
+        assert (row.took, row.fraction) == (took, None)
+        assert fleet.cold_starts("quiet") == [ColdStart(0, 5, took)]
 
     def test_a_replica_that_was_told_to_drain_stays_so(self, fleet, ready, roster, clock):
         replica_id = ready()

@@ -167,6 +167,31 @@ STAGES = [
 ]
 
 
+TOOK = {"process": 1.0, "imports": 2.0, "weights": 10.0, "device": 3.0, "warm_up": 1.0}
+APART = [ColdStart(1.0, 17.0, TOOK), ColdStart(1.0, 17.0, TOOK), ColdStart(1.0, 17.0)]
+
+
+def reading(**fields):
+    base = {"loading_at": 100.0, "step": "weights", "step_at": 102.0}
+    return replica("loading", **(base | fields))
+
+
+@pytest.mark.parametrize(
+    ("loading", "left_s"),
+    [
+        pytest.param(reading(), 10.0, id="4 s into the weights, then two stages"),
+        pytest.param(reading(step_at=80.0), 4.0, id="late in one stage: the others still come"),
+        pytest.param(reading(fraction=0.8), 5.0, id="how far it is says more than the clock"),
+        pytest.param(reading(step="warm_up", step_at=105.5), 0.5, id="nearly there"),
+    ],
+)
+def test_the_estimate_knows_the_stages(loading, left_s):
+    seen = cold_start.stage([loading], APART, now=106.0)
+
+    expected = cold_start.ColdStage("loading", left_s, step=loading.step, fraction=loading.fraction)
+    assert seen == expected
+
+
 @pytest.mark.parametrize(("replicas", "expected"), STAGES)
 def test_the_cold_start_stage(replicas, expected):
     assert cold_start.stage(replicas, HISTORY, now=102.0) == expected

@@ -169,6 +169,16 @@ def test_the_burden_is_how_many_jobs_a_cold_start_makes_wait():
     assert known.burden == pytest.approx(4, rel=0.02)
 
 
+def test_a_cold_start_is_remembered_by_stage_and_only_by_stages():
+    known = Knowledge()
+    known.started(ColdStart(20, 80, {"imports": 5, "weights": 70, "mischief": 5}), 0)
+    known.started(ColdStart(20, 80), 0)  # of a replica that does not tell
+
+    again = Knowledge.read(known.dump())
+    counts = {name: (one.count, one.mean_s) for name, one in again.stages.items()}
+    assert counts == {"capacity": (2, 20), "imports": (1, 5), "weights": (1, 70)}
+
+
 def test_what_replicas_cost_is_counted_by_day():
     known = Knowledge()
     day = 86400.0

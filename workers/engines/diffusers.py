@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilotlight import WeightsMissing
+from pilotlight import WeightsMissing, stage
 from workers.engines.quiet import quiet
 
 if TYPE_CHECKING:
@@ -34,14 +34,18 @@ def flux_text_to_image(folder: Path) -> FluxTextToImage:
     """Read the pipeline and its call defaults; nothing is downloaded."""
     if not (folder / "model_index.json").is_file():
         raise WeightsMissing(f"no diffusers model in {folder}")
-    import torch
+    with stage("imports"):
+        import torch
 
-    with quiet():
-        from diffusers import FluxPipeline
-
+        with quiet():
+            from diffusers import FluxPipeline
+    with stage("weights"), quiet():
         pipe = FluxPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
-    return FluxTextToImage(pipe, json.loads((folder / DEFAULTS_FILE).read_text()))
+    model = FluxTextToImage(pipe, json.loads((folder / DEFAULTS_FILE).read_text()))
+    with stage("warm_up"):
+        model.warm_up()
+    return model
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class FluxTextToImage:
                 callback_on_step_end=watch.stepped,
             )
         return drawn.images[0]  # type: ignore[no-any-return]
+
+    def warm_up(self) -> None:
+        """One step that nobody sees: what libraries do at their first call is done by then."""
+        self.draw("", seed=0, steps=1, guidance=1, on_step=lambda _step, _look: None)
 
     def unread(self, prompt: str) -> str:
         """The end of a prompt that is longer than the model reads, else nothing."""

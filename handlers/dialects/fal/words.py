@@ -59,6 +59,8 @@ def status(
     if view.cold is not None:
         # Ours, not fal's: why it waits, and how long it will.
         said["cold_start"] = {"stage": view.cold.stage, "eta_s": view.cold.eta_s}
+        if view.cold.step:
+            said["cold_start"] |= {"step": view.cold.step, "fraction": view.cold.fraction}
         if view.cold.error:
             said["cold_start"]["error"] = view.cold.error
     if job.status in HELD:

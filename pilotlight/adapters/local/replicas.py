@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.local.schema import HELD_SQL
 from pilotlight.ports.fleet import ColdStart, Replica
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pilotlight.adapters.local.database import Database
     from pilotlight.ports.fleet import Stage
 
@@ -19,7 +22,7 @@ KEPT_COLD_STARTS: Final = 20
 
 _COLUMNS: Final = (
     "id, worker, stage, slots, pid, asked_at, loading_at, ready_at, active_at, seen_at, "
-    "ended_at, error"
+    "ended_at, error, step, step_at, fraction, took"
 )
 _FIELDS: Final = tuple(_COLUMNS.split(", "))
 _RECENT: Final = f"""
@@ -63,15 +66,16 @@ class ReplicaRows:
     def recent(self, *, now: float) -> list[Replica]:
         """Live ones, those that ended in the last minutes, and failures since the last success."""
         rows = self._db.read(_RECENT, {"recent": now - RECENT_S, "failures": now - FAILURES_S})
-        return [Replica(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+        return [_replica(row) for row in rows]
 
     def cold_starts(self, worker: str, *, limit: int) -> list[ColdStart]:
         rows = self._db.read(
-            "SELECT loading_at - asked_at, ready_at - loading_at FROM replica WHERE worker = ? "
+            "SELECT loading_at - asked_at, ready_at - loading_at, took FROM replica "
+            "WHERE worker = ? "
             "AND ready_at >= loading_at AND loading_at >= asked_at ORDER BY ready_at DESC LIMIT ?",
             (worker, limit),
         )
-        return [ColdStart(*row) for row in rows]
+        return [ColdStart(start_s, load_s, _took(text)) for start_s, load_s, text in rows]
 
     def add(self, replica_id: str, worker: str, *, slots: int, now: float) -> None:
         with self._db.write() as execute:
@@ -128,6 +132,15 @@ class ReplicaRows:
         """Delete old rows but the newest cold starts of each worker; how many."""
         with self._db.write() as execute:
             return execute(_FORGET, (ended_before,)).rowcount
+
+
+def _took(text: str | None) -> dict[str, float]:
+    return json.loads(text) if text else {}
+
+
+def _replica(row: Sequence[Any]) -> Replica:
+    values = dict(zip(_FIELDS, row, strict=True))
+    return Replica(**values | {"took": _took(values["took"])})
 
 
 def _fate(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local.processes import started_at
 
 if TYPE_CHECKING:
     from pilotlight.adapters.local.database import Database
-    from pilotlight.ports.fleet import Stage
+    from pilotlight.ports.fleet import LoadStep, Stage
 
 _REACHED: Final[dict[Stage, str]] = {
     "loading": "loading_at",
@@ -44,6 +45,21 @@ class SqliteRoster:
                 f"UPDATE replica SET stage = :stage, error = :error, seen_at = :now{at}{active} "
                 f"WHERE id = :id AND ended_at IS NULL{stays}",
                 values,
+            )
+
+    def stepped(self, replica_id: str, step: LoadStep, *, now: float) -> None:
+        took = json.dumps(dict(step.took)) if step.took else None
+        with self._db.write() as execute:
+            execute(
+                "UPDATE replica SET step_at = CASE WHEN step IS :step THEN step_at ELSE :now END, "
+                "step = :step, fraction = :fraction, took = coalesce(took, :took) WHERE id = :id",
+                {
+                    "step": step.name,
+                    "fraction": step.fraction,
+                    "took": took,
+                    "now": now,
+                    "id": replica_id,
+                },
             )
 
     def seen(self, replica_id: str, *, now: float) -> bool:
