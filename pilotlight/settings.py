@@ -92,7 +92,7 @@ class ReplicaSettings(_Group):
     """From SIGTERM to the end: what fits is finished, the rest handed back."""
     cancel_grace_s: PositiveFloat = 5
     """A cancelled run may stop by itself this long; then its child is killed."""
-    tick_s: PositiveFloat = 0.5
+    tick_s: PositiveFloat = 1
     """How often an idle replica looks for work without being woken."""
 
 

@@ -1,0 +1,35 @@
+"""OpenAI's wire format, for its Python and JavaScript clients as they are.
+
+::
+
+    places.py      where it is served           calls.py       a request -> a job -> an answer
+    operation.py   what a call is made of       replies.py     a finished job -> a reply
+    operations.py  all calls                    streams.py     partial outputs -> events
+    chat.py, completions.py, embeddings.py,     live.py        pieces of sound -> bytes
+    speech.py, transcripts.py, images.py,       requests.py    calls that nobody waits for
+    moderations.py, ranking.py: translations    models.py      what can be called
+    forms.py, uploads.py: multipart             files.py       what a caller keeps here
+    errors.py      an error -> its body         announce.py    a finished job -> a webhook
+
+Wire facts: https://platform.openai.com/docs/api-reference.
+"""
+
+from __future__ import annotations
+
+from handlers.dialect import Dialect
+from handlers.dialects.openai import calls, files, models, operations, requests
+from handlers.dialects.openai.announce import announce
+from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
+
+DIALECT = Dialect(
+    name=DIALECT_NAME,
+    routes=(
+        *(route for operation in operations.ALL for route in calls.route(operation)),
+        *files.ROUTES,
+        *models.ROUTES,
+        *requests.ROUTES,
+    ),
+    announce=announce,
+    open_to_browsers=tuple(f"{prefix}/" for prefix in PREFIXES),
+    tasks=operations.TASKS,
+)

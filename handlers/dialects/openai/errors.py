@@ -1,0 +1,122 @@
+"""What went wrong, in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``.
+
+The clients choose their exception by the status, and repeat 408, 409, 429 and everything from 500
+up unless ``x-should-retry`` says otherwise (openai 3.51). A model's own failure says so: the job
+was tried as often as may, and another request would pay for all of it again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from starlette.responses import JSONResponse, Response
+
+from handlers import limits
+from pilotlight.contracts.job import JobError
+from pilotlight.errors import (
+    MalformedBody,
+    PilotlightError,
+    Problem,
+    UnknownEndpoint,
+    UnknownFile,
+    UnknownJob,
+)
+
+REQUEST_ID = "x-request-id"
+_WRONG, _OURS, _BUSY = "invalid_request_error", "server_error", "requests"
+
+
+class WrongUse(PilotlightError):
+    """A request that no endpoint ever sees. ``details``: ``param`` names the field."""
+
+    code = "invalid_value"
+    http_status = 400
+
+
+class Kind(NamedTuple):
+    http_status: int
+    type: str
+    code: str | None
+
+
+_KINDS = {
+    "unauthenticated": Kind(401, _WRONG, "invalid_api_key"),
+    "unauthorised": Kind(403, _WRONG, "missing_scope"),
+    "unknown_endpoint": Kind(404, _WRONG, "model_not_found"),
+    "unrouted_endpoint": Kind(404, _WRONG, "model_not_found"),
+    "unknown_job": Kind(404, _WRONG, "request_not_found"),
+    "unknown_file": Kind(404, _WRONG, "file_not_found"),
+    "rate_limited": Kind(429, _BUSY, "rate_limit_exceeded"),
+    "queue_quota_reached": Kind(429, _BUSY, "rate_limit_exceeded"),
+    "backlog_full": Kind(429, _BUSY, "backlog_full"),
+    # A 409 would be repeated by the clients, and nothing we answer is cured by that.
+    "illegal_transition": Kind(400, _WRONG, "illegal_transition"),
+    "start_timeout": Kind(504, _OURS, "start_timeout"),
+}
+"""Our codes in OpenAI's words; a code that is not here keeps its own name and status."""
+_PASSING = frozenset({"unavailable"})
+"""Failures that are worth the same request once more."""
+
+
+def body_of(error: JobError) -> tuple[int, dict[str, Any]]:
+    """Status and body. Input that the contract refused is a 400 that names the first field."""
+    if error.problems or error.code in {"invalid_input", "json_invalid"}:
+        return 400, _body(error.message, _WRONG, _param(error.problems), _code(error))
+    kind = _KINDS.get(error.code)
+    if kind is None:
+        ours = error.http_status >= 500
+        kind = Kind(error.http_status, _OURS if ours else _WRONG, error.code)
+    return kind.http_status, _body(error.message, kind.type, None, kind.code)
+
+
+def _body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _code(error: JobError) -> str | None:
+    return error.problems[0].type if error.problems else error.code
+
+
+def _param(problems: Sequence[Problem]) -> str | None:
+    """``("body", "messages", 0, "role")`` -> ``messages[0].role``."""
+    path = problems[0].loc[1:] if problems else ()
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or None
+
+
+def respond(error: JobError, *, request_id: str) -> Response:
+    """A failed job as its result."""
+    status, content = body_of(error)
+    headers = {REQUEST_ID: request_id}
+    if status >= 500 and error.code not in _PASSING:
+        headers["x-should-retry"] = "false"
+    return JSONResponse(content, status, headers=headers)
+
+
+def render(error: PilotlightError) -> Response:
+    """Any error that a route raises."""
+    request_id = str(error.details.get("job_id") or f"req_{uuid.uuid4().hex}")
+    response = respond(JobError.of(error), request_id=request_id)
+    param = _param_of(error)
+    if param is not None:
+        status, content = body_of(JobError.of(error))
+        content["error"]["param"] = param
+        response = JSONResponse(content, status, headers={REQUEST_ID: request_id})
+    if error.http_status == 429:
+        response.headers.update(limits.headers_of(error))
+    return response
+
+
+def _param_of(error: PilotlightError) -> str | None:
+    if isinstance(error, WrongUse):
+        param = error.details.get("param")
+        return None if param is None else str(param)
+    if isinstance(error, UnknownEndpoint):
+        return "model"
+    return "id" if isinstance(error, UnknownFile | UnknownJob) else None
+
+
+def not_json() -> MalformedBody:
+    return MalformedBody("the body is not a JSON object")

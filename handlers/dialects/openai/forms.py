@@ -1,0 +1,99 @@
+"""Multipart bodies: fields as a document, files on disk, never whole in memory.
+
+Clients write lists as ``name[]`` and objects as ``name[key]``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, NamedTuple
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from handlers.bodies import Interrupted
+from handlers.dialects.openai.errors import WrongUse
+from pilotlight.errors import BodyTooLarge
+
+_MOST_FILES, _MOST_FIELDS = 20, 200
+_FIELD = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<key>[^\[\]]*)\])?")
+
+
+class Form(NamedTuple):
+    fields: dict[str, Any]
+    files: dict[str, list[UploadFile]]
+    """By field; at their beginning, on disk when larger than 1 MiB."""
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+@contextlib.asynccontextmanager
+async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
+    """The files are gone afterwards.
+
+    Raises BodyTooLarge as soon as it is known, Interrupted, and WrongUse for what is no form.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    parser = MultiPartParser(
+        request.headers,
+        _counted(request, max_bytes),
+        max_files=_MOST_FILES,
+        max_fields=_MOST_FIELDS,
+    )
+    try:
+        data = await parser.parse()
+    except MultiPartException as error:
+        raise WrongUse(f"the body is no multipart form: {error.message}") from None
+    except ClientDisconnect:
+        raise Interrupted("the body stopped before its end") from None
+    except (KeyError, ValueError, LookupError):  # no boundary, a charset that is none
+        raise WrongUse("the body is no multipart form that can be read") from None
+    try:
+        yield _sorted(data)
+    finally:
+        await data.close()
+
+
+async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        yield chunk
+
+
+def _sorted(data: FormData) -> Form:
+    form = Form({}, {})
+    for name, value in data.multi_items():
+        match = _FIELD.fullmatch(name)
+        plain, key = (match["name"], match["key"]) if match else (name, None)
+        if isinstance(value, UploadFile):
+            form.files.setdefault(plain, []).append(value)
+        else:
+            _put(form.fields, plain, key, value)
+    return form
+
+
+def _put(fields: dict[str, Any], name: str, key: str | None, value: str) -> None:
+    if key is None:
+        fields[name] = value
+    elif key == "":
+        held = fields.setdefault(name, [])
+        if isinstance(held, list):
+            held.append(value)
+    else:
+        held = fields.setdefault(name, {})
+        if isinstance(held, dict):
+            held[key] = value
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {max_bytes} bytes", max_size=max_bytes)
