@@ -20,6 +20,7 @@ from handlers.app import create_app
 from handlers.dialect import found
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
+from handlers.stewarding import Stewarding
 from handlers.upkeep import Chore, Upkeep, local_chores
 from handlers.upkeep_remote import remote_chores
 from pilotlight import bootstrap
@@ -35,6 +36,8 @@ DEVELOPER: Final = "dev"
 """The caller that the development key stands for."""
 _LATE_S: Final = 5.0
 """A replica that is still there this long after its own grace is killed."""
+_REMOTE_LOOK_S: Final = 1.0
+"""Between two looks at groups that are open: members end in other processes."""
 _LAST_WORDS_S: Final = 1.0
 """For answers and webhooks under way once the last replica has gone."""
 
@@ -128,6 +131,8 @@ class _House:
         services.watch.on_change(self._posting.kick_soon)
         self._upkeep = Upkeep(
             _chores(services, self._posting), clock=services.clock, wake=services.controller.lit
+        self._stewarding = _stewarding(services)
+        services.watch.on_change(self._stewarding.kick_soon)
         )
         self._asked = asyncio.Event()
 
@@ -159,6 +164,7 @@ class _House:
         self._posting.start()
         event("up.ready", url=self._serving.url, tls_url=self._serving.tls_url)
         try:
+        self._stewarding.start()
             if ready is not None:
                 ready(self._serving)
             await self._asked.wait()
@@ -174,6 +180,7 @@ class _House:
         self._upkeep.stop()
         for ended in services.fleet.stop_all(services.settings.replica.grace_s + _LATE_S):
             services.reaper.reap_owner(ended.replica_id)
+        self._stewarding.stop(_LATE_S)
         self._posting.stop(0 if services.fleet.hurry.is_set() else _LATE_S)
 
 
@@ -193,6 +200,13 @@ def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:
 
 def _serving(services: Services, sockets: Sockets, key: str) -> tuple[Serving, Path | None]:
     """What to tell the owner, and the file with the server's own certificate."""
+def _stewarding(services: Services) -> Stewarding:
+    """On this machine every end is told of, and every group begins here."""
+    remote, steward = services.store.remote, services.steward
+    look_s, idle_s = (_REMOTE_LOOK_S, services.settings.queue.upkeep_s) if remote else (0.5, None)
+    return Stewarding(steward, services.clock, look_s=look_s, idle_s=idle_s)
+
+
     url = url_of("http", sockets.plain)
     if sockets.tls is None:
         return Serving(url, None, None, key), None

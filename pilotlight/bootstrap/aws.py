@@ -19,6 +19,7 @@ from pilotlight.adapters.aws.feed import DynamoFeed
 from pilotlight.adapters.aws.files import DynamoFiles
 from pilotlight.adapters.aws.hints import Hints
 from pilotlight.adapters.aws.keys import DynamoKeys
+from pilotlight.adapters.aws.groups import DynamoGroups
 from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.pulse import Pulse
 from pilotlight.adapters.aws.queues import queue_url
@@ -91,6 +92,7 @@ class _Account:
         self.clients = Clients(
             region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated
         )
+        self.groups = DynamoGroups(calls, aws.jobs_table, texts)
         calls = Calls(self.clients.dynamodb(), clock)
         bucket = Bucket(self.clients.s3(), aws.bucket)
         texts = LongTexts(bucket)
@@ -124,6 +126,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     return IngressParts(
         store=account.store,
         queue=SqsSender(sqs, settings) if loop else celery,
+        groups=account.groups,
         blobs=account.blobs,
         feed=account.feed,
         watch=watch,

@@ -19,6 +19,10 @@ from pilotlight.intake.admission import Admission
 from pilotlight.intake.control import Control
 from pilotlight.intake.files import Files
 from pilotlight.intake.grouping import Recorder
+from pilotlight.intake.groups.opening import Groups
+from pilotlight.intake.groups.steward import LOOK_S as GROUP_LOOK_S
+from pilotlight.intake.groups.steward import Steward
+from pilotlight.intake.groups.waking import Waker
 from pilotlight.intake.inputs import Inputs
 from pilotlight.intake.keys import Authenticate
 from pilotlight.intake.quotas import Quotas
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
     from pilotlight.ports.queue import QueueSender
@@ -53,6 +58,9 @@ class Services:
     clock: Clock
     catalogue: Catalogue
     store: JobStore
+    members: GroupStore
+    groups: Groups
+    steward: Steward
     queue: QueueSender
     blobs: Blobs
     feed: Feed
@@ -111,11 +119,22 @@ def assemble(
         settings=settings.scaling,
         learned=parts.learned,
     )
+    submit = _submit(settings, catalogue, parts, controller, quotas)
+    steward = _steward(settings, parts, controller, submit)
     return Services(
         settings=settings,
         clock=clock,
         catalogue=catalogue,
         store=parts.store,
+        members=parts.groups,
+        groups=Groups(
+            store=parts.store,
+            groups=parts.groups,
+            clock=clock,
+            settings=settings.job,
+            kick=steward.kick,
+        ),
+        steward=steward,
         queue=parts.queue,
         blobs=parts.blobs,
         feed=parts.feed,
@@ -127,7 +146,7 @@ def assemble(
         secrets=secrets,
         learned=parts.learned,
         pepper=pepper,
-        submit=_submit(settings, catalogue, parts, controller, quotas),
+        submit=submit,
         control=_control(parts, clock),
         authenticate=Authenticate(parts.keys, clock, pepper),
         quotas=quotas,
@@ -162,6 +181,28 @@ def _submit(
         clock=clock,
         settings=job,
         rides_on_store=parts.queue.rides_on_store,
+    )
+
+
+def _steward(
+    settings: Settings, parts: IngressParts, controller: Controller, submit: Submit
+) -> Steward:
+    waker = Waker(
+        store=parts.store,
+        queue=parts.queue,
+        lighter=controller,
+        clock=submit.clock,
+        settings=settings.job,
+    )
+    return Steward(
+        store=parts.store,
+        groups=parts.groups,
+        queue=parts.queue,
+        announcer=parts.announcer,
+        waker=waker,
+        clock=submit.clock,
+        kinds={},
+        look_s=settings.queue.upkeep_s if parts.store.remote else GROUP_LOOK_S,
     )
 
 

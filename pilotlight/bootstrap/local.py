@@ -59,6 +59,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
     from pilotlight.adapters.local.files import SqliteFiles  # noqa: PLC0415
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
+    from pilotlight.adapters.local.groups import SqliteGroups  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
     from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
     from pilotlight.adapters.local.watch import WakeWatch  # noqa: PLC0415
@@ -74,6 +75,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     return IngressParts(
         store=SqliteStore(database),
         queue=TableQueueSender(database, wake),
+        groups=SqliteGroups(database),
         blobs=_blobs(settings, secrets, clock),
         feed=SqliteFeed(database),
         watch=WakeWatch(database, wake),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.files import FileStore
     from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
     from pilotlight.ports.queue import DeadLetters, QueueSender
@@ -24,6 +25,7 @@ class IngressParts:
     """For whoever takes jobs in, looks after them and tells of their end."""
 
     store: JobStore
+    groups: GroupStore
     queue: QueueSender
     blobs: Blobs
     feed: Feed

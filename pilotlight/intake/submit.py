@@ -68,6 +68,19 @@ class Submit:
             _same_body(created.job, submission)
         return created.job
 
+    def row(self, submission: Submission, *, text: str | None = None) -> Job:
+        """The job this would be, not recorded: for members of groups. Blocks on the network.
+
+        ``text`` is an input that was looked at already, or is none yet. Raises as a submit does,
+        but for quotas and backlog.
+        """
+        served, now = self.catalogue.endpoint(submission.endpoint), self.clock.now()
+        _check(submission)
+        if text is None:
+            reading = read(served, submission.body)
+            text = reading.text(self.inputs, caller=submission.caller, now=now)
+        return self._job(submission, served.spec, text, now)
+
     async def _within_quota(self, caller: str) -> None:
         if self.quotas.store.remote:
             await asyncio.to_thread(self.quotas.job, caller)
@@ -96,7 +109,7 @@ class Submit:
             retries=may.retries,
             due_at=min(start_by, now + self.settings.accept_s),
             start_by=start_by,
-            run_timeout_s=spec.timeout_s,
+            run_timeout_s=min(submission.run_timeout_s or spec.timeout_s, spec.timeout_s),
             artifact_ttl_s=submission.artifact_ttl_s,
             keep_s=self.settings.retention_s if submission.keep_s is None else submission.keep_s,
             webhook=submission.webhook,

@@ -18,6 +18,7 @@ from tests.sim.auditor import check_birth, check_change
 from tests.sim.child import Models, signature
 from tests.sim.faults import SKEW_S
 from tests.sim.files import Shelf, SimBlobs
+from tests.sim.groups import SimGroups, Tallies
 from tests.sim.messages import Bells, Mail, MailReceiver, SimDeadLetters, SimSender, TableReceiver
 from tests.sim.receiver import Receipts
 from tests.sim.replicas import ReplicaProcesses
@@ -82,6 +83,7 @@ class Site:
             {}, {one.id: (one, spec) for spec in SPECS.values() for one in spec.endpoints}
         )
         self.table = Table(self._observe)
+        self.tallies = Tallies(self.table)
         self.entries = Entries(self.table)
         self.shelf = Shelf()
         self.replicas = Replicas(self.table)
@@ -141,6 +143,7 @@ class Site:
         """The product's own wiring over this process's ports."""
         parts = IngressParts(
             store=self.store(process),
+            groups=SimGroups(self.tallies, self.store(process), process),
             queue=self.sender(process),
             blobs=self.blobs(process),
             feed=self.feed(process),

@@ -94,6 +94,10 @@ class Table:
         for step in reversed(undo):
             step()
 
+    @property
+    def in_transaction(self) -> bool:
+        return self._undo is not None
+
     def undo_with(self, step: Callable[[], None]) -> None:
         """Other tables of the same database take part in the transaction."""
         if self._undo is not None:
