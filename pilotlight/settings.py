@@ -253,6 +253,92 @@ class RouteSettings(_Group):
     """Values by the worker's names; callers cannot change them."""
 
 
+class UpstreamSettings(_Group):
+    """Another service that does jobs for us, paid with the owner's own key. A key is no setting:
+    settings are written to replicas and shown, so only the name of its variable stands here."""
+
+    speaks: Literal["fal", "openai"] = "fal"
+    """fal: its queue. openai: the API of that name."""
+    url: str
+    """fal: its queue, ``https://queue.fal.run``. openai: its API, ``https://api.openai.com/v1``.
+    Another Pilotlight is ``http://HOST:PORT/queue``. Without TLS on this machine only."""
+    key_env: str
+    """Environment variable that holds the key. Not one that begins with ``PILOTLIGHT_``:
+    replicas do not inherit those."""
+    files_url: str | None = None
+    """fal: where inputs are uploaded, ``https://rest.fal.ai``. None sends them inline."""
+    names: dict[str, str] = {}
+    """What it calls an endpoint or a model, by our id, where that differs."""
+    idempotent: bool = False
+    """It honours ``Idempotency-Key``, as Pilotlight does: what is asked twice is done once."""
+    unsure: Literal["fail", "again"] = "fail"
+    """What to do when it may have taken a request whose answer was lost, and is not idempotent:
+    fail the job, or ask again and perhaps pay twice."""
+    poll_s: PositiveFloat = 5
+    """Longest pause between two looks; a young request is looked at more often."""
+    jobs: bool = False
+    """openai: it answers ``"async": true`` with a request id, as Pilotlight does."""
+    max_result_bytes: PositiveInt = 5 * 1024**3
+    """Of one result file."""
+
+
+_UPSTREAMS: Final = {
+    "fal": UpstreamSettings(
+        url="https://queue.fal.run", key_env="FAL_UPSTREAM_KEY", files_url="https://rest.fal.ai"
+    ),
+    "openai": UpstreamSettings(
+        speaks="openai",
+        url="https://api.openai.com/v1",
+        key_env="OPENAI_UPSTREAM_KEY",
+        unsure="again",
+    ),
+}
+
+
+class WeightsSettings(_Group):
+    """Where a container finds its worker's weights before it starts. ``pilotlight up`` has no use
+    for this: its workers load from this machine."""
+
+    bucket: str = ""
+    """Below ``NAME/`` of the worker, with the manifest that ``infra.weights publish`` makes."""
+    folder: Path = Path("/weights")
+    """Of the fastest disk: they are read from here each time a child loads."""
+
+
+_ON_DEMAND_USD: Final[dict[str, dict[str, float]]] = {
+    "us-east-1": {
+        "g4dn.xlarge": 0.526, "g5.xlarge": 1.006, "g6.xlarge": 0.8048, "g6e.xlarge": 1.861,
+        "p5.4xlarge": 6.88, "p5en.48xlarge": 63.296, "fargate": 0.0583,
+    },
+    "us-west-2": {
+        "g4dn.xlarge": 0.526, "g5.xlarge": 1.006, "g6.xlarge": 0.8048, "g6e.xlarge": 1.861,
+        "p5.4xlarge": 6.88, "p5en.48xlarge": 63.296, "fargate": 0.0583,
+    },
+    "eu-west-1": {"g4dn.xlarge": 0.587, "g5.xlarge": 1.123, "fargate": 0.0583},
+}  # fmt: skip
+
+
+class CostSettings(_Group):
+    """What ``pilotlight costs`` multiplies with. List prices of 2025, on demand, Linux: yours are
+    in Billing, and spot or a savings plan is less."""
+
+    region: str = "us-east-1"
+    """Whose prices; ``aws.region`` goes before it."""
+    hourly_usd: dict[str, dict[str, NonNegativeFloat]] = {}
+    """By region and type, over the built-in table: ``{"eu-west-1": {"g6.xlarge": 0.9}}``.
+    ``fargate`` is one task of 1 vCPU and 4 GB."""
+    machines: dict[str, str] = {}
+    """What a worker's replicas run on, where that is not the first type that fits it."""
+    replicas_per_machine: dict[str, PositiveInt] = {"p5en.48xlarge": 8}
+    """A machine of several GPUs is shared by so many replicas."""
+
+    def hourly(self, region: str, machine: str) -> float | None:
+        """US dollars for an hour of one replica; None for a machine nobody gave a price."""
+        known = _ON_DEMAND_USD.get(region, {}) | self.hourly_usd.get(region, {})
+        price = known.get(machine)
+        return None if price is None else price / self.replicas_per_machine.get(machine, 1)
+
+
 class Settings(_Group):
     mode: Literal["local", "aws"] = "local"
     data: Path = Path(".pilotlight")
@@ -262,6 +348,9 @@ class Settings(_Group):
     """Packages that hold worker files."""
     routes: tuple[RouteSettings, ...] = ()
     """Which worker serves an endpoint, where its declaration says otherwise or nothing."""
+    upstreams: dict[str, UpstreamSettings] = {}
+    """By the name that a relaying worker gives as its ``upstream``; ``fal`` and ``openai`` are
+    known without, and wait for a key."""
     handlers: str = "handlers"
     """Package of the ways in."""
     allow_loopback: bool = True
@@ -278,6 +367,34 @@ class Settings(_Group):
     fetch: FetchSettings = FetchSettings()
     aws: AwsSettings = AwsSettings()
     queue: QueueSettings = QueueSettings()
+    weights: WeightsSettings = WeightsSettings()
+    costs: CostSettings = CostSettings()
+
+
+def upstream(settings: Settings, name: str) -> UpstreamSettings | None:
+    """None for a name that nobody gave an address."""
+    return settings.upstreams.get(name) or _UPSTREAMS.get(name)
+
+
+def upstream_key(one: UpstreamSettings) -> str | None:
+    """The key itself: for the request that needs it and for nothing else."""
+    return os.environ.get(one.key_env, "").strip() or None
+
+
+def lacking(settings: Settings, name: str) -> str | None:
+    """What has to be set before this upstream can be asked, in words; None when nothing is."""
+    one = upstream(settings, name)
+    if one is None:
+        return f"name the address and the key of {name} in {PREFIX}UPSTREAMS"
+    if upstream_key(one) is None:
+        return f"set the environment variable {one.key_env} to your key for {name} ({one.url})"
+    return None
+
+
+def ready_upstreams(settings: Settings) -> list[str]:
+    """Those that lack nothing."""
+    names = {**_UPSTREAMS, **settings.upstreams}
+    return [name for name in names if lacking(settings, name) is None]
 
 
 class BadSettings(ValueError):
