@@ -14,17 +14,25 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.example import example_in
-from pilotlight.contracts.routes import Route, check, public_schema, target_of
+from pilotlight.contracts.routes import (
+    Route,
+    by_task,
+    check,
+    public_schema,
+    takes_anything,
+    target_of,
+)
 from pilotlight.contracts.worker import Endpoint
 from pilotlight.errors import SettingsError, UnknownEndpoint, UnroutedEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pilotlight.contracts.worker import Worker, WorkerSpec
     from pilotlight.settings import RouteSettings
 
     AnyWorker = type[Worker[Any, Any]]
+    Lacking = Callable[[str], str | None]
 
 
 class Served(NamedTuple):
@@ -83,6 +91,8 @@ class Catalogue:
     """What workers declare as their own."""
     routes: dict[str, Routed] = field(default_factory=dict)
     """What is put behind a worker; goes before what another one declares."""
+    wanting: dict[str, str] = field(default_factory=dict)
+    """Ids that a relay would serve, each with what has to be set before it can."""
     _made: dict[str, Served] = field(default_factory=dict, init=False, repr=False)
 
     def knows(self, endpoint_id: str) -> bool:
@@ -90,13 +100,14 @@ class Catalogue:
         return (
             endpoint_id in self.endpoints
             or endpoint_id in self.routes
+            or endpoint_id in self.wanting
             or endpoint_id in public.KNOWN
         )
 
     def ids(self) -> list[str]:
         """Every id that is known: served ones first, each kind in order."""
         served = sorted({*self.endpoints, *self.routes})
-        return served + sorted(set(public.KNOWN).difference(served))
+        return served + sorted({*public.KNOWN, *self.wanting}.difference(served))
 
     def endpoint(self, endpoint_id: str) -> Served:
         """Raises UnroutedEndpoint that says how to route it, UnknownEndpoint with the nearest id."""
@@ -114,14 +125,19 @@ class Catalogue:
     def listed(self) -> Iterator[Listed]:
         """Every id that is known, as :meth:`ids` orders them."""
         for endpoint_id in self.ids():
-            known = public.KNOWN.get(endpoint_id)
-            if known and endpoint_id not in self.routes and endpoint_id not in self.endpoints:
-                yield Listed(endpoint_id, known.task, None, "unrouted", "", known.streams)
+            known, routed = public.KNOWN.get(endpoint_id), self.routes.get(endpoint_id)
+            if routed is None and endpoint_id not in self.endpoints:
+                task, streams = (known.task, known.streams) if known else ("", False)
+                yield Listed(endpoint_id, task, None, "unrouted", "", streams)
                 continue
-            one, spec, *_ = self.endpoint(endpoint_id)
-            by = self.routes[endpoint_id].by if endpoint_id in self.routes else "own"
+            if known and routed:  # without building what it takes
+                spec, task, streams = routed.spec, known.task, known.streams
+            else:
+                one, spec, *_ = self.endpoint(endpoint_id)
+                task, streams = one.task, one.streams
             state: State = "relayed" if spec.upstream else "local"
-            yield Listed(endpoint_id, one.task, spec.name, state, by, one.streams)
+            by = routed.by if routed else "own"
+            yield Listed(endpoint_id, task, spec.name, state, by, streams)
 
     def _serve(self, endpoint_id: str) -> Served:
         if endpoint_id in self.routes:
@@ -129,8 +145,9 @@ class Catalogue:
         if endpoint_id in self.endpoints:
             own, spec = self.endpoints[endpoint_id]
             return Served(own, spec, own)
-        if endpoint_id in public.KNOWN:
-            raise UnroutedEndpoint(_advice(endpoint_id), endpoint=endpoint_id)
+        if endpoint_id in public.KNOWN or endpoint_id in self.wanting:
+            advice = _advice(endpoint_id, self.wanting.get(endpoint_id))
+            raise UnroutedEndpoint(advice, endpoint=endpoint_id)
         import difflib  # noqa: PLC0415 - only on the way to an error
 
         near = difflib.get_close_matches(endpoint_id, self.ids(), n=1)
@@ -147,11 +164,12 @@ class Catalogue:
             raise SettingsError(f"no worker is called {worker!r}; there are: {known}") from None
 
 
-def _advice(endpoint_id: str) -> str:
+def _advice(endpoint_id: str, wanting: str | None) -> str:
+    relay = f"to have it relayed, {wanting} and start again; or " if wanting else ""
     return (
-        f"{endpoint_id} is known, but no worker here serves it; put one behind it: in FILE.toml "
-        f'[[route]] endpoint = "{endpoint_id}" worker = "NAME", then pilotlight up --routes '
-        "FILE.toml"
+        f"{endpoint_id} is known, but no worker here serves it; {relay}put one behind it: in "
+        f'FILE.toml [[route]] endpoint = "{endpoint_id}" worker = "NAME", then pilotlight up '
+        "--routes FILE.toml"
     )
 
 
@@ -159,21 +177,29 @@ def _routed(spec: WorkerSpec, route: Route) -> Served:
     known = public.contract(route.endpoint) if route.endpoint in public.KNOWN else None
     own = target_of(spec, route, known.task if known else "")
     assert own is not None  # looked at when the route was taken
+    takes, gives = (known.input, own.output) if known else (own.input, own.output)
+    if takes_anything(own.input) and (shapes := known or by_task(own.task)) is not None:
+        takes, gives = shapes.input, shapes.output  # a relay's own say nothing
     endpoint = Endpoint(
         id=route.endpoint,
         task=(known or own).task,
-        input=(known or own).input,
-        output=own.output,
+        input=takes,
+        output=gives,
         description=(known or own).description,
         streams=(known or own).streams,
     )
     return Served(endpoint, spec, own, route)
 
 
-def discover(packages: Iterable[str], routes: Iterable[RouteSettings] = ()) -> Catalogue:
+def discover(
+    packages: Iterable[str],
+    routes: Iterable[RouteSettings] = (),
+    lacking: Lacking = lambda _upstream: None,
+) -> Catalogue:
     """Import every module of the packages, but neither sub-packages nor ``_private`` ones.
 
-    Raises SettingsError for a module that breaks the rules, and for a route that leads nowhere.
+    ``lacking`` says what an upstream still wants before it can be asked. Raises SettingsError for
+    a module that breaks the rules, and for a route that leads nowhere.
     """
     found = Catalogue()
     for package in packages:
@@ -181,7 +207,7 @@ def discover(packages: Iterable[str], routes: Iterable[RouteSettings] = ()) -> C
         for info in pkgutil.iter_modules(root.__path__):
             if not info.ispkg and not info.name.startswith("_"):
                 _add(found, f"{package}.{info.name}")
-    _put_routes(found, tuple(routes))
+    _put_routes(found, tuple(routes), lacking)
     return found
 
 
@@ -211,17 +237,19 @@ def _route(one: RouteSettings) -> Route:
     return Route(endpoint=one.endpoint, target=one.target, rename=one.rename, fixed=one.fixed)
 
 
-def _put_routes(found: Catalogue, chosen: tuple[RouteSettings, ...]) -> None:
+def _put_routes(found: Catalogue, chosen: tuple[RouteSettings, ...], lacking: Lacking) -> None:
     for one in chosen:
-        _put(found, Routed(found.spec(one.worker), _route(one), "settings"))
-    by_settings = set(found.routes)
-    for worker in found.workers.values():
+        _put(found, Routed(found.spec(one.worker), _route(one), "settings"), lacking)
+    by_settings = {one.endpoint for one in chosen}
+    # Relays last: who serves an id on this machine goes before who would pay for it elsewhere.
+    for worker in sorted(found.workers.values(), key=lambda one: bool(one.spec.upstream)):
+        taken = {*found.endpoints, *found.routes} if worker.spec.upstream else by_settings
         for route in worker.spec.routes:
-            if route.endpoint not in by_settings:
-                _put(found, Routed(worker.spec, route, "worker"))
+            if route.endpoint not in taken | by_settings:
+                _put(found, Routed(worker.spec, route, "worker"), lacking)
 
 
-def _put(found: Catalogue, routed: Routed) -> None:
+def _put(found: Catalogue, routed: Routed, lacking: Lacking) -> None:
     """Raises SettingsError that names the route and what is wrong with it."""
     spec, route, _ = routed
     if route.endpoint in found.routes:
@@ -234,6 +262,13 @@ def _put(found: Catalogue, routed: Routed) -> None:
         raise SettingsError(
             f"route for {route.endpoint}: {spec.name} has no endpoint {route.target}; it has {own}"
         )
+    wanting = lacking(spec.upstream) if spec.upstream else None
+    if wanting is not None:
+        found.wanting[route.endpoint] = wanting
+        return
+    if spec.upstream and not route.rename and not route.fixed:
+        found.routes[route.endpoint] = routed  # nothing to look at: no contract need be built
+        return
     served = _routed(spec, route)
     check(route, served.own.input, served.endpoint.input if served.has_contract else None)
     found.routes[route.endpoint] = routed
@@ -249,6 +284,8 @@ def _add(found: Catalogue, module_name: str) -> None:
         raise SettingsError(f"two workers are called {spec.name!r}; the second is {module_name}")
     found.workers[spec.name] = worker
     for endpoint in spec.endpoints:
+        if endpoint.routed_only:
+            continue
         if endpoint.id in found.endpoints:
             other = found.endpoints[endpoint.id][1].name
             raise SettingsError(f"{spec.name} and {other} both serve {endpoint.id}")

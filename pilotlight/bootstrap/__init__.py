@@ -7,11 +7,13 @@ delivery of webhooks, ``replica`` one replica's parent. Each runs in its own kin
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pilotlight import catalogue
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.errors import SettingsError
+from pilotlight.settings import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +85,7 @@ def services(settings: Settings, *, clock: Clock | None = None) -> Services:
     from pilotlight.bootstrap import ingress  # noqa: PLC0415 - 4 MB that no replica needs
 
     clock = clock or SystemClock()
-    found = catalogue.discover(settings.workers, settings.routes)
+    found = catalogue.discover(settings.workers, settings.routes, partial(lacking, settings))
     specs = {name: worker.spec for name, worker in found.workers.items()}
     parts = _mode(settings).parts(settings, specs, clock)
     return ingress.assemble(settings, found, specs, parts, clock)

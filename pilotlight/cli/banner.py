@@ -32,6 +32,8 @@ class Facts:
     """JSON input of the first endpoint, for curl."""
     unrouted: int = 0
     """Endpoints that a route would serve."""
+    relayed: int = 0
+    """Endpoints that somebody else serves, with the owner's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +117,12 @@ def _endpoints(facts: Facts, ink: Ink) -> list[str]:
         f"  {name:<{wide}}  {ink.dim(text)}" if text else f"  {name}"
         for name, text in facts.endpoints
     ]
-    more = f"  {facts.unrouted} more are known and want a route: pilotlight endpoints unrouted"
-    return [ink.bold("Endpoints"), *rows, *([ink.dim(more)] if facts.unrouted else [])]
+    more = [
+        f"  {count} more {words}"
+        for count, words in (
+            (facts.relayed, "are relayed with your key: pilotlight endpoints relayed"),
+            (facts.unrouted, "are known and want a route: pilotlight endpoints unrouted"),
+        )
+        if count
+    ]
+    return [ink.bold("Endpoints"), *rows, *map(ink.dim, more)]

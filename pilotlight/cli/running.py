@@ -24,6 +24,8 @@ class Running:
     workers: list[str] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
     """As in settings: what was put behind the workers."""
+    upstreams: list[str] = field(default_factory=list)
+    """Those that it may ask, because it has their keys."""
 
 
 def announce(data: Path, running: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from pilotlight import catalogue
 from pilotlight.cli import running
 from pilotlight.cli.values import InputSchema
 from pilotlight.errors import UnknownEndpoint
-from pilotlight.settings import RouteSettings
+from pilotlight.settings import RouteSettings, lacking
 
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
@@ -41,11 +42,19 @@ def local_catalogue(settings: Settings) -> Catalogue | None:
     """None where there are no worker files. Raises SettingsError when they break the rules."""
     see_this_folder()
     try:
-        return catalogue.discover(settings.workers, settings.routes)
+        return catalogue.discover(settings.workers, settings.routes, partial(_lacking, settings))
     except ModuleNotFoundError as missing:
         if missing.name in settings.workers:
             return None
         raise
+
+
+def _lacking(settings: Settings, upstream: str) -> str | None:
+    """What an upstream wants; nothing where `up`, which has the key, runs on this data."""
+    found = running.read(settings.data)
+    if found is not None and running.alive(found.pid):
+        return None if upstream in found.upstreams else lacking(settings, upstream)
+    return lacking(settings, upstream)
 
 
 def input_schema(settings: Settings, endpoint: str) -> InputSchema:

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -130,10 +131,19 @@ def _serve(settings: Settings) -> Callable[..., int]:
 
 
 def _ready(settings: Settings, serving: Serving) -> None:
+    from pilotlight.settings import ready_upstreams
+
     routes = [one.model_dump() for one in settings.routes]
     running.announce(
         settings.data,
-        running.Running(serving.url, serving.key, os.getpid(), list(settings.workers), routes),
+        running.Running(
+            serving.url,
+            serving.key,
+            os.getpid(),
+            list(settings.workers),
+            routes,
+            upstreams=ready_upstreams(settings),
+        ),
     )
     typer.echo(_banner(settings, serving))
     sys.stdout.flush()
@@ -142,10 +152,12 @@ def _ready(settings: Settings, serving: Serving) -> None:
 def _banner(settings: Settings, serving: Serving) -> str:
     from pilotlight import catalogue
     from pilotlight.cli.banner import Facts, Ink, banner
+    from pilotlight.settings import lacking
 
-    found = catalogue.discover(settings.workers, settings.routes)
+    found = catalogue.discover(settings.workers, settings.routes, partial(lacking, settings))
     listed = list(found.listed())
-    served = [one.id for one in listed if one.worker is not None]
+    served = [one.id for one in listed if one.state == "local"]
+    relayed = sum(one.state == "relayed" for one in listed)
     facts = Facts(
         url=serving.url,
         tls_url=serving.tls_url,
@@ -153,6 +165,7 @@ def _banner(settings: Settings, serving: Serving) -> str:
         key=serving.key,
         endpoints=[(name, found.contract(name).description) for name in served],
         example=json.dumps(found.endpoint(served[0]).example()) if served else "{}",
-        unrouted=len(listed) - len(served),
+        unrouted=len(listed) - len(served) - relayed,
+        relayed=relayed,
     )
     return banner(facts, Ink(on=sys.stdout.isatty()))

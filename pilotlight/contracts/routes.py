@@ -7,7 +7,7 @@ route fixes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -98,8 +98,21 @@ def files_by(spec: WorkerSpec, called: str) -> type[BaseModel] | None:
     if plain and takes_anything(own.input) and not has_media(own.input):
         from pilotlight.contracts.endpoints import KNOWN, contract  # noqa: PLC0415 - as above
 
-        return contract(called).input if called in KNOWN else own.input
+        shapes = contract(called) if called in KNOWN else by_task(own.task)
+        return own.input if shapes is None else shapes.input
     return own.input
+
+
+class Shapes(NamedTuple):
+    input: type[BaseModel]
+    output: type[BaseModel]
+
+
+def by_task(task: str) -> Shapes | None:
+    """What a task type takes and gives: what callers of a relay know, where its id tells nothing."""
+    from pilotlight.contracts import tasks  # noqa: PLC0415 - shapes are built when used
+
+    return Shapes(*tasks.shapes(task)) if task in tasks.TASKS else None
 
 
 def public_schema(endpoint: Endpoint, route: Route) -> dict[str, Any]:

@@ -76,7 +76,12 @@ def sniff(head: bytes) -> str | None:
 
 
 def matches(kind: str, content_type: str | None) -> bool:
-    """Whether a file of this sniffed type may stand where ``kind`` (a MediaKind) is asked for."""
+    """Whether a file of this sniffed type may stand where ``kind`` (a MediaKind) is asked for.
+
+    ``any`` is for results, which may be what no input may, such as SVG.
+    """
+    if kind == "any":
+        return True
     if kind == "file":
         return content_type not in _REFUSED
     return content_type in _KINDS[kind]

@@ -35,6 +35,8 @@ class Endpoint:
     description: str = ""
     streams: bool = False
     """Partial outputs are worth following; any endpoint may be followed."""
+    routed_only: bool = False
+    """Nobody calls it by its id: it serves what routes lead to it."""
 
 
 class WorkerSpec(BaseModel):
@@ -47,7 +49,7 @@ class WorkerSpec(BaseModel):
     routes: tuple[Route, ...] = ()
     """Other public ids that it serves, by one of its own endpoints; settings may say otherwise."""
     upstream: str = ""
-    """Who does the work, where it is not this machine: ``fal.ai``."""
+    """Who does the work, where it is not this machine: a name in the settings' ``upstreams``."""
     gpu_memory_gib: NonNegativeFloat
     """What the GPU must offer; 0 runs on the processor alone."""
     timeout_s: PositiveInt = 300

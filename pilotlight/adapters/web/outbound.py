@@ -71,9 +71,12 @@ class Outbound:
         patience: Patience,
         *,
         headers: Mapping[str, str],
-        body: bytes = b"",
+        body: bytes | Iterator[bytes] = b"",
     ) -> Iterator[Answer]:
-        """Ask once, over a connection of its own. Raises FetchFailed."""
+        """Ask once, over a connection of its own. Raises FetchFailed.
+
+        A body that comes in pieces wants its ``Content-Length`` among the headers.
+        """
         import httpcore  # noqa: PLC0415 - see above
 
         from pilotlight.adapters.web import connect  # noqa: PLC0415 - imports httpcore

@@ -44,6 +44,11 @@ class Patience:
         self._answering_since = 0.0
         self._bytes = 0
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything of the question may have left, over this connection."""
+        return self._asked_at is not None
+
     def connecting(self) -> None:
         """A new connection begins: the first, or the next hop."""
         self._connect_ends = self._monotonic() + self._limits.connect_s

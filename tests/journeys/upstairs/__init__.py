@@ -1,0 +1,1 @@
+"""Workers of the Pilotlight that others relay to."""
