@@ -76,7 +76,7 @@ bench: $(READY)  ## Latency, throughput, start-up and memory, beside references 
 	@$(BIN)/python -m tests.bench
 
 package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, under .serverless/
-	@$(BIN)/python -m infra.packaging
+	@$(BIN)/python -m infra.template
 	@node_modules/.bin/osls package --stage $(STAGE) $(foreach p,$(PARAM),--param="$(p)")
 
 deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a job through it

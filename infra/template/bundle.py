@@ -10,9 +10,9 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.facts import ROOT
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
+
+from infra.template.facts import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,7 @@ def distributions() -> set[str]:
         name, extra = waiting.pop()
         for text in importlib.metadata.requires(name) or ():
             needed = Requirement(text)
-            if needed.marker is not None and not needed.marker.evaluate(
-                {**default_environment(), "extra": extra}
-            ):
+            if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
                 continue
             wanted = [(needed.name, one) for one in ("", *needed.extras)]
             known = needed.name.lower() in found and not needed.extras

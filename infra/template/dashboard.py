@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.packaging.alarms import NAMESPACE
-from infra.packaging.words import Value, resource, sub
+from infra.template.alarms import NAMESPACE
+from infra.template.words import Value, resource, sub
 from pilotlight.adapters.aws.machines import billed_as
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
 
 _HEIGHT: Final = 5
 _STAGE: Final = "${sls:stage}"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.data import queue_arns
-from infra.packaging.environment import PARAMETERS
-from infra.packaging.words import Value, att, resource, sub, tags
+from infra.template.data import queue_arns
+from infra.template.environment import PARAMETERS
+from infra.template.words import Value, att, resource, sub, tags
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
 
 _JOBS: Final = [att("JobsTable", "Arn"), sub("${JobsTable.Arn}/index/*")]
 _SECRETS: Final = [att("SecretsTable", "Arn")]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.environment import DATA, of_replicas
-from infra.packaging.facts import STOP_TIMEOUT_S
-from infra.packaging.words import Value, att, ref, resource, sub, tags
+from infra.template.environment import DATA, WEIGHTS, of_replica
+from infra.template.facts import STOP_TIMEOUT_S
+from infra.template.words import Value, att, ref, resource, sub, tags
 from pilotlight.adapters.aws.machines import PROCESSOR
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
 
 USER: Final = "10001:10001"
 """As the image has it; the host's folder belongs to it."""
-HOST_SCRATCH: Final = "/mnt/nvme/pilotlight"
-"""The GPU host's own disks: weights are read from here."""
+HOST_WEIGHTS: Final = "/mnt/nvme/weights"
+"""The GPU host's own disks; scratch is each task's own, weights are for all of a host."""
 HEALTH_STALE_S: Final = 90
 """The replica touches its file with every beat; six beats without one is a replica that hangs."""
 _ALIVE: Final = (
@@ -54,14 +54,17 @@ def _task(worker: Facts) -> dict[str, Value]:
             "Cpu": str(int(PROCESSOR.vcpus * 1024)),
             "Memory": str(PROCESSOR.memory_gib * 1024),
             "EphemeralStorage": {"SizeInGiB": _SCRATCH_GIB},
-            "Volumes": [{"Name": "scratch"}],
+            "Volumes": [{"Name": "scratch"}, {"Name": "weights"}],
         }
     else:
         properties |= {
             "RequiresCompatibilities": ["EC2"],
             # Not awsvpc: such a task has no public address, and a NAT gateway costs all month.
             "NetworkMode": "bridge",
-            "Volumes": [{"Name": "scratch", "Host": {"SourcePath": HOST_SCRATCH}}],
+            "Volumes": [
+                {"Name": "scratch"},
+                {"Name": "weights", "Host": {"SourcePath": HOST_WEIGHTS}},
+            ],
         }
     return resource("ECS::TaskDefinition", properties)
 
@@ -76,10 +79,13 @@ def _container(worker: Facts) -> dict[str, Value]:
         ),
         "Essential": True,
         "Command": [worker.name],
-        "Environment": of_replicas(),
+        "Environment": of_replica(worker.name),
         "User": USER,
         "ReadonlyRootFilesystem": True,
-        "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": DATA}],
+        "MountPoints": [
+            {"SourceVolume": "scratch", "ContainerPath": DATA},
+            {"SourceVolume": "weights", "ContainerPath": WEIGHTS},
+        ],
         "StopTimeout": STOP_TIMEOUT_S,
         "LinuxParameters": {"InitProcessEnabled": True, "Capabilities": {"Drop": ["ALL"]}},
         "HealthCheck": {

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging import (
+from infra.template import (
     alarms,
     buckets,
     bundle,
@@ -18,8 +18,8 @@ from infra.packaging import (
     replicas,
     roles,
 )
-from infra.packaging.facts import ROOT, all_facts
-from infra.packaging.words import Value, resource
+from infra.template.facts import ROOT, all_facts
+from infra.template.words import Value, resource
 from pilotlight import settings
 from pilotlight.errors import SettingsError
 
@@ -81,7 +81,7 @@ def write(folder: Path, loaded: Settings) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.packaging", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.template", description=__doc__)
     parser.add_argument("--no-zip", action="store_true", help="only what follows from workers")
     asked = parser.parse_args()
     try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from infra.packaging.facts import GRACE_S
-from infra.packaging.words import Value, ref, sub
+from infra.template.facts import GRACE_S
+from infra.template.words import Value, ref, sub
 
 DATA: Final = "/var/lib/pilotlight"
 """Scratch of a replica: a volume, in a container whose root cannot be written."""
+WEIGHTS: Final = "/weights"
+"""On the host's own disks, shared by the replicas of a host and kept when one ends."""
 LAMBDA_DATA: Final = "/tmp/pilotlight"  # noqa: S108 - the only folder that a Lambda may write
 PARAMETERS: Final = "/pilotlight/${sls:stage}/workers"
 """SSM path under which an operator overrules a worker's declaration."""
@@ -54,12 +56,14 @@ def of_functions() -> dict[str, Value]:
     return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA}
 
 
-def of_replicas() -> list[dict[str, Value]]:
+def of_replica(worker: str) -> list[dict[str, Value]]:
     """A container's, in ECS's way of writing it."""
     found = common() | {
         "PILOTLIGHT_DATA": DATA,
         "PILOTLIGHT_REPLICA__GRACE_S": str(GRACE_S),
         "PILOTLIGHT_WEIGHTS__BUCKET": ref("WeightsBucket"),
+        "PILOTLIGHT_WEIGHTS__FOLDER": WEIGHTS,
+        "HF_HOME": f"{WEIGHTS}/{worker}",  # a hub's cache that was published is found there
         "TMPDIR": DATA,
         "HOME": DATA,
     }

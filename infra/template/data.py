@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.words import Value, att, resource, sub, tags
+from infra.template.words import Value, att, resource, sub, tags
 from pilotlight.adapters.aws import queues, tables
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
     from pilotlight.settings import QueueSettings, Settings
 
 KEEP: Final = "${param:keepData}"

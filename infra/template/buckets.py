@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.data import KEEP
-from infra.packaging.words import Value, att, ref, resource, sub
+from infra.template.data import KEEP
+from infra.template.words import Value, att, ref, resource, sub
 from pilotlight.adapters.aws.cards import KEEP_DAYS
 
 if TYPE_CHECKING:

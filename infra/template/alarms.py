@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.words import Value, att, ref, resource, sub, tags
+from infra.template.words import Value, att, ref, resource, sub, tags
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
 
 NAMESPACE: Final = "Pilotlight"
 STAGE: Final = {"Name": "Stage", "Value": "${sls:stage}"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from infra.packaging.replicas import HOST_SCRATCH, USER
-from infra.packaging.words import NOTHING, Value, att, ref, resource, sub, when
+from infra.template.replicas import HOST_WEIGHTS, USER
+from infra.template.words import NOTHING, Value, att, ref, resource, sub, when
 from pilotlight.adapters.aws.machines import GPU_CLASSES, GpuClass
 
 if TYPE_CHECKING:
-    from infra.packaging.facts import Facts
+    from infra.template.facts import Facts
 
 _GPUS_PER_HOST: Final = {"g141": 8}
 ROOT_DISK_GIB: Final = 120
@@ -34,7 +34,7 @@ disks=( $(lsblk -dpno NAME,MODEL | awk '/Instance Storage/ {{print $1}}') )
 if [ -n "$disks" ]; then
   mkfs.xfs -q -f "$disks" && mount -o noatime "$disks" /mnt/nvme
 fi
-mkdir -p {HOST_SCRATCH} && chown {USER} {HOST_SCRATCH}
+mkdir -p {HOST_WEIGHTS} && chown {USER} {HOST_WEIGHTS}
 BOOT
 chmod +x /var/lib/cloud/scripts/per-boot/nvme.sh
 /var/lib/cloud/scripts/per-boot/nvme.sh

@@ -1,1 +1,0 @@
-"""Turns worker files into the CloudFormation that they need: ``python -m infra.packaging``."""

@@ -1,0 +1,1 @@
+"""Turns worker files into the CloudFormation that they need: ``python -m infra.template``."""

@@ -1,0 +1,123 @@
+"""The real packaging, in a copy of what it reads: nothing of the checkout is written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from tests.live import ROOT, environment
+
+OSLS = ROOT / "node_modules" / ".bin" / "osls"
+GPU_WORKER = '''
+"""A worker that exists in tests only: 40 GiB of GPU memory, and a dot in its name."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from pilotlight import Endpoint, Worker, WorkerSpec
+from workers.engines.diffusers import flux_text_to_image
+
+
+class Text(BaseModel):
+    text: str
+
+
+class Big(Worker[Text, Text]):
+    spec: ClassVar = WorkerSpec(
+        name="big-model.v2",
+        endpoints=(Endpoint(id="acme/big", task="acme/big", input=Text, output=Text),),
+        gpu_memory_gib=40,
+        timeout_s=600,
+        max_replicas=3,
+    )
+
+    def run(self, job_input, context):
+        return flux_text_to_image(job_input.text)
+
+
+WORKER = Big
+'''
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """What ``make package`` leaves behind."""
+
+    template: dict
+    path: object
+    folder: object
+
+    def of(self, kind):
+        """Resources of a type, by logical id."""
+        resources = self.template["Resources"]
+        return {k: v for k, v in resources.items() if v["Type"] == f"AWS::{kind}"}
+
+    def properties(self, name):
+        return self.template["Resources"][name]["Properties"]
+
+
+def needs_osls():
+    """Skip without npm's part of ``make setup``, but never where ``CI`` is set."""
+    if not OSLS.exists():
+        in_ci = os.environ.get("CI")  # noqa: TID251 - of the run, not of the product
+        missing = pytest.fail if in_ci else pytest.skip
+        missing("no osls in node_modules: make setup puts it there")
+
+
+def package(folder, stage, *, new_workers=None, region="eu-west-1"):
+    """Package this checkout, with more worker files by name, for a stage."""
+    needs_osls()
+    for name in ("infra", "workers"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns(".generated", "__pycache__")
+        )
+    for name in ("serverless.yml", "package.json", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    for name, text in (new_workers or {}).items():
+        (folder / "workers" / name).write_text(text)
+    run([sys.executable, "-m", "infra.template", "--no-zip"], folder)
+    (folder / "build").mkdir()
+    (folder / "build" / "functions.zip").write_bytes(b"PK\5\6" + bytes(18))
+    run([OSLS, "package", "--stage", stage, "--region", region], folder)
+    path = folder / ".serverless" / "cloudformation-template-update-stack.json"
+    return Packaged(json.loads(path.read_text()), path, folder)
+
+
+def run(command, folder):
+    env = environment(PYTHONPATH=f"{folder}:{ROOT}")
+    done = subprocess.run(
+        [*map(str, command)],
+        check=False,
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory):
+    """The checkout as it is."""
+    return package(tmp_path_factory.mktemp("dev"), "dev")
+
+
+@pytest.fixture(scope="session")
+def prod(tmp_path_factory):
+    """The checkout and one worker file more, in another stage."""
+    folder = tmp_path_factory.mktemp("prod")
+    return package(folder, "prod", new_workers={"big_model.py": GPU_WORKER})
+
+
+@pytest.fixture(params=["dev", "prod"])
+def packaged(request):
+    return request.getfixturevalue(request.param)

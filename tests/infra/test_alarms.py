@@ -1,0 +1,79 @@
+"""Each alarm has one thing to do, and the runbook says which."""
+
+from __future__ import annotations
+
+import re
+
+from tests.live import ROOT
+
+RUNBOOK = ROOT / "infra" / "RUNBOOK.md"
+METRICS = ROOT / "infra" / "METRICS.md"
+
+
+def test_every_alarm_points_to_a_part_of_the_runbook_that_says_what_to_press(packaged):
+    parts = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).strip().replace(" ", "-"): body
+        for title, body in re.findall(
+            r"^## (.+?)\n(.*?)(?=^## |\Z)", RUNBOOK.read_text(), re.M | re.S
+        )
+    }
+    for name, alarm in packaged.of("CloudWatch::Alarm").items():
+        said = alarm["Properties"]["AlarmDescription"]
+        anchor = said.rpartition("infra/RUNBOOK.md#")[2]
+        assert anchor in parts, f"{name}: no part {anchor}"
+        for word in ("**Means.**", "**Look.**", "**Press.**"):
+            assert word in parts[anchor], f"{anchor} does not say {word}"
+
+
+def test_every_alarm_tells_somebody(packaged):
+    for name, alarm in packaged.of("CloudWatch::Alarm").items():
+        assert {"Ref": "AlarmTopic"} in alarm["Properties"]["AlarmActions"], name
+
+
+def test_what_the_owner_asked_to_be_woken_for_is_there(packaged):
+    names = {
+        one["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for one in packaged.of("CloudWatch::Alarm").values()
+    }
+    assert names >= {
+        "echo-oldest-queued", "echo-load-failures", "echo-error-rate", "echo-fallback",
+        "overdue-leases", "dead-letters", "webhooks-failing", "webhooks-late",
+        "upkeep-silent", "ingress-errors", "ingress-throttled",
+    }  # fmt: skip
+    assert packaged.of("Budgets::Budget")
+
+
+def test_alarms_ask_for_figures_that_somebody_writes(packaged):
+    written = set(re.findall(r"^\| `(\w+)` \|", METRICS.read_text(), re.M))
+    for name, alarm in packaged.of("CloudWatch::Alarm").items():
+        for namespace, metric in asked_by(alarm["Properties"]):
+            if namespace == "Pilotlight":
+                assert metric in written, f"{name} asks for {metric}"
+
+
+def test_silence_is_an_alarm_of_upkeeps_own_pulse_alone(packaged):
+    for name, alarm in packaged.of("CloudWatch::Alarm").items():
+        expected = "breaching" if name == "UpkeepAlarm" else "notBreaching"
+        assert alarm["Properties"]["TreatMissingData"] == expected, name
+
+
+def test_the_fallback_starts_one_replica_and_only_while_upkeep_is_silent(packaged):
+    alarm = packaged.properties("EchoFallbackAlarm")
+    (said,) = [one for one in alarm["Metrics"] if "Expression" in one]
+    assert said["Expression"].startswith("IF(FILL(looks, 0) < 1 AND ")
+    policy = packaged.properties("EchoFallback")["StepScalingPolicyConfiguration"]
+    assert policy["AdjustmentType"] == "ExactCapacity"
+    assert [one["ScalingAdjustment"] for one in policy["StepAdjustments"]] == [1]
+    suspended = packaged.properties("EchoTarget")["SuspendedState"]
+    assert suspended["DynamicScalingInSuspended"] is True
+    assert {"Ref": "EchoFallback"} in alarm["AlarmActions"]
+
+
+def asked_by(properties):
+    if "Metrics" not in properties:
+        yield properties["Namespace"], properties["MetricName"]
+        return
+    for one in properties["Metrics"]:
+        if "MetricStat" in one:
+            metric = one["MetricStat"]["Metric"]
+            yield metric["Namespace"], metric["MetricName"]

@@ -1,0 +1,215 @@
+"""The packaged template against the promises that only the whole of it can keep."""
+
+from __future__ import annotations
+
+import re
+
+from cfnlint.api import lint
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from infra.template.facts import GRACE_S
+from pilotlight.adapters.aws import tables
+from pilotlight.settings import Settings
+
+SETTINGS = Settings()
+REGIONS = ("us-east-1", "eu-west-1", "eu-central-1", "ap-northeast-1")
+PERSISTENT = {"DynamoDB::Table", "S3::Bucket"}
+
+
+def test_cfn_lint_finds_no_error(packaged):
+    found = lint(packaged.path.read_text(), regions=[*REGIONS])
+    assert [str(one) for one in found if one.rule.id.startswith("E")] == []
+    assert {one.rule.id for one in found} <= {"W3005"}  # osls says twice that functions need roles
+
+
+def test_a_message_stays_hidden_for_more_than_three_beats_and_a_lease(packaged):
+    for name, queue in job_queues(packaged).items():
+        hidden_s = queue["Properties"]["VisibilityTimeout"]
+        assert hidden_s > 3 * SETTINGS.lease.beat_s * 1.2, name  # a beat varies by a fifth
+        assert hidden_s > SETTINGS.lease.lease_s, name
+
+
+def test_every_queue_gives_its_dead_letters_to_one_that_keeps_them_as_long(packaged):
+    dead = packaged.properties("DeadLetterQueue")
+    assert "RedrivePolicy" not in dead
+    for name, queue in job_queues(packaged).items():
+        redrive = queue["Properties"]["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, name
+        assert redrive["maxReceiveCount"] > SETTINGS.job.max_attempts, name
+        assert queue["Properties"]["MessageRetentionPeriod"] <= dead["MessageRetentionPeriod"]
+
+
+def test_a_lambda_that_reads_a_queue_has_a_sixth_of_its_visibility(packaged):
+    timeout = packaged.properties("DeadLettersLambdaFunction")["Timeout"]
+    assert packaged.properties("DeadLetterQueue")["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_ecs_waits_longer_than_a_replica_drains(packaged):
+    for name, task in packaged.of("ECS::TaskDefinition").items():
+        for container in task["Properties"]["ContainerDefinitions"]:
+            given = {one["Name"]: one["Value"] for one in container["Environment"]}
+            drain_s = float(given["PILOTLIGHT_REPLICA__GRACE_S"])
+            assert drain_s == GRACE_S
+            assert container["StopTimeout"] > drain_s + SETTINGS.replica.cancel_grace_s, name
+            assert container["StopTimeout"] <= 120, "Fargate allows no more"
+
+
+def test_nothing_runs_until_somebody_submits(packaged):
+    for service in packaged.of("ECS::Service").values():
+        assert service["Properties"]["DesiredCount"] == 0
+    for target in packaged.of("ApplicationAutoScaling::ScalableTarget").values():
+        assert target["Properties"]["MinCapacity"] == 0
+    for group in packaged.of("AutoScaling::AutoScalingGroup").values():
+        assert group["Properties"]["MinSize"] == "0"
+        assert "DesiredCapacity" not in group["Properties"]
+
+
+def test_a_host_is_stopped_only_when_ecs_says_that_it_is_empty(packaged):
+    for provider in packaged.of("ECS::CapacityProvider").values():
+        scaling = provider["Properties"]["AutoScalingGroupProvider"]
+        assert scaling["ManagedScaling"]["Status"] == "ENABLED"
+        assert scaling["ManagedTerminationProtection"] == "ENABLED"
+        assert scaling["ManagedDraining"] == "ENABLED"
+    for group in packaged.of("AutoScaling::AutoScalingGroup").values():
+        assert group["Properties"]["NewInstancesProtectedFromScaleIn"] is True
+
+
+def test_the_job_table_is_the_codes_with_ttl_stream_and_recovery(packaged):
+    table, code = packaged.properties("JobsTable"), tables.jobs_table("x")
+    for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode"):
+        assert table[name] == code[name]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": tables.TTL, "Enabled": True}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    for name in ("JobsTable", "SecretsTable"):
+        recovery = packaged.properties(name)["PointInTimeRecoverySpecification"]
+        assert recovery == {"PointInTimeRecoveryEnabled": True}
+        assert packaged.properties(name)["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_buckets_are_private_encrypted_and_answer_tls_alone(packaged):
+    policies = {
+        one["Properties"]["Bucket"]["Ref"]: one["Properties"]["PolicyDocument"]["Statement"]
+        for one in packaged.of("S3::BucketPolicy").values()
+    }
+    for name, bucket in packaged.of("S3::Bucket").items():
+        properties = bucket["Properties"]
+        assert properties["BucketEncryption"], name
+        assert all(properties["PublicAccessBlockConfiguration"].values()), name
+        refused = [one for one in policies[name] if one["Effect"] == "Deny"]
+        assert any(
+            one["Condition"] == {"Bool": {"aws:SecureTransport": expected}}
+            for one in refused
+            for expected in ("false", False)
+        ), name
+
+
+def test_what_is_put_into_a_bucket_does_not_stay_for_ever(packaged):
+    for name in ("FilesBucket", "DropBucket", "WeightsBucket"):
+        rules = packaged.properties(name)["LifecycleConfiguration"]["Rules"]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules), name
+        assert len({rule["Id"] for rule in rules}) == len(rules)
+    results = next(
+        rule
+        for rule in packaged.properties("FilesBucket")["LifecycleConfiguration"]["Rules"]
+        if rule.get("Prefix") == "files/results/"
+    )
+    assert results["ExpirationInDays"] * 86400 > SETTINGS.job.retention_s
+
+
+def test_data_outlives_the_stack_in_production_only(dev, prod):
+    for packaged, kept in ((dev, "Delete"), (prod, "Retain")):
+        for name, one in packaged.template["Resources"].items():
+            if (
+                one["Type"].removeprefix("AWS::") in PERSISTENT
+                and name != "ServerlessDeploymentBucket"
+            ):
+                assert one["DeletionPolicy"] == one["UpdateReplacePolicy"] == kept, name
+    assert prod.properties("JobsTable")["DeletionProtectionEnabled"] is True
+
+
+def test_everything_that_can_carry_tags_says_which_stage_and_worker_pays_for_it(packaged):
+    for name, one in packaged.template["Resources"].items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", one["Type"]).schema
+        holder = schema.get("tagging", {}).get("tagProperty", "/properties/Tags").split("/")[-1]
+        if holder not in schema["properties"]:
+            continue
+        tags = one["Properties"].get(holder, [])
+        keys = set(tags) if isinstance(tags, dict) else {tag["Key"] for tag in tags}
+        assert keys >= {"pilotlight-stage", "pilotlight-worker"}, name
+
+
+def test_every_log_group_forgets(packaged):
+    groups = packaged.of("Logs::LogGroup")
+    assert len(groups) >= 5 + len(packaged.of("ECS::Service"))
+    for name, group in groups.items():
+        assert group["Properties"]["RetentionInDays"] in (7, 30, 90), name
+
+
+def test_the_way_in_streams_and_is_held_for_fifteen_minutes(packaged):
+    function = packaged.properties("IngressLambdaFunction")
+    given = function["Environment"]["Variables"]
+    assert function["Timeout"] == 900
+    assert packaged.properties("IngressLambdaFunctionUrl")["InvokeMode"] == "RESPONSE_STREAM"
+    assert given["AWS_LWA_INVOKE_MODE"] == "response_stream"
+    assert given["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    assert float(given["PILOTLIGHT_INGRESS__SYNC_TIMEOUT_S"]) < 900
+    actions = {
+        one["Properties"]["Action"]
+        for one in packaged.of("Lambda::Permission").values()
+        if one["Properties"]["Principal"] == "*"
+    }
+    assert actions == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+
+
+def test_containers_are_nobody_write_nowhere_and_reach_no_host(packaged):
+    for name, task in packaged.of("ECS::TaskDefinition").items():
+        (container,) = task["Properties"]["ContainerDefinitions"]
+        assert container["User"] == "10001:10001", name
+        assert container["ReadonlyRootFilesystem"] is True, name
+        assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}, name
+        assert container["HealthCheck"]["Command"][0] == "CMD-SHELL", name
+        assert "Privileged" not in container
+    for template in packaged.of("EC2::LaunchTemplate").values():
+        options = template["Properties"]["LaunchTemplateData"]["MetadataOptions"]
+        assert options == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    for group in packaged.of("EC2::SecurityGroup").values():
+        assert "SecurityGroupIngress" not in group["Properties"]
+
+
+def test_every_setting_in_the_template_exists(packaged):
+    """A misspelt variable would end the process that it is given to."""
+    for given in environments(packaged):
+        for name, value in given.items():
+            if not name.startswith("PILOTLIGHT_") or name == "PILOTLIGHT_STACK":
+                continue
+            group, _, field = name.removeprefix("PILOTLIGHT_").lower().partition("__")
+            assert group in Settings.model_fields, name
+            if field:
+                assert field in type(getattr(SETTINGS, group)).model_fields, name
+            assert value != {}, name
+
+
+def test_names_begin_with_the_stack_so_that_stages_never_meet(packaged):
+    prefix = packaged.template["Resources"]["EchoQueue"]["Properties"]["QueueName"]["Fn::Sub"]
+    assert prefix == "${AWS::StackName}-jobs-echo"
+    functions = {
+        one["Properties"]["FunctionName"] for one in packaged.of("Lambda::Function").values()
+    }
+    stage = {re.sub(r"^pilotlight-(\w+)-.*$", r"\1", name) for name in functions}
+    assert len(stage) == 1
+    kick = packaged.properties("KickLambdaFunction")["FunctionName"]
+    given = packaged.properties("IngressLambdaFunction")["Environment"]["Variables"]
+    said = given["PILOTLIGHT_AWS__KICK_FUNCTION"]["Fn::Sub"]
+    assert said.replace("${AWS::StackName}", f"pilotlight-{stage.pop()}") == kick
+
+
+def job_queues(packaged):
+    return {k: v for k, v in packaged.of("SQS::Queue").items() if k != "DeadLetterQueue"}
+
+
+def environments(packaged):
+    for function in packaged.of("Lambda::Function").values():
+        yield function["Properties"]["Environment"]["Variables"]
+    for task in packaged.of("ECS::TaskDefinition").values():
+        for container in task["Properties"]["ContainerDefinitions"]:
+            yield {one["Name"]: one["Value"] for one in container["Environment"]}
