@@ -339,43 +339,6 @@ class CostSettings(_Group):
         return None if price is None else price / self.replicas_per_machine.get(machine, 1)
 
 
-class UpstreamSettings(_Group):
-    """Another service that does jobs for us, paid with the owner's own key. A key is no setting:
-    settings are written to replicas and shown, so only the name of its variable stands here."""
-
-    url: str
-    """fal: its queue, ``https://queue.fal.run``. openai: its API, ``https://api.openai.com/v1``.
-    Another Pilotlight is ``http://HOST:PORT/queue``. Without TLS on this machine only."""
-    key_env: str
-    """Environment variable that holds the key. Not one that begins with ``PILOTLIGHT_``:
-    replicas do not inherit those."""
-    files_url: str | None = None
-    """fal: where inputs are uploaded, ``https://rest.fal.ai``. None sends them inline."""
-    names: dict[str, str] = {}
-    """What it calls an endpoint or a model, by our id, where that differs."""
-    idempotent: bool = False
-    """It honours ``Idempotency-Key``, as Pilotlight does: what is asked twice is done once."""
-    unsure: Literal["fail", "again"] = "fail"
-    """What to do when it may have taken a request whose answer was lost, and is not idempotent:
-    fail the job, or ask again and perhaps pay twice."""
-    poll_s: PositiveFloat = 5
-    """Longest pause between two looks; a young request is looked at more often."""
-    jobs: bool = False
-    """openai: it answers ``"async": true`` with a request id, as Pilotlight does."""
-    max_result_bytes: PositiveInt = 5 * 1024**3
-    """Of one result file."""
-
-
-_UPSTREAMS: Final = {
-    "fal": UpstreamSettings(
-        url="https://queue.fal.run", key_env="FAL_UPSTREAM_KEY", files_url="https://rest.fal.ai"
-    ),
-    "openai": UpstreamSettings(
-        url="https://api.openai.com/v1", key_env="OPENAI_UPSTREAM_KEY", unsure="again"
-    ),
-}
-
-
 class Settings(_Group):
     mode: Literal["local", "aws"] = "local"
     data: Path = Path(".pilotlight")
@@ -406,32 +369,6 @@ class Settings(_Group):
     queue: QueueSettings = QueueSettings()
     weights: WeightsSettings = WeightsSettings()
     costs: CostSettings = CostSettings()
-
-
-def upstream(settings: Settings, name: str) -> UpstreamSettings | None:
-    """None for a name that nobody gave an address."""
-    return settings.upstreams.get(name) or _UPSTREAMS.get(name)
-
-
-def upstream_key(one: UpstreamSettings) -> str | None:
-    """The key itself: for the request that needs it and for nothing else."""
-    return os.environ.get(one.key_env, "").strip() or None
-
-
-def lacking(settings: Settings, name: str) -> str | None:
-    """What has to be set before this upstream can be asked, in words; None when nothing is."""
-    one = upstream(settings, name)
-    if one is None:
-        return f"name the address and the key of {name} in {PREFIX}UPSTREAMS"
-    if upstream_key(one) is None:
-        return f"set the environment variable {one.key_env} to your key for {name} ({one.url})"
-    return None
-
-
-def ready_upstreams(settings: Settings) -> list[str]:
-    """Those that lack nothing."""
-    names = {**_UPSTREAMS, **settings.upstreams}
-    return [name for name in names if lacking(settings, name) is None]
 
 
 def upstream(settings: Settings, name: str) -> UpstreamSettings | None:
