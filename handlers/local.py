@@ -51,6 +51,8 @@ class Serving:
     authority: Path | None
     """Certificate that clients of ``tls_url`` have to trust."""
     key: str
+    settings: Settings
+    """Those in force: an emulator that was started is in them."""
 
 
 def serve(
@@ -129,10 +131,10 @@ class _House:
         renderer = Renderer(services.control, announcers, base_url=public_url.rstrip("/"))
         self._posting = Posting(bootstrap.dispatcher(services, renderer), services.store)
         services.watch.on_change(self._posting.kick_soon)
-        self._upkeep = Upkeep(
-            _chores(services, self._posting), clock=services.clock, wake=services.controller.lit
         self._stewarding = _stewarding(services)
         services.watch.on_change(self._stewarding.kick_soon)
+        self._upkeep = Upkeep(
+            _chores(services, self._posting), clock=services.clock, wake=services.controller.lit
         )
         self._asked = asyncio.Event()
 
@@ -162,9 +164,9 @@ class _House:
             await server.up.wait()
         self._upkeep.start()
         self._posting.start()
+        self._stewarding.start()
         event("up.ready", url=self._serving.url, tls_url=self._serving.tls_url)
         try:
-        self._stewarding.start()
             if ready is not None:
                 ready(self._serving)
             await self._asked.wait()
@@ -178,9 +180,9 @@ class _House:
         """Nothing starts any more; replicas finish or hand back; what they held is freed."""
         services = self._services
         self._upkeep.stop()
+        self._stewarding.stop(_LATE_S)
         for ended in services.fleet.stop_all(services.settings.replica.grace_s + _LATE_S):
             services.reaper.reap_owner(ended.replica_id)
-        self._stewarding.stop(_LATE_S)
         self._posting.stop(0 if services.fleet.hurry.is_set() else _LATE_S)
 
 
@@ -198,8 +200,6 @@ def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:
     )
 
 
-def _serving(services: Services, sockets: Sockets, key: str) -> tuple[Serving, Path | None]:
-    """What to tell the owner, and the file with the server's own certificate."""
 def _stewarding(services: Services) -> Stewarding:
     """On this machine every end is told of, and every group begins here."""
     remote, steward = services.store.remote, services.steward
@@ -207,8 +207,11 @@ def _stewarding(services: Services) -> Stewarding:
     return Stewarding(steward, services.clock, look_s=look_s, idle_s=idle_s)
 
 
+def _serving(services: Services, sockets: Sockets, key: str) -> tuple[Serving, Path | None]:
+    """What to tell the owner, and the file with the server's own certificate."""
     url = url_of("http", sockets.plain)
     if sockets.tls is None:
-        return Serving(url, None, None, key), None
+        return Serving(url, None, None, key, services.settings), None
     made = certificates(services.settings.data / "tls", now=services.clock.now())
-    return Serving(url, url_of("https", sockets.tls), made.authority, key), made.server
+    tls_url = url_of("https", sockets.tls)
+    return Serving(url, tls_url, made.authority, key, services.settings), made.server

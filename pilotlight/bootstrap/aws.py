@@ -1,4 +1,4 @@
-"""AWS mode: DynamoDB, S3, and SQS through Celery. Replicas are processes of this machine.
+"""AWS mode: DynamoDB, S3, and SQS through Celery.
 
 Only imported in that mode: boto3, celery and kombu are not for local mode to load.
 """
@@ -6,7 +6,9 @@ Only imported in that mode: boto3, celery and kombu are not for local mode to lo
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets as chance
+import socket
 from typing import TYPE_CHECKING
 
 from pilotlight import catalogue
@@ -17,13 +19,16 @@ from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
 from pilotlight.adapters.aws.emulator import emulated
 from pilotlight.adapters.aws.feed import DynamoFeed
 from pilotlight.adapters.aws.files import DynamoFiles
+from pilotlight.adapters.aws.groups import DynamoGroups
 from pilotlight.adapters.aws.hints import Hints
 from pilotlight.adapters.aws.keys import DynamoKeys
-from pilotlight.adapters.aws.groups import DynamoGroups
+from pilotlight.adapters.aws.learned import DynamoLearned
 from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.pulse import Pulse
 from pilotlight.adapters.aws.queues import queue_url
 from pilotlight.adapters.aws.receipts import Receipts
+from pilotlight.adapters.aws.register import DynamoRegister
+from pilotlight.adapters.aws.roster import DynamoRoster
 from pilotlight.adapters.aws.secrets import DynamoSecrets
 from pilotlight.adapters.aws.sqs import SqsReceiver, SqsSender
 from pilotlight.adapters.aws.store import DynamoStore
@@ -32,11 +37,8 @@ from pilotlight.adapters.aws.watch import PollingWatch
 from pilotlight.adapters.celery.producer import CelerySender
 from pilotlight.adapters.celery.receiver import CeleryReceiver
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.fleet import LocalFleet
-from pilotlight.adapters.local.learned import SqliteLearned
-from pilotlight.adapters.local.replicas import ReplicaRows
-from pilotlight.adapters.local.roster import SqliteRoster
+from pilotlight.adapters.local.processes import started_at
 from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.bootstrap.replicas import assemble
 from pilotlight.errors import SettingsError
@@ -44,7 +46,6 @@ from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica import Replica
@@ -55,11 +56,6 @@ if TYPE_CHECKING:
 def is_there(_settings: Settings) -> bool:
     """What the settings name was made by whoever deployed it."""
     return True
-
-
-def fleet_path(settings: Settings) -> Path:
-    """The register of this machine's replicas. Jobs are never in it."""
-    return settings.data / "fleet.db"
 
 
 @contextlib.contextmanager
@@ -92,17 +88,24 @@ class _Account:
         self.clients = Clients(
             region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated
         )
-        self.groups = DynamoGroups(calls, aws.jobs_table, texts)
-        calls = Calls(self.clients.dynamodb(), clock)
+        calls = self.calls = Calls(self.clients.dynamodb(), clock)
         bucket = Bucket(self.clients.s3(), aws.bucket)
         texts = LongTexts(bucket)
         self.store = DynamoStore(calls, aws.jobs_table, texts, workers=workers)
+        self.groups = DynamoGroups(calls, aws.jobs_table, texts)
         self.feed = DynamoFeed(calls, aws.jobs_table, texts)
         self.keys = DynamoKeys(calls, aws.jobs_table)
         self.files = DynamoFiles(calls, aws.jobs_table)
         self.secrets = DynamoSecrets(calls, aws.secrets_table)
+        self.register = DynamoRegister(calls, aws.jobs_table, place=_place(settings))
+        self.learned = DynamoLearned(calls, aws.jobs_table, workers=workers)
         grants = self.secrets.get_or_create("file-grants", _secret)
         self.blobs = S3Blobs(bucket, secret=grants, clock=clock)
+
+
+def _place(settings: Settings) -> str:
+    """Whose replicas they are: those of this folder on this machine."""
+    return f"{socket.gethostname()}:{settings.data.absolute()}"
 
 
 def _secret() -> bytes:
@@ -112,7 +115,6 @@ def _secret() -> bytes:
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Raises SettingsError for settings that cannot work."""
     account = _Account(settings, tuple(specs), clock)
-    database = Database(fleet_path(settings))
     watch = PollingWatch()
     sqs = account.clients.sqs()
     celery = CelerySender(settings, specs)
@@ -121,21 +123,20 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     def close() -> None:
         celery.close()
         account.clients.close()
-        database.close()
 
     return IngressParts(
         store=account.store,
-        queue=SqsSender(sqs, settings) if loop else celery,
         groups=account.groups,
+        queue=SqsSender(sqs, settings) if loop else celery,
         blobs=account.blobs,
         feed=account.feed,
         watch=watch,
         announcer=watch,
-        fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
+        fleet=LocalFleet(account.register, settings=settings, specs=specs, clock=clock),
         keys=account.keys,
         files=account.files,
         secrets=account.secrets,
-        learned=SqliteLearned(database),
+        learned=account.learned,
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
         close=close,
     )
@@ -146,17 +147,17 @@ def replica(
 ) -> Replica:
     clock = SystemClock()
     account = _Account(settings, (spec.name,), clock)
-    database = Database(fleet_path(settings))
     if supervisor_fd is None:  # nobody enrolled it: started by hand, or as a container
-        rows = ReplicaRows(database)
-        rows.add(replica_id, spec.name, slots=spec.jobs_per_replica, now=clock.now())
+        slots = spec.jobs_per_replica
+        account.register.add(replica_id, spec.name, slots=slots, now=clock.now())
+    process = (os.getpid(), started_at(os.getpid()))
     receiver = _receiver(settings, spec, account.clients, clock)
     ports = ReplicaPorts(
         store=account.store,
         queue=receiver,
         feed=account.feed,
         blobs=account.blobs,
-        roster=SqliteRoster(database),
+        roster=DynamoRoster(account.calls, settings.aws.jobs_table, process=process),
         announcer=PollingWatch(),
         clock=clock,
         settings=settings,

@@ -62,6 +62,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     from pilotlight.adapters.local.groups import SqliteGroups  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
     from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
+    from pilotlight.adapters.local.replicas import ReplicaRows  # noqa: PLC0415
     from pilotlight.adapters.local.watch import WakeWatch  # noqa: PLC0415
     from pilotlight.bootstrap.parts import IngressParts  # noqa: PLC0415
 
@@ -74,13 +75,13 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
 
     return IngressParts(
         store=SqliteStore(database),
-        queue=TableQueueSender(database, wake),
         groups=SqliteGroups(database),
+        queue=TableQueueSender(database, wake),
         blobs=_blobs(settings, secrets, clock),
         feed=SqliteFeed(database),
         watch=WakeWatch(database, wake),
         announcer=WakeAnnouncer(database, wake, clock),
-        fleet=LocalFleet(database, settings=settings, specs=specs, clock=clock),
+        fleet=LocalFleet(ReplicaRows(database), settings=settings, specs=specs, clock=clock),
         keys=SqliteKeys(database),
         files=SqliteFiles(database),
         learned=SqliteLearned(database),

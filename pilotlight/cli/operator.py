@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from pilotlight import bootstrap, settings
+from pilotlight.cli import running
 from pilotlight.cli.schemas import see_this_folder
 
 if TYPE_CHECKING:
@@ -13,18 +14,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pilotlight.bootstrap.ingress import Services
+    from pilotlight.settings import Settings
 
 
 def is_there(data: Path) -> bool:
     """Whether `pilotlight up` or `pilotlight keys create` ever used this folder."""
-    return bootstrap.is_there(settings.load(data=data))
+    return bootstrap.is_there(_settings(data))
+
+
+def _settings(data: Path) -> Settings:
+    """Those of the `up` that runs there, else those of the environment."""
+    found = running.read(data)
+    told = found.settings if found is not None and running.alive(found.pid) else {}
+    return settings.load(data=data, **told)
 
 
 @contextlib.contextmanager
 def opened(data: Path) -> Iterator[Services]:
     """Raises SettingsError for a folder of another release or a worker file that is wrong."""
     see_this_folder()
-    services = bootstrap.services(settings.load(data=data))
+    services = bootstrap.services(_settings(data))
     try:
         yield services
     finally:

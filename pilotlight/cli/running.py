@@ -26,6 +26,8 @@ class Running:
     """As in settings: what was put behind the workers."""
     upstreams: list[str] = field(default_factory=list)
     """Those that it may ask, because it has their keys."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the operator's commands need to find the same rows, beside the data folder."""
 
 
 def announce(data: Path, running: Running) -> None:

@@ -34,6 +34,8 @@ class Serving(Protocol):
     def authority(self) -> Path | None: ...
     @property
     def key(self) -> str: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 def up(
@@ -143,10 +145,18 @@ def _ready(settings: Settings, serving: Serving) -> None:
             list(settings.workers),
             routes,
             upstreams=ready_upstreams(settings),
+            settings=_elsewhere(serving.settings),
         ),
     )
     typer.echo(_banner(settings, serving))
     sys.stdout.flush()
+
+
+def _elsewhere(settings: Settings) -> dict[str, Any]:
+    """Where the rows are, if not in the data folder."""
+    if settings.mode == "local":
+        return {}
+    return settings.model_dump(mode="json", include={"mode", "aws", "queue"}, exclude_defaults=True)
 
 
 def _banner(settings: Settings, serving: Serving) -> str:

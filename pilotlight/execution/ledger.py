@@ -173,7 +173,7 @@ class Ledger:
     def _lease_all(self, deliveries: list[Delivery], work: Work, written: Written) -> None:
         """Lease inside the same commit in which the replica's row says that it may."""
         now = self._ports.clock.now()
-        if not self._ports.roster.may_lease(self._replica_id, now=now):
+        if not self._ports.roster.may_lease(self._replica_id, now=now, leases=len(deliveries)):
             written.retired = True
             return
         terms = self._terms(work.times.lease_s)

@@ -143,10 +143,11 @@ class Roster(Protocol):
         """
         ...
 
-    def may_lease(self, replica_id: str, *, now: float) -> bool:
+    def may_lease(self, replica_id: str, *, now: float, leases: int = 1) -> bool:
         """False once retired. Inside ``store.together()`` it is atomic with the lease.
 
-        Also records that the replica is active.
+        Also records that the replica is active. ``leases`` are about to be made; with none a
+        register that is far away may be told later, and may not know of a retirement yet.
         """
         ...
 

@@ -20,7 +20,7 @@ JOBS = 10
 PER_JOB = {
     "PutItem": 1,  # T1: the row
     "SendMessage": 1,
-    "UpdateItem": 3,  # T2 queued, T3 leased, T6 succeeded
+    "UpdateItem": 4,  # T2 queued, the replica's row says it may, T3 leased, T6 succeeded
     "ReceiveMessage": 1,
     "DeleteMessage": 1,
 }
@@ -36,7 +36,12 @@ def clock():
 @pytest.fixture
 def house(rig_of, proxy, clock):
     """The ingress side of a rig whose every request goes through the proxy."""
-    rig = rig_of("echo", through=proxy.url, queue={"wait_s": 20, "visibility_s": 30})
+    rig = rig_of(
+        "echo",
+        through=proxy.url,
+        queue={"wait_s": 20, "visibility_s": 300},
+        lease={"lease_s": 240, "beat_s": 120},  # no beat while jobs are counted
+    )
     services = bootstrap.services(rig.settings, clock=clock)
     yield rig, services
     services.close()
@@ -48,7 +53,7 @@ def submit(services, text="hi"):
     return asyncio.run(services.submit(submission)).id
 
 
-def test_a_job_costs_seven_requests_and_the_counts_that_many_share(house, proxy):
+def test_a_job_costs_eight_requests_and_the_counts_that_many_share(house, proxy):
     rig, services = house
     process = rig.start()
     rig.succeeded(submit(services))  # the first one opens connections and reads secrets
@@ -98,11 +103,13 @@ def test_while_nothing_runs_it_costs_one_look_a_minute(house, proxy, clock):
 
     looks = 4
     due, forgotten = 16, 16  # shards of an index
-    loads = 2 * len(services.catalogue.workers)  # those that wait, those that run
+    workers = len(services.catalogue.workers)
+    loads = 2 * workers  # those that wait, those that run
+    replicas, warmed, ended = 1, 1, workers
     lists_of_files = proxy.calls.pop("GET")
     assert lists_of_files <= 3
     assert dict(proxy.calls) == {
-        "Query": looks * (due + loads) + forgotten,
+        "Query": looks * (due + loads + replicas + warmed + ended) + forgotten + replicas,
         "ReceiveMessage": looks,  # of dead letters
     }
     assert kicks == []  # the dispatcher looks once a minute by itself: 32 more

@@ -110,7 +110,7 @@ def ministack(folder):
                 "TMPDIR": str(folder),
                 "GATEWAY_PORT": str(port),
                 "BIND_HOST": "127.0.0.1",
-                "SERVICES": "dynamodb,s3,sqs",
+                "SERVICES": "dynamodb,s3,sqs,ecs,ssm,lambda",
                 "LOG_LEVEL": "WARNING",
             },
             stdout=log,

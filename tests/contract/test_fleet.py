@@ -17,6 +17,7 @@ from pilotlight.adapters.local import processes
 from pilotlight.adapters.local.clock import ManualClock, SystemClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.fleet import MAX_LOGS, LocalFleet
+from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
@@ -72,7 +73,11 @@ def make_fleet(database, settings):
 
     def make(clock=None, command=COMMAND):
         fleet = LocalFleet(
-            database, settings=settings, specs=SPECS, clock=clock or SystemClock(), command=command
+            ReplicaRows(database),
+            settings=settings,
+            specs=SPECS,
+            clock=clock or SystemClock(),
+            command=command,
         )
         made.append(fleet)
         return fleet
@@ -263,7 +268,7 @@ from pathlib import Path
 from tests.contract import test_fleet as t
 data = Path(sys.argv[1])
 fleet = t.LocalFleet(
-    t.Database(data / "jobs.db"), settings=t.Settings(data=data), specs=t.SPECS,
+    t.ReplicaRows(t.Database(data / "jobs.db")), settings=t.Settings(data=data), specs=t.SPECS,
     clock=t.SystemClock(), command=t.COMMAND,
 )
 for worker in sys.argv[2:]:

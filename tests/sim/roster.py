@@ -103,7 +103,7 @@ class SimRoster:
     def seen(self, replica_id: str, *, now: float) -> bool:
         return self._call("roster.seen", self._replicas.seen, replica_id, now)
 
-    def may_lease(self, replica_id: str, *, now: float) -> bool:
+    def may_lease(self, replica_id: str, *, now: float, leases: int = 1) -> bool:
         return self._call("roster.may_lease", self._replicas.may_lease, replica_id, now)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 from botocore.config import Config
@@ -89,6 +89,11 @@ class Clients:
         )
         client: SQSClient = self._client("sqs", config)
         return client
+
+    def control(self, service: Literal["ecs", "ssm", "lambda"]) -> Any:
+        """What steers the deployment: every request may be repeated, and few are made."""
+        retries = {"mode": "standard", "total_max_attempts": 3}
+        return self._client(service, _config(read_timeout=READ_TIMEOUT_S, retries=retries))
 
     def close(self) -> None:
         for client in self._made:

@@ -8,6 +8,9 @@ One table holds everything but secrets::
     FEED#id        000000000001   entries of one append
     GROUP#id       TALLY          how many members a group has, and how they ended
     KEY            id             an API key
+    REPLICA        id             that there is such a replica
+    REPLICA#id     REPLICA        a replica's row
+    NOTE           name           what the scaler learned, or was told
     FILE#caller    id             a file that the caller keeps here
 
 Each index is sparse: a row is in it while it has both of the index's attributes, so that a

@@ -1,4 +1,4 @@
-"""The fleet of one machine: replicas are subprocesses, their rows are in SQLite.
+"""The fleet of one machine: replicas are subprocesses, their rows are in a register.
 
 The ``up`` process is the supervisor. Every replica inherits the reading end of one pipe whose
 writing end only the supervisor holds: it reads end-of-file when the supervisor dies, and drains.
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import processes
-from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pilotlight.adapters.local.database import Database
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.fleet import ColdStart, Replica, Stage
+    from pilotlight.ports.register import Register
     from pilotlight.settings import Settings
 
 MAX_LOGS: Final = 100
@@ -37,6 +36,8 @@ _KILL_AFTER_S: Final = 5
 _HURRY_S: Final = 2.0
 """What handing jobs back may take when nobody wants to wait."""
 _LOOK_S: Final = 0.02
+_LISTEN_S: Final = 2.0
+"""Between two looks for replicas that say nothing any more: a register may be far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,14 @@ class LocalFleet:
 
     def __init__(
         self,
-        database: Database,
+        rows: Register,
         *,
         settings: Settings,
         specs: Mapping[str, WorkerSpec],
         clock: Clock,
         command: Sequence[str] = (sys.executable, "-m", "workers"),
     ) -> None:
-        self._rows = ReplicaRows(database)
+        self._rows = rows
         self._settings, self._specs, self._clock = settings, specs, clock
         self._command = tuple(command)
         self._logs = settings.data / "logs"
@@ -71,6 +72,7 @@ class LocalFleet:
         self._inherited: dict[str, tuple[int, float]] = {}
         """Replicas of a supervisor before us that still drain: process id and start."""
         self._kill_at: dict[str, float] = {}
+        self._listen_at = float("-inf")
         self._pipe: tuple[int, int] | None = None
         self._stopping = False
         self.hurry = threading.Event()
@@ -148,11 +150,13 @@ class LocalFleet:
 
     def _kill_stubborn(self) -> None:
         now = self._clock.monotonic()
-        lease = self._settings.lease
-        silent_since = self._clock.now() - lease.lease_s - lease.margin_s
-        for replica_id in self._rows.silent(since=silent_since):
-            # It hangs, busy or idle: its leases are over, so it only blocks its place.
-            self._kill_at.setdefault(replica_id, now)
+        if not self.is_empty and now >= self._listen_at:
+            self._listen_at = now + _LISTEN_S
+            lease = self._settings.lease
+            silent_since = self._clock.now() - lease.lease_s - lease.margin_s
+            for replica_id in self._rows.silent(since=silent_since):
+                # It hangs, busy or idle: its leases are over, so it only blocks its place.
+                self._kill_at.setdefault(replica_id, now)
         for replica_id, kill_at in self._kill_at.items():
             if now < kill_at:
                 continue

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.local.schema import HELD_SQL
 from pilotlight.ports.fleet import ColdStart, Replica
+from pilotlight.ports.register import FAILURES_S, KEPT_COLD_STARTS, RECENT_S, Fate, Open, fate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pilotlight.adapters.local.database import Database
-    from pilotlight.ports.fleet import Stage
-
-RECENT_S: Final = 300
-FAILURES_S: Final = 3600
-"""Failures since the last success are shown for an hour: twelve times the longest backoff."""
-KEPT_COLD_STARTS: Final = 20
 
 _COLUMNS: Final = (
     "id, worker, stage, slots, pid, asked_at, loading_at, ready_at, active_at, seen_at, "
@@ -39,24 +33,6 @@ _FORGET: Final = f"""
 DELETE FROM replica WHERE ended_at < ? AND id NOT IN (
   SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY worker ORDER BY ready_at DESC) AS age
                   FROM replica WHERE ready_at IS NOT NULL) WHERE age <= {KEPT_COLD_STARTS})"""
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """How a replica ended: its row's last stage and error."""
-
-    worker: str
-    stage: Stage
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A row that nobody closed, with the process it was."""
-
-    id: str
-    pid: int | None
-    pid_started: float | None
 
 
 class ReplicaRows:
@@ -109,13 +85,13 @@ class ReplicaRows:
                 "FROM replica WHERE id = ?",
                 (replica_id,),
             ).fetchone()
-            fate = _fate(worker, stage, words, said, clean=clean, was_used=bool(was_used))
+            decided = fate(worker, stage, words, said, clean=clean, was_used=bool(was_used))
             execute(
                 "UPDATE replica SET stage = ?, error = ?, ended_at = coalesce(ended_at, ?) "
                 "WHERE id = ?",
-                (fate.stage, fate.error, now, replica_id),
+                (decided.stage, decided.error, now, replica_id),
             )
-        return fate
+        return decided
 
     def open_rows(self) -> list[Open]:
         rows = self._db.read("SELECT id, pid, pid_started FROM replica WHERE ended_at IS NULL")
@@ -141,17 +117,3 @@ def _took(text: str | None) -> dict[str, float]:
 def _replica(row: Sequence[Any]) -> Replica:
     values = dict(zip(_FIELDS, row, strict=True))
     return Replica(**values | {"took": _took(values["took"])})
-
-
-def _fate(
-    worker: str, stage: Stage, words: str, said: str | None, *, clean: bool, was_used: bool
-) -> Fate:
-    """``failed`` is for one that served nobody and was not asked to go: the policy backs off.
-
-    A replica that had taken jobs and then died is only ``gone``: the next may do better at once.
-    """
-    if stage in ("draining", "gone") or (clean and stage == "ready"):
-        return Fate(worker, "gone", said)
-    if stage == "ready":
-        return Fate(worker, "gone" if was_used else "failed", said or words)
-    return Fate(worker, "failed", said or f"{words} before it was ready")

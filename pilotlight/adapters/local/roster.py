@@ -70,7 +70,8 @@ class SqliteRoster:
             ).fetchone()
         return row is None or bool(row[0])
 
-    def may_lease(self, replica_id: str, *, now: float) -> bool:
+    def may_lease(self, replica_id: str, *, now: float, leases: int = 1) -> bool:  # noqa: ARG002
+        """One and the same: there is a transaction to take part in."""
         with self._db.write() as execute:
             cursor = execute(
                 "UPDATE replica SET active_at = ? WHERE id = ? AND stage = 'ready'",

@@ -1,0 +1,192 @@
+"""A fleet whose replicas are tasks of ECS services, one service per worker.
+
+What is asked for is a row first: a place that a task takes when it starts (:mod:`.enrolment`).
+A service's desired count is then the number of rows that are capacity, whoever asked, so that two
+looks at once, or one that died half way, are put right by the next. ECS may stop a task to get
+down to that number; never one that is protected, and every replica protects itself before its
+first lease (:mod:`.protection`), so that the one to go is the one that was let go.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pilotlight.adapters.aws import replica_items as items
+from pilotlight.observability.logs import event
+from pilotlight.ports.fleet import LIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pilotlight.adapters.aws.ecs import Ecs, Service
+    from pilotlight.adapters.aws.register import DynamoRegister
+    from pilotlight.adapters.aws.rows import Item
+    from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.ports.clock import Clock
+    from pilotlight.ports.fleet import ColdStart, Replica, Stage
+    from pilotlight.settings import LeaseSettings
+
+START_PATIENCE_S: Final = 900.0
+"""A place that no task took within this counts as a failed start: no machine, no image, no quota.
+Cold starts of a GPU host take 5 to 12 minutes (AWS's own figures for EC2, agent and a 10 GB pull)."""
+
+
+class Exit(NamedTuple):
+    replica_id: str
+    worker: str
+    stage: Stage
+
+
+class EcsFleet:
+    """It keeps nothing: everything is in the register and in ECS."""
+
+    def __init__(
+        self,
+        register: DynamoRegister,
+        ecs: Ecs,
+        specs: Mapping[str, WorkerSpec],
+        *,
+        clock: Clock,
+        lease: LeaseSettings,
+    ) -> None:
+        self._register, self._ecs, self._specs, self._clock = register, ecs, specs, clock
+        self._silent_s = lease.lease_s + lease.margin_s
+        self.hurry = threading.Event()
+
+    def replicas(self) -> list[Replica]:
+        return self._register.recent(now=self._clock.now())
+
+    def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
+        return self._register.cold_starts(worker, limit=limit)
+
+    def start(self, worker: str, count: int) -> None:
+        """Places first: whoever looks now counts them. Raises Unavailable; the next look then
+        tells the service what the rows say.
+        """
+        slots = self._specs[worker].jobs_per_replica
+        for _ in range(count):
+            replica_id = f"{worker}-{secrets.token_hex(4)}"
+            self._register.add(replica_id, worker, slots=slots, now=self._clock.now())
+        if count:
+            self._hold([worker])
+
+    def retire(self, replica_id: str) -> bool:
+        """Its row says so; it reads that with its next beat, at the latest, and leaves by itself."""
+        if not self._register.retire(replica_id):
+            return False
+        row = self._register.row(replica_id)
+        if row is not None:
+            if "seen_at" not in row:  # no task took this place
+                self._register.end(
+                    replica_id, "not needed any more", clean=True, now=self._clock.now()
+                )
+            self._hold([row[items.WORKER]["S"]])
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._register.open_items()
+
+    def recover(self) -> list[str]:
+        """Nothing to do: a task outlives whoever asked for it."""
+        return []
+
+    def poll_exits(self) -> list[Exit]:
+        """Tasks that are over, replicas that hang, and places where nobody came in time.
+
+        Then every service is told what the rows say: whatever an earlier look left undone.
+        """
+        rows = self._register.open_items()
+        exits = [*self._stopped(rows), *self._hanging(rows), *self._late(rows)]
+        for one in exits:
+            event("replica.ended", level=logging.WARNING, **one._asdict())
+        self._hold(self._specs)
+        return exits
+
+    def _stopped(self, rows: Sequence[Item]) -> Iterator[Exit]:
+        tasks = {task: row for row in rows if (task := items.text(row, "task"))}
+        for task, words in self._ecs.over(list(tasks)).items():
+            yield self._end(tasks[task], words)
+
+    def _hanging(self, rows: Sequence[Item]) -> Iterator[Exit]:
+        """Its leases are over, busy or idle: it only blocks its place."""
+        silent_since = self._clock.now() - self._silent_s
+        for row in rows:
+            seen, task = items.moment(row, "seen_at"), items.text(row, "task")
+            if task and seen is not None and seen < silent_since:
+                words = f"said nothing for {self._clock.now() - seen:.0f} s"
+                self._ecs.stop(task, words)
+                yield self._end(row, words)
+
+    def _late(self, rows: Sequence[Item]) -> Iterator[Exit]:
+        asked_before = self._clock.now() - START_PATIENCE_S
+        late = [
+            row
+            for row in rows
+            if "seen_at" not in row and (items.moment(row, "asked_at") or 0.0) < asked_before
+        ]
+        if late:
+            services = self._ecs.services({row[items.WORKER]["S"] for row in late})
+            for row in late:
+                if task := items.text(row, "task"):  # it came, and never said a word
+                    self._ecs.stop(task, "it does not start")
+                yield self._end(row, _why(services.get(row[items.WORKER]["S"])))
+
+    def _end(self, row: Item, words: str) -> Exit:
+        replica_id = row["id"]["S"]
+        fate = self._register.end(replica_id, words, clean=False, now=self._clock.now())
+        return Exit(replica_id, fate.worker, fate.stage)
+
+    def _hold(self, workers: Iterable[str]) -> None:
+        rows = self._register.open_items()
+        live = Counter(row[items.WORKER]["S"] for row in rows if _is_live(row))
+        services = self._ecs.services(workers)
+        for worker in workers:
+            service, wanted = services.get(worker), live[worker]
+            if service is None:
+                if wanted:
+                    self._give_up(worker, rows)
+            elif service.desired != wanted:
+                self._ecs.want(worker, wanted)
+                event("fleet.wants", worker=worker, tasks=wanted, before=service.desired)
+            if service is not None:
+                self._renew(rows, worker, service)
+
+    def _give_up(self, worker: str, rows: Sequence[Item]) -> None:
+        name = self._ecs.service_name(worker)
+        words = f"ECS has no service {name} in {self._ecs.cluster}: deploy the stack again"
+        for row in rows:
+            if row[items.WORKER]["S"] == worker and "task" not in row:
+                self._end(row, words)
+
+    def _renew(self, rows: Sequence[Item], worker: str, service: Service) -> None:
+        """One that runs an older image goes as soon as it is idle: ECS itself may not stop it."""
+        for row in rows:
+            revision = items.text(row, "revision")
+            if row[items.WORKER]["S"] != worker or not revision or not _is_live(row):
+                continue
+            if not service.task_definition.endswith(f"/{revision}"):
+                with_words: dict[str, Any] = {"replica": row["id"]["S"], "worker": worker}
+                if self._register.retire(row["id"]["S"]):
+                    event("fleet.renews", **with_words)
+
+    def stop_all(self, grace_s: float) -> Sequence[Exit]:  # noqa: ARG002 - not ours to end
+        return []
+
+    def forget(self, *, ended_before: float) -> int:
+        return self._register.forget(ended_before=ended_before)
+
+
+def _is_live(row: Item) -> bool:
+    return items.text(row, "stage") in LIVE
+
+
+def _why(service: Service | None) -> str:
+    said = service.said if service is not None else ""
+    return f"no task started within {START_PATIENCE_S / 60:.0f} minutes" + (
+        f" ({said})" * bool(said)
+    )
