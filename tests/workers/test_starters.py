@@ -1,0 +1,154 @@
+"""The starters mean what they say: each is asked something that only a real model can answer."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pilotlight import InvalidInput
+from pilotlight.testing import run_once
+from workers.engines import carried
+
+FETCH = "run `make setup-starters` to have the starters' libraries and weights"
+
+
+@pytest.fixture(scope="session")
+def starter():
+    """A loaded worker by the name of its file; skipped where it is not installed."""
+    loaded = {}
+
+    def load(name, *, weights=None, library=None):
+        if weights and not (carried.ROOT / weights).is_dir():
+            pytest.skip(f"{weights} is not here: {FETCH}")
+        if library and importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed: {FETCH}")
+        if name not in loaded:
+            loaded[name] = importlib.import_module(f"workers.starters.{name}").WORKER()
+            loaded[name].load()
+        return loaded[name]
+
+    return load
+
+
+@pytest.fixture
+def ask(tmp_path):
+    def run(worker, job_input, **more):
+        return run_once(worker, job_input, folder=tmp_path, **more)
+
+    return run
+
+
+INVOICE = ("Invoice No. 20417", "Lighthouse oil, 12 barrels", "Total: $1,234.56")
+
+
+def page(path, lines):
+    picture = Image.new("RGB", (640, 60 + 80 * len(lines)), "white")
+    pen = ImageDraw.Draw(picture)
+    for n, line in enumerate(lines):
+        pen.text((40, 40 + 80 * n), line, "black", ImageFont.load_default(40))
+    picture.save(path)
+    return path
+
+
+def test_a_drawn_invoice_is_read_word_for_word_and_line_by_line(starter, ask, tmp_path):
+    reader = starter("ocr", library="rapidocr")
+    url = "https://example.org/invoice.png"
+
+    read = ask(reader, {"image_url": url}, files={url: page(tmp_path / "in.png", INVOICE)})
+
+    assert read.text.splitlines() == list(INVOICE)
+    tops = [line.box[0][1] for line in read.lines]
+    assert all(abs(top - (50 + 80 * n)) < 20 for n, top in enumerate(tops))
+    assert all(line.score > 0.9 for line in read.lines)
+
+
+def test_an_empty_page_is_read_as_nothing(starter, ask, tmp_path):
+    reader = starter("ocr", library="rapidocr")
+    url = "https://example.org/empty.png"
+
+    read = ask(reader, {"image_url": url}, files={url: page(tmp_path / "in.png", [])})
+
+    assert (read.text, read.lines) == ("", [])
+
+
+SENTENCES = [
+    "A kitten sleeps on the sofa.",
+    "The central bank raised interest rates.",
+    "The ship was guided home by a lighthouse.",
+]
+
+
+def test_the_nearest_sentence_is_the_one_that_means_the_same(starter, ask):
+    embedder = starter("embeddings", weights="minilm")
+    asked = ["A young cat naps on the couch.", "Borrowing money got dearer.", "A beacon saved us."]
+
+    found = ask(embedder, {"input": [*asked, *SENTENCES]})
+
+    rows = [one.embedding for one in found.data]
+    near = [
+        max(range(3), key=lambda n: sum(a * b for a, b in zip(row, rows[3 + n], strict=True)))
+        for row in rows[:3]
+    ]
+    assert near == [0, 1, 2]
+    assert {len(row) for row in rows} == {384}
+    assert found.usage.total_tokens > 6 * 5
+
+
+def test_fewer_dimensions_are_the_first_ones_at_length_one(starter, ask):
+    embedder = starter("embeddings", weights="minilm")
+
+    whole = ask(embedder, {"input": SENTENCES[0]}).data[0].embedding
+    short = ask(embedder, {"input": SENTENCES[0], "dimensions": 8}).data[0].embedding
+
+    assert len(short) == 8
+    assert sum(number**2 for number in short) == pytest.approx(1)
+    assert short[0] / short[1] == pytest.approx(whole[0] / whole[1])
+    with pytest.raises(InvalidInput, match="at most 384"):
+        ask(embedder, {"input": SENTENCES[0], "dimensions": 385})
+
+
+def test_the_document_that_answers_comes_first(starter, ask):
+    ranker = starter("ranking", weights="minilm")
+
+    ranked = ask(
+        ranker,
+        {"model": "m", "query": "What leads ships at night?", "documents": SENTENCES, "top_n": 2},
+        endpoint="pilotlight/rerank",
+    )
+
+    assert ranked.results[0].index == 2
+    assert len(ranked.results) == 2
+    assert ranked.results[0].relevance_score > ranked.results[1].relevance_score
+    assert ranked.results[0].document.text == SENTENCES[2]
+
+
+def test_pairs_are_scored_one_with_each_and_each_with_its_own(starter, ask):
+    ranker = starter("ranking", weights="minilm")
+
+    def scores(left, right):
+        asked = {"model": "m", "text_1": left, "text_2": right}
+        return [one.score for one in ask(ranker, asked, endpoint="pilotlight/score").data]
+
+    one_with_each = scores("a cat on a couch", SENTENCES)
+    assert max(range(3), key=one_with_each.__getitem__) == 0
+    assert scores(SENTENCES, SENTENCES) == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def test_the_cut_out_keeps_the_subject_and_nothing_else(starter, ask, tmp_path):
+    scissors = starter("remove_background", weights="u2net")
+    picture = Image.new("RGB", (200, 160), (120, 170, 210))
+    ImageDraw.Draw(picture).ellipse((60, 40, 140, 120), (200, 40, 40))
+    picture.save(tmp_path / "in.png")
+    url = "https://example.org/ball.png"
+
+    cut = ask(scissors, {"image_url": url}, files={url: tmp_path / "in.png"}).image
+
+    assert (cut.width, cut.height) == (200, 160)
+    with Image.open(unquote(urlsplit(cut.url).path)) as opened:
+        assert opened.mode == "RGBA"
+        assert opened.getpixel((100, 80)) == pytest.approx((200, 40, 40, 255), abs=40)
+        assert max(opened.getpixel(at)[3] for at in ((5, 5), (195, 5), (5, 155), (195, 155))) < 40

