@@ -42,6 +42,7 @@ class Op(NamedTuple):
 PROMPT = {"prompt": SECRET}
 FILE = {"file_name": "a.png", "content_type": "image/png"}
 TOKEN = {"allowed_apps": ["app"], "token_expiration": 60}
+TASK = {"task": "fal/text-to-image", "model": "acme/app", "payload": PROMPT}
 TARGET = "x-fal-target-url"
 OPS = [
     Op("/queue/{path:path}", "POST", "/queue/acme/app", WRITE, PROMPT),
@@ -79,6 +80,12 @@ OPS = [
     Op("/v1/async-invoke/{request_id}/status", "GET", "/v1/async-invoke/{job}/status", READ),
     Op("/fal-ai/{path:path}", "POST", "/fal-ai/acme/app", WRITE, PROMPT),
     Op("/fal-ai/{path:path}", "GET", "/fal-ai/{job}", READ),
+    Op("/v1/tasks", "POST", "/v1/tasks", WRITE, TASK),
+    Op("/v1/tasks", "GET", "/v1/tasks", READ),
+    Op("/v1/tasks/{request_id}", "GET", "/v1/tasks/{job}", READ),
+    Op("/v1/tasks/{request_id}/cancel", "POST", "/v1/tasks/{job}/cancel", CANCEL),
+    Op("/fal/requests/{request_id}", "GET", "/fal/requests/{job}", READ),
+    Op("/fal/requests/{request_id}/status", "GET", "/fal/requests/{job}/status", READ),
     Op("/events", "POST", "/events", WRITE, {}),
     Op("/rest/.well-known/jwks.json", "GET", "/rest/.well-known/jwks.json", None),
     Op("/.well-known/jwks.json", "GET", "/.well-known/jwks.json", None),
