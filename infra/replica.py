@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pilotlight import settings
 from pilotlight.adapters.aws.clients import Clients
-from pilotlight.adapters.aws.weights import Weights
+from pilotlight.adapters.aws.prefetch import Weights
 from pilotlight.errors import SettingsError, Unavailable
 from pilotlight.observability import logs
 

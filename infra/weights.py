@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pilotlight import settings
 from pilotlight.adapters.aws.clients import Clients
-from pilotlight.adapters.aws.weights import Weights
+from pilotlight.adapters.aws.prefetch import Weights
 
 
 def main() -> int:

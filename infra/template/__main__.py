@@ -36,17 +36,17 @@ _STATIC: Final = 60
 """Resources that do not depend on workers, rounded up: functions, network, cluster."""
 
 
-def template(loaded: Settings) -> dict[str, Value]:
+def template(loaded: Settings, region: str) -> dict[str, Value]:
     """Everything that follows from the code: tables, buckets, roles, and each worker's part.
 
     Raises SettingsError for workers that no template can hold.
     """
-    workers = all_facts(loaded)
+    workers = all_facts(loaded, region)
     found = {
         **data.resources(loaded, workers),
         **buckets.resources(loaded),
         **roles.resources(workers),
-        **capacity.resources(workers),
+        **capacity.resources(workers, region),
         **alarms.of_stage(),
         **dashboard.resources(workers),
         "OperatorSettings": resource(
@@ -68,14 +68,14 @@ def template(loaded: Settings) -> dict[str, Value]:
     return {"Resources": found}
 
 
-def write(folder: Path, loaded: Settings) -> None:
+def write(folder: Path, loaded: Settings, region: str) -> None:
     """The files that ``serverless.yml`` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for name, content in {
-        "workers": template(loaded),
+        "workers": template(loaded, region),
         "environment": environment.of_functions(),
-        "build": {"runtime": version, "artifact": ARTIFACT},
+        "build": {"runtime": version, "artifact": ARTIFACT, "region": region},
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 
@@ -83,9 +83,10 @@ def write(folder: Path, loaded: Settings) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.template", description=__doc__)
     parser.add_argument("--no-zip", action="store_true", help="only what follows from workers")
+    parser.add_argument("--region", default="us-east-1", help="where it will be deployed")
     asked = parser.parse_args()
     try:
-        write(GENERATED, settings.load())
+        write(GENERATED, settings.load(), asked.region)
     except (SettingsError, settings.BadSettings) as error:
         parser.exit(2, f"{error}\n")
     if not asked.no_zip:

@@ -12,7 +12,6 @@ from pilotlight.adapters.aws.machines import GPU_CLASSES, GpuClass
 if TYPE_CHECKING:
     from infra.template.facts import Facts
 
-_GPUS_PER_HOST: Final = {"g141": 8}
 ROOT_DISK_GIB: Final = 120
 """The system and images of several engines; weights lie on the host's own NVMe disks."""
 _HOST: Final = f"""#!/bin/bash
@@ -41,11 +40,11 @@ chmod +x /var/lib/cloud/scripts/per-boot/nvme.sh
 """
 
 
-def resources(workers: list[Facts]) -> dict[str, Value]:
+def resources(workers: list[Facts], region: str) -> dict[str, Value]:
     found: dict[str, Value] = {}
-    used = _used(workers)
+    used = _used(workers, region)
     for one in used:
-        found |= _class(one, _most_hosts(one, workers))
+        found |= _class(one, _most_hosts(one, workers), region)
     found["ClusterProviders"] = resource(
         "ECS::ClusterCapacityProviderAssociations",
         {
@@ -61,24 +60,25 @@ def resources(workers: list[Facts]) -> dict[str, Value]:
     return found
 
 
-def _used(workers: list[Facts]) -> list[GpuClass]:
+def _used(workers: list[Facts], region: str) -> list[GpuClass]:
     """Classes that a declared worker needs. Without any, the most common one stands ready: a group
     of no machines costs nothing, and the first GPU worker then waits for nothing of ours."""
     names = {one.gpu.name for one in workers if one.gpu is not None} or {"g24"}
-    return [one for one in GPU_CLASSES if one.name in names]
+    used = [one for one in GPU_CLASSES if one.name in names]
+    return [one for one in used if one.types_in(region)]
 
 
 def _most_hosts(one: GpuClass, workers: list[Facts]) -> int:
     """Enough for every worker's own maximum at once."""
     replicas = sum(w.spec.max_replicas for w in workers if w.gpu is one)
-    return max(1, ceil(replicas / _GPUS_PER_HOST.get(one.name, 1)))
+    return max(1, ceil(replicas / one.gpus))
 
 
-def _class(one: GpuClass, most: int) -> dict[str, Value]:
+def _class(one: GpuClass, most: int, region: str) -> dict[str, Value]:
     prefix = one.name.upper()
     return {
-        f"{prefix}Hosts": _launch_template(one),
-        f"{prefix}Group": _group(one, most),
+        f"{prefix}Hosts": _launch_template(one, region),
+        f"{prefix}Group": _group(one, most, region),
         f"{prefix}WarmPool": resource(
             "AutoScaling::WarmPool",
             {
@@ -93,11 +93,11 @@ def _class(one: GpuClass, most: int) -> dict[str, Value]:
     }
 
 
-def _launch_template(one: GpuClass) -> dict[str, Value]:
+def _launch_template(one: GpuClass, region: str) -> dict[str, Value]:
     tags = [{"Key": "Name", "Value": sub("${AWS::StackName}-" + one.name)}]
     data = {
         "ImageId": ref("GpuAmi"),
-        "InstanceType": one.instance_types[0],
+        "InstanceType": one.types_in(region)[0],
         "IamInstanceProfile": {"Arn": att("HostProfile", "Arn")},
         "SecurityGroupIds": [ref("ReplicaSecurityGroup")],
         # A container is one hop further than the host: it never sees the host's credentials.
@@ -119,7 +119,7 @@ def _launch_template(one: GpuClass) -> dict[str, Value]:
     )
 
 
-def _group(one: GpuClass, most: int) -> dict[str, Value]:
+def _group(one: GpuClass, most: int, region: str) -> dict[str, Value]:
     prefix = one.name.upper()
     template = {
         "LaunchTemplateId": ref(f"{prefix}Hosts"),
@@ -128,7 +128,7 @@ def _group(one: GpuClass, most: int) -> dict[str, Value]:
     mixed = {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": template,
-            "Overrides": [{"InstanceType": kind} for kind in one.instance_types],
+            "Overrides": [{"InstanceType": kind} for kind in one.types_in(region)],
         },
         "InstancesDistribution": {
             "OnDemandBaseCapacity": 0,

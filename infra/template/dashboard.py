@@ -71,7 +71,7 @@ def _row(worker: Facts, *, y: int) -> list[dict[str, Any]]:
         [
             {
                 "expression": "(FILL(ready, 0) + FILL(starting, 0)) / 60",
-                "label": billed_as(worker.spec),
+                "label": billed_as(worker.spec, worker.region),
             }
         ],
     ]

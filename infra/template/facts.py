@@ -38,19 +38,20 @@ class Facts:
     """Part of names that AWS sees: queues, services, log groups."""
     engine: str
     gpu: GpuClass | None
+    region: str
 
     @property
     def name(self) -> str:
         return self.spec.name
 
 
-def all_facts(settings: Settings) -> list[Facts]:
+def all_facts(settings: Settings, region: str) -> list[Facts]:
     """Of every worker that the settings' packages hold, by name.
 
     Raises SettingsError for a worker that no machine fits, or two that AWS could not tell apart.
     """
     workers = catalogue.discover(settings.workers).workers
-    found = [_facts(workers[name]) for name in sorted(workers)]
+    found = [_facts(workers[name], region) for name in sorted(workers)]
     seen: dict[str, str] = {}
     for one in found:
         for word in {one.logical, one.part}:
@@ -62,14 +63,15 @@ def all_facts(settings: Settings) -> list[Facts]:
     return found
 
 
-def _facts(worker: type[Worker[Any, Any]]) -> Facts:
+def _facts(worker: type[Worker[Any, Any]], region: str) -> Facts:
     spec = worker.spec
     return Facts(
         spec=spec,
         logical=re.sub(r"[^A-Za-z0-9]", "", spec.name.replace(".", "-").title()),
         part=spec.name.replace(".", "_"),
         engine=engine_of(Path(inspect.getfile(worker))),
-        gpu=gpu_class(spec),
+        gpu=gpu_class(spec, region),
+        region=region,
     )
 
 

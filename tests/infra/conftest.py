@@ -71,7 +71,7 @@ def needs_osls():
         missing("no osls in node_modules: make setup puts it there")
 
 
-def package(folder, stage, *, new_workers=None, region="eu-west-1"):
+def package(folder, stage, *, new_workers=None, region="us-east-1"):
     """Package this checkout, with more worker files by name, for a stage."""
     needs_osls()
     for name in ("infra", "workers"):
@@ -83,10 +83,10 @@ def package(folder, stage, *, new_workers=None, region="eu-west-1"):
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     for name, text in (new_workers or {}).items():
         (folder / "workers" / name).write_text(text)
-    run([sys.executable, "-m", "infra.template", "--no-zip"], folder)
+    run([sys.executable, "-m", "infra.template", "--no-zip", "--region", region], folder)
     (folder / "build").mkdir()
     (folder / "build" / "functions.zip").write_bytes(b"PK\5\6" + bytes(18))
-    run([OSLS, "package", "--stage", stage, "--region", region], folder)
+    run([OSLS, "package", "--stage", stage], folder)
     path = folder / ".serverless" / "cloudformation-template-update-stack.json"
     return Packaged(json.loads(path.read_text()), path, folder)
 
@@ -115,7 +115,7 @@ def dev(tmp_path_factory):
 def prod(tmp_path_factory):
     """The checkout and one worker file more, in another stage."""
     folder = tmp_path_factory.mktemp("prod")
-    return package(folder, "prod", new_workers={"big_model.py": GPU_WORKER})
+    return package(folder, "prod", new_workers={"big_model.py": GPU_WORKER}, region="eu-central-1")
 
 
 @pytest.fixture(params=["dev", "prod"])

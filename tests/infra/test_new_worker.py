@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import product
+from pathlib import Path
 
+import cfnlint.data.schemas.extensions.aws_ec2_instance
 import pytest
 
 from infra.template.facts import PLAIN, engine_of
@@ -12,6 +15,7 @@ from pilotlight.contracts.worker import WorkerSpec
 from pilotlight.errors import SettingsError
 from workers.echo import Echo
 
+SOME_REGIONS = ("us-east-1", "eu-west-1", "eu-central-1", "ap-northeast-1", "sa-east-1")
 NAME, LOGICAL, PART = "big-model.v2", "BigModelV2", "big-model_v2"
 
 
@@ -88,13 +92,27 @@ def test_the_ingress_may_send_to_its_queue_and_only_its_replicas_take_from_it(pr
 
 def test_the_smallest_gpu_that_holds_a_worker_is_taken():
     assert gpu_class(spec_of(0)) is None
-    found = [gpu_class(spec_of(gib)).name for gib in (1, 15, 15.5, 22, 23, 44, 79, 80)]
-    assert found == ["g16", "g16", "g24", "g24", "g48", "g48", "g80", "g141"]
+    found = [gpu_class(spec_of(gib)).name for gib in (1, 15, 15.5, 22, 23, 44, 79, 80, 95)]
+    assert found == ["g16", "g16", "g24", "g24", "g48", "g48", "g80", "g96", "g141"]
     assert sorted(GPU_CLASSES, key=lambda one: one.offers_gib) == list(GPU_CLASSES)
 
 
+def test_a_region_has_only_what_is_for_rent_there():
+    """cfn-lint knows from the price lists; eu-west-1 has neither L4 nor L40S."""
+    schemas = Path(cfnlint.data.schemas.extensions.aws_ec2_instance.__file__).parent
+    known = json.loads((schemas / "instancetype_enum.json").read_text())
+    for region, one in product(SOME_REGIONS, GPU_CLASSES):
+        for kind in one.types_in(region):
+            assert kind in known[region]["enum"], region
+    assert gpu_class(spec_of(20), "eu-west-1").types_in("eu-west-1") == ("g5.xlarge", "g5.2xlarge")
+    with pytest.raises(SettingsError, match="largest GPU in eu-west-1 offers 22"):
+        gpu_class(spec_of(40), "eu-west-1")
+
+
 def test_a_worker_that_fits_no_gpu_is_refused_in_words():
-    with pytest.raises(SettingsError, match="declares gpu_memory_gib=200; the largest GPU"):
+    with pytest.raises(
+        SettingsError, match="declares gpu_memory_gib=200; the largest GPU in us-east-1 offers 139"
+    ):
         gpu_class(spec_of(200))
 
 

@@ -12,7 +12,8 @@ from pilotlight.adapters.aws import tables
 from pilotlight.settings import Settings
 
 SETTINGS = Settings()
-REGIONS = ("us-east-1", "eu-west-1", "eu-central-1", "ap-northeast-1")
+REGIONS = ("us-east-1", "eu-central-1")
+"""dev and prod are packaged for these; another one is another package."""
 PERSISTENT = {"DynamoDB::Table", "S3::Bucket"}
 
 
