@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.live import KEY, Live, up
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.journeys.turnstile import Turnstile, turnstile
+from tests.live import KEY, Live, until, up
 
 KEY_ENV = "RELAY_TEST_KEY"
 DRAWS = "fal-ai/flux-pro/kontext/text-to-image"
@@ -24,7 +24,8 @@ EDITS = "fal-ai/flux-pro/kontext/max"
 class House:
     upper: Live
     lower: Live
-    folder: Path
+    gate: Turnstile
+    """All that the lower one asks of the upper one passes here."""
 
     def rows(self, live, columns, where="1"):
         """Of the job table, read beside its owner."""
@@ -44,6 +45,28 @@ class House:
         ((note,),) = self.rows(self.lower, "note", f"id = '{job_id}'")
         return json.loads(note or "{}")
 
+    def process(self, words):
+        """The lower one's process whose command line holds these."""
+
+        def look():
+            for pid in self.lower.processes():
+                with contextlib.suppress(OSError):
+                    told = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+                    if words in told.decode():
+                        return pid
+            return None
+
+        return until(look, what=f"a process with {words}")
+
+    def kill(self, victim):
+        """``child``, ``replica`` or ``everything`` of the lower one; what ended starts again."""
+        if victim == "everything":
+            self.lower.kill_everything()
+            self.lower.start()
+            return
+        words = {"child": "execution.child relayed-fal", "replica": "-m workers relayed-fal"}
+        os.kill(self.process(words[victim]), signal.SIGKILL)
+
 
 @contextlib.contextmanager
 def house(folder, *, of_lower=None, **settings):
@@ -53,9 +76,10 @@ def house(folder, *, of_lower=None, **settings):
         with contextlib.ExitStack() as stack:
             own = {"WORKERS": '["tests.journeys.upstairs"]'}
             upper = stack.enter_context(up(folder / "upper", settings=own))
+            gate = stack.enter_context(turnstile(upper.url))
             facts = {
-                "url": f"{upper.url}/queue",
-                "files_url": f"{upper.url}/rest",
+                "url": f"{gate.url}/queue",
+                "files_url": f"{gate.url}/rest",
                 "key_env": KEY_ENV,
                 "idempotent": True,
                 "poll_s": 0.5,
@@ -63,4 +87,4 @@ def house(folder, *, of_lower=None, **settings):
             }
             told = {"UPSTREAMS": json.dumps({"fal": facts}), **(of_lower or {})}
             lower = stack.enter_context(up(folder / "lower", settings=told))
-            yield House(upper, lower, folder)
+            yield House(upper, lower, gate)
