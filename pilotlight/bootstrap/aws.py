@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from pilotlight import catalogue
+from pilotlight.adapters.aws.agents import DynamoAgents
 from pilotlight.adapters.aws.blobs import S3Blobs
 from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
@@ -127,6 +128,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     return IngressParts(
         store=account.store,
         groups=account.groups,
+        agents=DynamoAgents(account.calls, settings.aws.jobs_table),
         queue=SqsSender(sqs, settings) if loop else celery,
         blobs=account.blobs,
         feed=account.feed,

@@ -57,6 +57,8 @@ def _blobs(settings: Settings, secrets: FileSecrets, clock: Clock) -> FolderBlob
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Open the data folder. Raises SettingsError for one of another release."""
     # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
+    from pilotlight.adapters.local.agents import SqliteAgents  # noqa: PLC0415
+    from pilotlight.adapters.local.ends import SqliteEnds  # noqa: PLC0415
     from pilotlight.adapters.local.files import SqliteFiles  # noqa: PLC0415
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
     from pilotlight.adapters.local.groups import SqliteGroups  # noqa: PLC0415
@@ -76,6 +78,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     return IngressParts(
         store=SqliteStore(database),
         groups=SqliteGroups(database),
+        agents=SqliteAgents(database),
         queue=TableQueueSender(database, wake),
         blobs=_blobs(settings, secrets, clock),
         feed=SqliteFeed(database),

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilotlight.ports.agents import AgentStore
     from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.ends import Ends
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.files import FileStore
-    from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.fleet import Fleet, Lighter, Supervisor
     from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
+    from pilotlight.ports.overrules import Overrules
     from pilotlight.ports.queue import DeadLetters, QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
@@ -26,6 +29,7 @@ class IngressParts:
 
     store: JobStore
     groups: GroupStore
+    agents: AgentStore
     queue: QueueSender
     blobs: Blobs
     feed: Feed
@@ -35,6 +39,13 @@ class IngressParts:
     keys: KeyStore
     files: FileStore
     secrets: Secrets
+    ends: Ends
+    lighter: Lighter | None = None
+    """What a submit wakes, if not the scaler of its own process."""
+    overrules: Overrules | None = None
+    """What an operator says over a worker's declaration while everything runs."""
+    glance: Fleet | None = None
+    """The fleet for those who only show it, where looking at it costs something."""
     learned: Learned | None = None
     """None: what the scaler learns ends with the process."""
     dead_letters: DeadLetters | None = None

@@ -143,6 +143,7 @@ class Site:
         """The product's own wiring over this process's ports."""
         parts = IngressParts(
             store=self.store(process),
+            agents=None,  # type: ignore[arg-type] # nobody keeps any here
             groups=SimGroups(self.tallies, self.store(process), process),
             queue=self.sender(process),
             blobs=self.blobs(process),

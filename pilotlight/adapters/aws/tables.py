@@ -6,6 +6,7 @@ One table holds everything but secrets::
     JOB#id         JOB            the job's row, with its history
     IDEM#hash      caller         which job an idempotency key made
     FEED#id        000000000001   entries of one append
+    AGENT#caller   id#00000001    a version of an agent
     GROUP#id       TALLY          how many members a group has, and how they ended
     KEY            id             an API key
     REPLICA        id             that there is such a replica

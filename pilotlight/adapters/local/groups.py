@@ -29,7 +29,7 @@ def _tally_of(row: tuple[Any, ...]) -> Tally:
 
 
 class SqliteGroups:
-    chunk = 1000
+    chunk = 200
 
     def __init__(self, database: Database) -> None:
         self._db, self._store = database, SqliteStore(database)

@@ -71,6 +71,10 @@ TABLES: Final = (
     "CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX job_webhook ON job (webhook_due) WHERE webhook_due IS NOT NULL",
     "CREATE INDEX job_caller ON job (caller, created_at)",
+    """CREATE TABLE agent (
+        caller TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL,
+        definition TEXT NOT NULL, created_at REAL NOT NULL,
+        PRIMARY KEY (caller, id, version)) WITHOUT ROWID""",
     "CREATE INDEX job_group ON job (group_id, member) WHERE member IS NOT NULL",
     "CREATE INDEX job_mark ON job (group_due) WHERE group_due IS NOT NULL",
     """CREATE TABLE tally (
