@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once
 from workers.engines import carried
+from workers.engines.spelling import spoken
 
 FETCH = "run `make setup-starters` to have the starters' libraries and weights"
 
@@ -152,3 +154,57 @@ def test_the_cut_out_keeps_the_subject_and_nothing_else(starter, ask, tmp_path):
         assert opened.mode == "RGBA"
         assert opened.getpixel((100, 80)) == pytest.approx((200, 40, 40, 255), abs=40)
         assert max(opened.getpixel(at)[3] for at in ((5, 5), (195, 5), (5, 155), (195, 155))) < 40
+
+
+SPOKEN = "The ship was guided home by a lighthouse. Twelve barrels of oil are on board."
+
+
+def plain(text):
+    return "".join(c for c in text.lower() if c.isalpha() or c == " ").split()
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3", "opus", "aac", "flac"])
+def test_what_the_speaker_says_the_transcriber_writes(starter, ask, tmp_path, form):
+    speaker = starter("speech", weights="joe", library="onnxruntime")
+    transcriber = starter("transcription", weights="whisper-base", library="faster_whisper")
+
+    said = ask(speaker, {"input": SPOKEN, "response_format": form})
+    path = Path(unquote(urlsplit(said.audio_url).path))
+    asked = {"audio_url": "https://example.org/a", "timestamp_granularities": ["word"]}
+    heard = ask(transcriber, asked, files={"https://example.org/a": path})
+
+    words = set(plain(SPOKEN))
+    understood = words & set(plain(heard.text.replace("12", "twelve")))
+    assert len(understood) >= 0.8 * len(words), heard.text  # voice and ear are small models
+    assert heard.language == "en"
+    assert heard.duration == pytest.approx(said.duration, abs=0.3)
+    starts = [word.start for word in heard.words]
+    assert starts == sorted(starts)
+    assert len(starts) >= len(plain(SPOKEN)) - 2
+
+
+def test_speed_shortens_speech_and_an_unknown_voice_is_refused(starter, ask):
+    speaker = starter("speech", weights="joe", library="onnxruntime")
+
+    slow = ask(speaker, {"input": SPOKEN, "response_format": "wav", "speed": 0.8}).duration
+    fast = ask(speaker, {"input": SPOKEN, "response_format": "wav", "speed": 1.6}).duration
+
+    assert fast < 0.7 * slow
+    with pytest.raises(InvalidInput, match="no voice alloy; use joe"):
+        ask(speaker, {"input": SPOKEN, "voice": "alloy"})
+    with pytest.raises(InvalidInput, match="nothing in it"):
+        ask(speaker, {"input": "…"})
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("$1,234.56", "one thousand two hundred thirty four dollars and fifty six cents"),
+        ("$1", "one dollar"),
+        ("20417 barrels", "twenty thousand four hundred seventeen barrels"),
+        ("3.14", "three point one four"),
+        ("100%", "one hundred percent"),
+    ],
+)
+def test_numbers_are_read_as_people_do(written, said):
+    assert spoken(written) == said
