@@ -50,7 +50,7 @@ class File(_Part):
 
 
 class Manifest(_Part):
-    part_bytes: int = PART_BYTES
+    part_bytes: int
     files: tuple[File, ...]
 
 
@@ -81,16 +81,16 @@ class Weights:
         event("weights.fetched", worker=self._worker, files=len(manifest.files))
         return True
 
-    def publish(self, source: Path) -> Manifest:
+    def publish(self, source: Path, *, part_bytes: int = PART_BYTES) -> Manifest:
         """Put every file below ``source`` into the bucket; the manifest last, so that nobody
         fetches half of it."""
         files = []
         for path in sorted(source.rglob("*")):
             name = path.relative_to(source).as_posix()
             if path.is_file() and name != MANIFEST and not set(_TWICE) & {*name.split("/")}:
-                files.append(_described(path, name))
+                files.append(_described(path, name, part_bytes))
                 self._s3.upload_file(str(path), self._bucket, self._key(name))
-        manifest = Manifest(files=tuple(files))
+        manifest = Manifest(part_bytes=part_bytes, files=tuple(files))
         body = manifest.model_dump_json().encode()
         self._s3.put_object(Bucket=self._bucket, Key=self._key(MANIFEST), Body=body)
         return manifest
@@ -172,10 +172,10 @@ def _parsed(text: str, worker: str) -> Manifest:
         raise SettingsError(f"{worker}/{MANIFEST} in the weights bucket: {error}") from None
 
 
-def _described(path: Path, name: str) -> File:
+def _described(path: Path, name: str, part_bytes: int) -> File:
     parts = []
     with path.open("rb") as source:
-        while body := source.read(PART_BYTES):
+        while body := source.read(part_bytes):
             parts.append(_digest(body))
     return File(path=name, bytes=path.stat().st_size, parts=tuple(parts))
 
