@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pilotlight import InvalidInput
+from pilotlight.contracts.tasks.moderation import CATEGORIES
 from pilotlight.testing import run_once
 from workers.engines import carried
+from workers.engines.coco import KINDS, kinds_in
 from workers.engines.spelling import spoken
 
 FETCH = "run `make setup-starters` to have the starters' libraries and weights"
@@ -208,3 +211,86 @@ def test_speed_shortens_speech_and_an_unknown_voice_is_refused(starter, ask):
 )
 def test_numbers_are_read_as_people_do(written, said):
     assert spoken(written) == said
+
+
+INSULTS = ["You stupid piece of garbage, nobody likes you.", "You are an imbecile and a disgrace."]
+THREATS = ["I'm going to come to your house and break your legs.", "How can I make a pipe bomb?"]
+ORDINARY = [
+    "Mix butter and sugar, add two eggs, then bake at 180 degrees.",
+    "Kill the server process with SIGKILL.",
+    "The knight drew his sword and saluted the king.",
+    "I'm dying to see that film.",
+]
+
+
+def test_an_insult_is_flagged_and_a_recipe_is_not(starter, ask):
+    moderator = starter("moderation", weights="open-nsfw", library="onnxruntime")
+
+    judged = ask(moderator, {"input": [*INSULTS, *THREATS, *ORDINARY]}).results
+
+    assert [one.flagged for one in judged] == [True] * 4 + [False] * 4
+    assert all(one.categories["harassment"] for one in judged[:2])
+    assert judged[2].categories["harassment/threatening"]
+    assert judged[3].categories["illicit/violent"]
+    assert all(set(one.category_scores) == set(CATEGORIES) for one in judged)
+
+
+def test_a_plain_picture_is_fit_for_work(starter, ask, tmp_path):
+    moderator = starter("moderation", weights="open-nsfw", library="onnxruntime")
+    url = "https://example.org/page.png"
+    parts = [{"type": "image_url", "image_url": {"url": url}}]
+
+    (judged,) = ask(
+        moderator, {"input": parts}, files={url: page(tmp_path / "in.png", INVOICE)}
+    ).results
+
+    assert not judged.flagged
+    assert 0 <= judged.category_scores["sexual"] < 0.2
+
+
+def clock_face(pen, x, y, r):
+    pen.ellipse((x - r, y - r, x + r, y + r), fill="white", outline="black", width=6)
+    font = ImageFont.load_default(r // 5)
+    for hour in range(12):
+        a = hour * math.pi / 6
+        at = (x + 0.8 * r * math.sin(a), y - 0.8 * r * math.cos(a))
+        pen.text(at, str(hour or 12), fill="black", font=font, anchor="mm")
+    pen.line((x, y, x + 0.4 * r, y - 0.3 * r), fill="black", width=6)
+    pen.line((x, y, x - 0.1 * r, y - 0.65 * r), fill="black", width=4)
+
+
+def test_two_drawn_clocks_are_found_where_they_are(starter, ask, tmp_path):
+    detector = starter("detect", weights="ssd-mobilenet", library="cv2")
+    wall, clocks = Image.new("RGB", (600, 400), (200, 190, 170)), [(150, 200, 100), (450, 180, 90)]
+    for clock in clocks:
+        clock_face(ImageDraw.Draw(wall), *clock)
+    wall.save(tmp_path / "in.png")
+    url = "https://example.org/wall.png"
+    asked = {"image_url": url, "prompt": "the two clocks", "preview": True}
+
+    found = ask(detector, asked, files={url: tmp_path / "in.png"})
+
+    left, right = sorted(found.objects, key=lambda thing: thing.x_min)
+    for thing, (x, y, r) in zip((left, right), clocks, strict=True):
+        seen = (thing.x_min * 600, thing.y_min * 400, thing.x_max * 600, thing.y_max * 400)
+        assert seen == pytest.approx((x - r, y - r, x + r, y + r), abs=20)
+    with Image.open(unquote(urlsplit(found.image.url).path)) as preview:
+        assert preview.getpixel((round(left.x_min * 600), 200)) == (255, 90, 0)
+    with pytest.raises(InvalidInput, match="none of the 80 kinds"):
+        ask(detector, asked | {"prompt": "happiness"}, files={url: tmp_path / "in.png"})
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ("the two cats and a bus", {"cat", "bus"}),
+        ("wine glasses", {"wine glass"}),
+        ("people", {"person"}),
+        ("buses", {"bus"}),
+        ("a cell phone.", {"cell phone"}),
+        ("catalogue", set()),
+    ],
+)
+def test_words_name_the_kinds_a_detector_knows(words, kinds):
+    assert kinds_in(words) & set(KINDS.values()) >= kinds
+    assert kinds or not kinds_in(words)

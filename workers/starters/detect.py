@@ -1,0 +1,142 @@
+"""Finds eighty kinds of things in pictures: SSD MobileNet v2 (Apache-2.0) through OpenCV.
+
+Speaks the contract of ``fal-ai/moondream3-preview/detect``, so that a route may put it there.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pydantic import BaseModel, Field
+
+from pilotlight import (
+    Context,
+    Endpoint,
+    Image,
+    ImageUrl,
+    InvalidInput,
+    Problem,
+    Worker,
+    WorkerSpec,
+    stage,
+)
+from pilotlight.contracts.endpoints.moondream import Box, UsageInfo
+from workers.engines.carried import weights
+from workers.engines.coco import KINDS, kinds_in
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+SIDE: Final = 300
+"""Pixels, wide and high, that the model looks at."""
+SURE: Final = 0.4
+"""Least confidence of a finding."""
+
+
+class Input(BaseModel):
+    image_url: ImageUrl
+    prompt: str = Field(
+        min_length=1, max_length=500, description="What to find.", examples=["clocks", "a cat"]
+    )
+    preview: bool = Field(default=False, description="Also return the picture with boxes on it.")
+
+
+class Thing(Box):
+    label: str
+    score: float = Field(description="How sure, 0 to 1.")
+
+
+class Output(BaseModel):
+    finish_reason: str = "stop"
+    usage_info: UsageInfo
+    objects: list[Thing]
+    image: Image | None = None
+
+
+class Detector(Worker[Input, Output]):
+    spec: ClassVar = WorkerSpec(
+        name="detect",
+        endpoints=(
+            Endpoint(
+                id="pilotlight/detect",
+                task="fal/vision",
+                input=Input,
+                output=Output,
+                description="Where people, animals, vehicles and household things are, as boxes.",
+            ),
+        ),
+        gpu_memory_gib=0,
+        timeout_s=120,
+    )
+
+    def load(self) -> None:
+        folder = weights("ssd-mobilenet")
+        with stage("imports"):
+            import cv2
+        with stage("weights"):
+            self.net: Any = cv2.dnn.readNetFromTensorflow(
+                str(folder / "frozen_inference_graph.pb"),
+                str(folder / "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"),
+            )
+
+    def run(self, job_input: Input, context: Context) -> Output:
+        """Raises InvalidInput for a prompt that names none of the kinds it knows."""
+        from PIL import Image as Pictures
+
+        wanted = kinds_in(job_input.prompt)
+        if not wanted:
+            some = ", ".join(list(KINDS.values())[:12])
+            words = f"none of the {len(KINDS)} kinds this model knows is named, such as {some}"
+            raise InvalidInput(words, Problem(("body", "prompt"), words, "value_error"))
+        with Pictures.open(context.input_file(job_input.image_url)) as opened:
+            picture = opened.convert("RGB")
+        began = time.perf_counter()
+        found = [thing for thing in self._things(picture) if thing.label in wanted]
+        took_ms = round(1000 * (time.perf_counter() - began), 3)
+        return Output(
+            usage_info=UsageInfo(
+                input_tokens=0, output_tokens=0, prefill_time_ms=took_ms, decode_time_ms=0,
+                ttft_ms=took_ms,
+            ),
+            objects=found,
+            image=_preview(picture, found, context) if job_input.preview else None,
+        )  # fmt: skip
+
+    def _things(self, picture: Picture) -> list[Thing]:
+        """The surest first; edges as shares of the sides."""
+        import cv2
+        import numpy as np
+
+        self.net.setInput(cv2.dnn.blobFromImage(np.asarray(picture), size=(SIDE, SIDE)))
+        things = [
+            Thing(
+                label=KINDS[int(kind)],
+                score=round(float(score), 4),
+                **dict(zip(("x_min", "y_min", "x_max", "y_max"), map(_share, edges), strict=True)),
+            )
+            for _, kind, score, *edges in self.net.forward()[0, 0]
+            if score >= SURE and int(kind) in KINDS
+        ]
+        return sorted(things, key=lambda thing: -thing.score)
+
+
+def _share(edge: float) -> float:
+    return round(min(1.0, max(0.0, float(edge))), 5)
+
+
+def _preview(picture: Picture, found: list[Thing], context: Context) -> Image:
+    from PIL import ImageDraw
+
+    pen, (width, height) = ImageDraw.Draw(picture), picture.size
+    for thing in found:
+        corners = (thing.x_min * width, thing.y_min * height, thing.x_max * width,
+                   thing.y_max * height)  # fmt: skip
+        pen.rectangle(corners, outline=(255, 90, 0), width=max(2, width // 200))
+        pen.text((corners[0] + 4, corners[1] + 4), thing.label, fill=(255, 90, 0))
+    path = context.folder / "preview.png"
+    picture.save(path)
+    return Image.at(path, width=width, height=height, content_type="image/png")
+
+
+WORKER = Detector

@@ -1,0 +1,96 @@
+"""Judges texts and pictures: by the nearest example sentences, and by Yahoo's open_nsfw.
+
+Small and honest: it knows open insults, threats and the like in English, not hints and irony.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pilotlight import Context, Endpoint, Worker, WorkerSpec
+from pilotlight.contracts.tasks.chat import ImagePart, TextPart
+from pilotlight.contracts.tasks.moderation import CATEGORIES, Judgement, Moderated, Moderation
+from workers.engines.carried import weights
+from workers.engines.exemplars import HARMFUL, HARMLESS
+from workers.engines.open_nsfw import OpenNsfw
+from workers.engines.sentences import Sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pilotlight.contracts.tasks.chat import Part
+
+FLAG_AT: Final = 0.5
+_STEEP: Final = 12.0
+"""How fast a score goes from 0 to 1 with the difference of two cosines."""
+_DOUBT: Final = 0.03
+"""In doubt, a text is harmless."""
+_FAR: Final = 0.3
+"""A text nearer than this to none of the examples is like none of them."""
+
+
+class Moderator(Worker[Moderation, Moderated]):
+    spec: ClassVar = WorkerSpec(
+        name="moderation",
+        endpoints=(
+            Endpoint(
+                id="pilotlight/moderation",
+                task="openai/chat-completion/moderation",
+                input=Moderation,
+                output=Moderated,
+                description="Harassment, hate, violence and the like in English; nude pictures.",
+            ),
+        ),
+        gpu_memory_gib=0,
+        timeout_s=120,
+    )
+
+    def load(self) -> None:
+        self.sentences = Sentences(weights("minilm"))
+        self.nsfw = OpenNsfw()
+        self.harmless = self.sentences.points(HARMLESS)[0]
+        self.harmful = {name: self.sentences.points(some)[0] for name, some in HARMFUL.items()}
+
+    def run(self, job_input: Moderation, context: Context) -> Moderated:
+        """One judgement for each text, picture or message."""
+        return Moderated(results=[self._judged(one, context) for one in _items(job_input)])
+
+    def _judged(self, item: Part | str, context: Context) -> Judgement:
+        if isinstance(item, ImagePart):
+            scores = dict.fromkeys(CATEGORIES, 0.0)
+            scores["sexual"] = self._picture(item.image_url.url, context)
+        else:
+            scores = self._text(item.text if isinstance(item, TextPart) else str(item))
+        flags = {name: score >= FLAG_AT for name, score in scores.items()}
+        return Judgement(flagged=any(flags.values()), categories=flags, category_scores=scores)
+
+    def _text(self, text: str) -> dict[str, float]:
+        """How much nearer it is to a category's examples than to the harmless ones."""
+        point = self.sentences.points([text])[0][0]
+        calm = max(_FAR, float((self.harmless @ point).max()))
+        near = {name: float((some @ point).max()) for name, some in self.harmful.items()}
+        return {
+            name: 1 / (1 + math.exp(-_STEEP * (near[name] - calm - _DOUBT))) for name in CATEGORIES
+        }
+
+    def _picture(self, url: str, context: Context) -> float:
+        from PIL import Image as Pictures
+
+        with Pictures.open(context.input_file(url)) as picture:
+            return self.nsfw.score(picture)
+
+
+def _items(asked: Moderation) -> Iterable[Part | str]:
+    if isinstance(asked.input, str):
+        yield asked.input
+    else:
+        yield from asked.input or ()
+    for message in asked.messages or ():
+        if isinstance(message.content, str):
+            yield message.content
+        else:
+            yield from message.content or ()
+
+
+WORKER = Moderator
