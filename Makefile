@@ -91,6 +91,9 @@ package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, unde
 deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a job through it
 	@$(BIN)/python -m infra.emulated
 
+bench-weights: $(READY)  ## Weights from disk and from a server of ranges, beside plain reads
+	@$(BIN)/python -m tests.bench.weights --passes $(or $(PASSES),5) --gib $(or $(GIB),1)
+
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage .starters tests/clients/js/node_modules node_modules \

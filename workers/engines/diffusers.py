@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilotlight import WeightsMissing, stage
+from workers.engines import weights
 from workers.engines.quiet import quiet
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def flux_text_to_image(folder: Path) -> FluxTextToImage:
 
         with quiet():
             from diffusers import FluxPipeline
-    with stage("weights"), quiet():
+    with stage("weights") as reading, quiet():
+        weights.prefetch(folder, told=reading.progress)
         pipe = FluxPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     model = FluxTextToImage(pipe, json.loads((folder / DEFAULTS_FILE).read_text()))

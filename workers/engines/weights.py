@@ -14,7 +14,6 @@ replica finds them.
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
@@ -22,7 +21,9 @@ from urllib.parse import quote, urlsplit
 
 from pilotlight import WeightsMissing
 from workers.engines import weights_digest, weights_reader
+from workers.engines.weights_cache import cached_blocks
 from workers.engines.weights_copy import Copy
+from workers.engines.weights_digest import BLOCK
 from workers.engines.weights_header import WeightsRefused, read_header
 from workers.engines.weights_reader import Wanted, every_block, file_threads, http_threads
 from workers.engines.weights_source import FileSource, HttpSource
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".safetensors"
 _PICKLES: Final = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".msgpack"}
 """Formats that may run code when they are read: never brought here."""
-_PAGE: Final = 4096
-_PROBE: Final = 1024 * 1024
 
 
 class _Wiring(Protocol):
@@ -109,25 +108,9 @@ def _local(path: Path, digests: weights_digest.Digests | None, name: str) -> Wan
     blocks = every_block(source.size)
     wanted = Wanted(source, blocks, digests=digests)
     if digests is None:
-        wanted.blocks = [number for number in blocks if not _cached(path, *wanted.range_of(number))]
+        there = cached_blocks(path, source.size, BLOCK)
+        wanted.blocks = [number for number in blocks if number not in there]
     return wanted
-
-
-def _cached(path: Path, begin: int, end: int) -> bool:
-    """Whether these bytes are in memory already, judged by one page of each MiB."""
-    if not hasattr(os, "RWF_NOWAIT"):
-        return False
-    page = [bytearray(1)]
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        for at in (*range(begin, end, _PROBE), end - 1):
-            os.preadv(fd, page, at, os.RWF_NOWAIT)
-    except OSError:  # it would have to wait, or this file system cannot tell
-        return False
-    else:
-        return True
-    finally:
-        os.close(fd)
 
 
 def fetch(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workers.engines.weights_digest import Digests
     from workers.engines.weights_source import Reader, Source
 
-PIECE: Final = 1024 * 1024
+PIECE: Final = 512 * 1024
 """Read at a time: it stays in a core's cache on its way through checksum and copy."""
 LEAST_STRETCH: Final = 4 * BLOCK
 TRIES: Final = 5
@@ -28,7 +28,7 @@ _FIRST_PAUSE_S: Final = 0.1
 
 def file_threads() -> int:
     """A disk is kept busy by few readers in order; its queue is filled by their read-ahead."""
-    return min(8, 2 * (os.cpu_count() or 1))
+    return min(8, os.cpu_count() or 1)
 
 
 def http_threads() -> int:
@@ -122,7 +122,7 @@ def read(
 
 def _stretches(every: Iterable[Wanted], most: int) -> list[_Stretch]:
     """Neighbouring blocks together, up to ``most`` bytes."""
-    longest = max(1, most // BLOCK)
+    longest = -(-most // BLOCK)
     found: list[_Stretch] = []
     for wanted in every:
         open_: _Stretch | None = None
