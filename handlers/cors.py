@@ -16,8 +16,8 @@ from handlers.site import path_of
 METHODS = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 USUAL_HEADERS = "authorization, content-type, accept, idempotency-key"
 EXPOSED = (
-    "x-fal-request-id, x-fal-request-timeout-type, x-fal-error-type, etag, content-disposition, "
-    "content-range, accept-ranges, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+    "x-request-id, x-fal-request-id, x-fal-request-timeout-type, x-fal-error-type, etag, "
+    "content-disposition, content-range, accept-ranges, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
 )
 PREFLIGHT_S = 86400
 

@@ -18,6 +18,7 @@ from pilotlight.contracts.artifact import Artifact
 from pilotlight.contracts.job import JobError
 from pilotlight.intake import keys
 from pilotlight.ports.feed import NewEntry
+from pilotlight.ports.files import FileRecord
 from pilotlight.settings import load
 
 DEADLINE_S = 30
@@ -147,6 +148,16 @@ class Stage:
             size=info.size,
             sha256=info.sha256,
         )
+
+    def file(self, file_id, caller, data):
+        """A file that the caller keeps here."""
+        info = self.services.blobs.put(f"kept/{file_id}", data, content_type="text/plain")
+        record = FileRecord(
+            id=file_id, caller=caller, key=info.key, name="a.txt", purpose="batch",
+            content_type=info.content_type, size=info.size, sha256=info.sha256,
+            created_at=self.services.clock.now(),
+        )  # fmt: skip
+        self.services.files.store.add(record)
 
 
 def submit(client, path="acme/app", *, prefix="/queue/", body=None, **more):

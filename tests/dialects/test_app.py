@@ -25,7 +25,7 @@ FAL_HOSTS = {
 
 
 def test_these_dialects_are_found():
-    assert sorted(found()) == ["async-invoke", "fal", "task-types", "yescale"]
+    assert sorted(found()) == ["async-invoke", "fal", "native", "openai", "task-types", "yescale"]
     assert DIALECT.hosts == FAL_HOSTS
 
 

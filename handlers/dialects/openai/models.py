@@ -109,7 +109,8 @@ def _example(request: Request, one: Listed, document: dict[str, Any]) -> str:
     site = base_url(request)
     prefix, path = prefix_of(request.url.path), f"/run/{one.id}"
     if operation is not None:
-        path, document = prefix + operation.path, {"model": one.id} | document
+        path = prefix + operation.path
+        document = {"model": one.id} | document | {"model": one.id}
     body = json.dumps(document, ensure_ascii=False)
     return (
         f'curl {shlex.quote(site + path)} -H "Authorization: Bearer $OPENAI_API_KEY" '

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
-from pilotlight import Context, Endpoint, Image, Worker, WorkerSpec
+from pilotlight import Context, Endpoint, Worker, WorkerSpec
+from pilotlight.contracts.endpoints.shapes import Image
 from pilotlight.contracts.tasks.images import Generate, Generated, ImageEdit, Images
 
 if TYPE_CHECKING:
