@@ -11,6 +11,7 @@ from pilotlight.adapters.web.fetcher import GuardedFetcher
 from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
+from pilotlight.bootstrap import groups as grouping
 from pilotlight.delivery.dispatcher import LOOK_S, Dispatcher
 from pilotlight.delivery.signing import Signer
 from pilotlight.execution.dead_letters import Undertaker
@@ -19,10 +20,7 @@ from pilotlight.intake.admission import Admission
 from pilotlight.intake.control import Control
 from pilotlight.intake.files import Files
 from pilotlight.intake.grouping import Recorder
-from pilotlight.intake.groups.opening import Groups
-from pilotlight.intake.groups.steward import LOOK_S as GROUP_LOOK_S
-from pilotlight.intake.groups.steward import Steward
-from pilotlight.intake.groups.waking import Waker
+from pilotlight.intake.groups.agents.service import Agents
 from pilotlight.intake.inputs import Inputs
 from pilotlight.intake.keys import Authenticate
 from pilotlight.intake.quotas import Quotas
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.delivery.dispatcher import Render
+    from pilotlight.intake.groups.opening import Groups
+    from pilotlight.intake.groups.steward import Steward
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.feed import Announcer, Feed, Watch
@@ -62,6 +62,7 @@ class Services:
     groups: Groups
     steward: Steward
     queue: QueueSender
+    agents: Agents
     blobs: Blobs
     feed: Feed
     watch: Watch
@@ -119,21 +120,18 @@ def assemble(
         settings=settings.scaling,
         learned=parts.learned,
     )
-    submit = _submit(settings, catalogue, parts, controller, quotas)
-    steward = _steward(settings, parts, controller, submit)
+    lighter = parts.lighter or controller
+    submit = _submit(settings, catalogue, parts, lighter, quotas)
+    steward = grouping.steward(settings, parts, lighter, submit)
+    groups = grouping.groups(settings, parts, steward)
     return Services(
         settings=settings,
         clock=clock,
         catalogue=catalogue,
         store=parts.store,
         members=parts.groups,
-        groups=Groups(
-            store=parts.store,
-            groups=parts.groups,
-            clock=clock,
-            settings=settings.job,
-            kick=steward.kick,
-        ),
+        groups=groups,
+        agents=Agents(catalogue=catalogue, store=parts.agents, groups=groups, clock=clock),
         steward=steward,
         queue=parts.queue,
         blobs=parts.blobs,
@@ -181,28 +179,6 @@ def _submit(
         clock=clock,
         settings=job,
         rides_on_store=parts.queue.rides_on_store,
-    )
-
-
-def _steward(
-    settings: Settings, parts: IngressParts, controller: Controller, submit: Submit
-) -> Steward:
-    waker = Waker(
-        store=parts.store,
-        queue=parts.queue,
-        lighter=controller,
-        clock=submit.clock,
-        settings=settings.job,
-    )
-    return Steward(
-        store=parts.store,
-        groups=parts.groups,
-        queue=parts.queue,
-        announcer=parts.announcer,
-        waker=waker,
-        clock=submit.clock,
-        kinds={},
-        look_s=settings.queue.upkeep_s if parts.store.remote else GROUP_LOOK_S,
     )
 
 

@@ -16,8 +16,12 @@ from websockets.sync.client import connect
 
 from handlers.app import create_app
 from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.contracts.job import Job, JobStatus
 from pilotlight.intake import keys
+from pilotlight.intake.groups.agents.run import Ticket
 from pilotlight.intake.scopes import SCOPES
+from pilotlight.ports.agents import AgentRecord
+from pilotlight.ports.keys import KeyRecord
 from tests.dialects.stage import DEADLINE_S, Stage, served, services_in, submit
 
 SECRET = "a lighthouse nobody else may read of"
@@ -94,6 +98,78 @@ OPS = [
     Op("/openapi.json", "GET", "/openapi.json?endpoint_id=acme/app", None),
     Op("/", "GET", "/", None),
 ]  # fmt: skip
+CHAT = {"model": "acme/app", "messages": [{"role": "user", "content": SECRET}]}
+GENERATE = {"model": "acme/app", "prompt": SECRET, "async": True}
+THE_FILE = "/files/file-{job}"
+OPENAI = [
+    *(
+        ("POST", path, path, WRITE, CHAT)
+        for path in (
+            "/chat/completions", "/completions", "/embeddings", "/moderations", "/audio/speech",
+            "/audio/transcriptions", "/audio/translations", "/images/edits", "/rerank", "/score",
+        )
+    ),
+    ("POST", "/images/generations", "/images/generations", WRITE, GENERATE),
+    ("POST", "/files", "/files", WRITE, {}),
+    ("GET", "/files", "/files", READ, None),
+    ("GET", "/files/{id}", THE_FILE, READ, None),
+    ("GET", "/files/{id}/content", THE_FILE + "/content", READ, None),
+    ("DELETE", "/files/{id}", THE_FILE, WRITE, None),
+    ("GET", "/models", "/models", READ, None),
+    ("GET", "/models/{model:path}", "/models/acme/app", READ, None),
+    ("GET", "/requests/{id}", "/requests/{job}", READ, None),
+    ("GET", "/requests/{id}/response", "/requests/{job}/response", READ, None),
+    ("POST", "/requests/{id}/cancel", "/requests/{job}/cancel", CANCEL, None),
+]  # fmt: skip
+OPS += [Op("/v1" + route, method, "/v1" + path, *more) for method, route, path, *more in OPENAI]
+TWINS = {"/openai/v1" + route: "/v1" + route for _, route, *_ in OPENAI}
+"""The same under another prefix."""
+MANAGE = "keys:manage"
+NATIVE = [
+    ("POST", "/jobs", "/jobs", WRITE, {"endpoint": "acme/app", "input": PROMPT}),
+    ("GET", "/jobs", "/jobs?limit=200", READ, None),
+    ("GET", "/jobs/{job_id}", "/jobs/{job}", READ, None),
+    ("GET", "/jobs/{job_id}/events", "/jobs/{job}/events", READ, None),
+    ("POST", "/jobs/{job_id}/cancel", "/jobs/{job}/cancel", CANCEL, None),
+    ("POST", "/jobs/{job_id}/retry", "/jobs/{job}/retry", WRITE, None),
+    ("GET", "/endpoints", "/endpoints?state=local", READ, None),
+    ("GET", "/endpoints/{endpoint_id:path}", "/endpoints/acme/app", READ, None),
+    ("POST", "/files", "/files?name=a.txt", WRITE, "bytes"),
+    ("GET", "/files", "/files", READ, None),
+    ("POST", "/files/uploads", "/files/uploads", WRITE, {}),
+    ("GET", "/files/{file_id}", THE_FILE, READ, None),
+    ("DELETE", "/files/{file_id}", THE_FILE, WRITE, None),
+    ("GET", "/webhooks", "/webhooks", READ, None),
+    ("POST", "/webhooks/replay", "/webhooks/replay", WRITE, {"job_ids": ["{job}"]}),
+    ("POST", "/webhooks/{job_id}/replay", "/webhooks/{job}/replay", WRITE, None),
+    ("GET", "/keys", "/keys", MANAGE, None),
+    ("POST", "/keys", "/keys", MANAGE, {"scopes": []}),
+    ("POST", "/keys/{key_id}/rotate", "/keys/key-{job}/rotate", MANAGE, {}),
+    ("DELETE", "/keys/{key_id}", "/keys/key-{job}", MANAGE, None),
+]
+OPS += [
+    Op("/api" + route, method, "/api" + path, scope, body)
+    for method, route, path, scope, body in NATIVE
+]
+GRAPH = {"nodes": [{"id": "draw", "model": "acme/app", "payload": PROMPT}]}
+AN_AGENT, A_RUN = "/agents/agent-{job}", "/agent-runs/run-{job}"
+AGENTS = [
+    ("POST", "/agents", "/agents", WRITE, GRAPH),
+    ("GET", "/agents", "/agents", READ, None),
+    ("POST", "/agents/check", "/agents/check", READ, GRAPH),
+    ("GET", "/agents/{agent_id}", AN_AGENT, READ, None),
+    ("PUT", "/agents/{agent_id}", AN_AGENT, WRITE, GRAPH),
+    ("DELETE", "/agents/{agent_id}", AN_AGENT, WRITE, None),
+    ("POST", "/agents/{agent_id}/runs", AN_AGENT + "/runs", WRITE, {}),
+    ("POST", "/agent-runs", "/agent-runs", WRITE, GRAPH),
+    ("GET", "/agent-runs", "/agent-runs", READ, None),
+    ("GET", "/agent-runs/{run_id}", A_RUN, READ, None),
+    ("POST", "/agent-runs/{run_id}/cancel", A_RUN + "/cancel", CANCEL, None),
+]
+OPS += [
+    Op("/api" + route, method, "/api" + path, scope, body)
+    for method, route, path, scope, body in AGENTS
+]
 BY_GRANT = {
     prefix + "/files/{grant}/{key:path}" + more
     for prefix in ("", "/cdn")
@@ -144,12 +220,51 @@ def key(stage):
 
 @pytest.fixture
 def job(stage):
-    """A finished job of alice's with something to read, and to cancel too late."""
+    """A finished job of alice's with something to read, and to cancel too late; a file of hers."""
     with stage.client() as client:
         job_id = submit(client, body=PROMPT)["request_id"]
     stage.tell(job_id, "log", message=SECRET, level="log")
     stage.fail(job_id, "worker_error", SECRET)
+    stage.file(f"file-{job_id}", "alice", SECRET.encode())
+    stage.services.keys.add(
+        KeyRecord(
+            id=f"key-{job_id}", caller="alice", secret_hash="", name=SECRET, created_at=1.0, scopes=""
+        )
+    )
+    add_agent(stage.services, job_id)
     return job_id
+
+
+def add_agent(services, job_id):
+    """An agent of alice's and a run of it, named after the job."""
+    definition, now = json.dumps(GRAPH), services.clock.now()
+    services.agents.store.add(
+        AgentRecord(
+            id=f"agent-{job_id}",
+            caller="alice",
+            version=1,
+            name=SECRET,
+            definition=definition,
+            created_at=now,
+        )
+    )
+    ticket = Ticket(definition=GRAPH, given=PROMPT, endpoints={"draw": "acme/app"})
+    services.members.open(
+        Job(
+            id=f"run-{job_id}",
+            group_id=f"run-{job_id}",
+            caller="alice",
+            endpoint="group/agent-run",
+            worker="-",
+            origin="agents",
+            input=ticket.text(),
+            status=JobStatus.WAITING,
+            created_at=now,
+            due_at=now + 60,
+            start_by=now + 60,
+            run_timeout_s=60,
+        )
+    )
 
 
 def ask(stage, op, job_id, text):
@@ -159,9 +274,10 @@ def ask(stage, op, job_id, text):
     if op.method == "WEBSOCKET":
         return spoken_to(stage, path, text)
     body = op.body.encode() if isinstance(op.body, str) else None
+    document = json.loads(json.dumps(op.body).replace("{job}", job_id))
     with stage.client(text) as client:
         reply = client.request(
-            op.method, path, headers=headers, content=body, json=None if body else op.body
+            op.method, path, headers=headers, content=body, json=None if body else document
         )
     return reply.status_code, reply.text + str(dict(reply.headers))
 
@@ -180,7 +296,18 @@ def spoken_to(stage, path, text):
 def test_every_route_is_listed_here_and_every_line_here_is_a_route(stage):
     routes = {route.path for route in create_app(stage.services).routes}
 
-    assert routes == {op.route for op in OPS} | BY_GRANT
+    assert routes == {op.route for op in OPS} | BY_GRANT | set(TWINS)
+
+
+def test_a_route_under_another_prefix_is_the_very_same(stage):
+    found = {}
+    for route in create_app(stage.services).routes:
+        for method in getattr(route, "methods", ()):
+            found[route.path, method] = route.endpoint
+
+    for (path, method), endpoint in found.items():
+        if path in TWINS:
+            assert endpoint is found[TWINS[path], method]
 
 
 @pytest.mark.parametrize("op", KEYED, ids=name_of)

@@ -1,0 +1,127 @@
+"""An agent, a run and an error as they are answered. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from handlers import envelope, limits, outcome
+from handlers.services import services_of
+from handlers.site import base_url
+from pilotlight.contracts.agent import Definition
+from pilotlight.contracts.job import Job, JobError, JobStatus
+from pilotlight.errors import AlreadyFinished, PilotlightError
+from pilotlight.intake.groups.agents import view
+from pilotlight.intake.groups.agents.run import Ticket
+from pilotlight.intake.groups.agents.service import definition_of
+from pilotlight.intake.groups.agents.view import NodeView
+from pilotlight.ports.agents import AgentRecord
+
+NAME: Final = "agents"
+AGENTS: Final = "/api/agents"
+RUNS: Final = "/api/agent-runs"
+
+
+def iso(at: float | None) -> str | None:
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def render(error: PilotlightError) -> Response:
+    said = _error(JobError.of(error))
+    if "status" in error.details:
+        said["status"] = error.details["status"]
+    headers = limits.headers_of(error) if error.http_status in (429, 503) else None
+    status = 409 if isinstance(error, AlreadyFinished) else error.http_status
+    return JSONResponse({"error": said}, status, headers=headers)
+
+
+def _error(error: JobError) -> dict[str, Any]:
+    problems = envelope.fields_of(error.problems)
+    said: dict[str, Any] = {"code": error.code, "message": error.message}
+    said["field"] = problems[0]["field"] if problems else None
+    return said | ({"problems": problems} if problems else {})
+
+
+def agent(record: AgentRecord, *, site: str) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "version": record.version,
+        "name": record.name,
+        "created_at": iso(record.created_at),
+        **plain(definition_of(record)),
+        "url": f"{site}{AGENTS}/{record.id}",
+    }
+
+
+def plain(definition: Definition) -> dict[str, Any]:
+    said: dict[str, Any] = definition.model_dump(mode="json", exclude_defaults=True)
+    return said
+
+
+def brief(head: Job, *, error: JobError | None, site: str) -> dict[str, Any]:
+    """What a list shows of a run."""
+    ticket = Ticket(**json.loads(head.input))
+    return {
+        "id": head.id,
+        "agent": ticket.agent,
+        "status": str(head.status) if head.status.is_terminal else "running",
+        "created_at": iso(head.created_at),
+        "ended_at": iso(head.ended_at),
+        "expires_at": iso(head.start_by),
+        "error": None if error is None else _error(error),
+        "url": f"{site}{RUNS}/{head.id}",
+    }
+
+
+def run(request: Request, head: Job, *, with_outputs: bool = False) -> dict[str, Any]:
+    """All there is to know of a run. Reads rows."""
+    services, site = services_of(request), base_url(request)
+    seen = view.look(head, services.members)
+    said = brief(head, error=outcome.error_of(services, head), site=site)
+    said["input"] = seen.run.ticket.given
+    said["nodes"] = [_node(one) for one in seen.nodes]
+    if with_outputs:
+        for node, shown in zip(seen.nodes, said["nodes"], strict=True):
+            if node.status == "succeeded":
+                shown["output"] = view.output_of(node, services.blobs, base_url=site)
+    said["output"] = None
+    if head.status is JobStatus.SUCCEEDED:
+        said["output"] = json.loads(services.control.output(head, base_url=site))
+    return said
+
+
+def _node(seen: NodeView) -> dict[str, Any]:
+    node, jobs = seen.node, seen.jobs
+    started = [job.started_at for job in jobs if job.started_at is not None]
+    ended = [job.ended_at for job in jobs if job.ended_at is not None]
+    said: dict[str, Any] = {
+        "id": node.id,
+        "task": node.task,
+        "endpoint": seen.endpoint,
+        "needs": list(node.upstream),
+        "status": seen.status,
+        "started_at": iso(min(started, default=None)),
+        "ended_at": iso(max(ended)) if ended and len(ended) == len(jobs) else None,
+        "error": seen.error and {name: seen.error[name] for name in ("code", "message")},
+    }
+    if node.map is None:
+        said["job_id"] = jobs[0].id if jobs else None
+        said["progress"] = jobs[0].progress if jobs else 0.0
+        return said
+    said["map"] = {"total": seen.total, **Counter(str(job.status) for job in jobs)}
+    said["job_ids"] = [job.id for job in jobs]
+    return said
+
+
+def announce(job: Job, *, output: bytes | None, error: JobError | None) -> dict[str, Any]:
+    """What is posted to ``webhook`` when a run is over."""
+    said = brief(job, error=error, site="")
+    said["output"] = None if output is None else json.loads(output)
+    return {"type": f"agent_run.{job.status}", "run": {k: v for k, v in said.items() if k != "url"}}

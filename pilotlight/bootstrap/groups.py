@@ -1,0 +1,69 @@
+"""Groups over the ports of any mode: whoever opens them, their kinds, their steward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pilotlight.intake.groups.agents.kind import KIND as AGENT_RUN
+from pilotlight.intake.groups.agents.kind import AgentRuns
+from pilotlight.intake.groups.members import Members
+from pilotlight.intake.groups.opening import Groups
+from pilotlight.intake.groups.steward import LOOK_S, Steward
+from pilotlight.intake.groups.waking import Waker
+
+if TYPE_CHECKING:
+    from pilotlight.bootstrap.parts import IngressParts
+    from pilotlight.intake.groups.kind import Kind
+    from pilotlight.intake.submit import Submit
+    from pilotlight.ports.fleet import Lighter
+    from pilotlight.settings import Settings
+
+
+def steward(settings: Settings, parts: IngressParts, lighter: Lighter, submit: Submit) -> Steward:
+    """A new kind of group is one line here."""
+    waker = Waker(
+        store=parts.store,
+        queue=parts.queue,
+        lighter=lighter,
+        clock=submit.clock,
+        settings=settings.job,
+    )
+    members = Members(submit)
+    kinds: dict[str, Kind] = {
+        AGENT_RUN: _agent_runs(settings, parts, members, waker),
+    }
+    return Steward(
+        store=parts.store,
+        groups=parts.groups,
+        queue=parts.queue,
+        announcer=parts.announcer,
+        waker=waker,
+        clock=submit.clock,
+        kinds=kinds,
+        look_s=settings.queue.upkeep_s if parts.store.remote else LOOK_S,
+    )
+
+
+def _agent_runs(
+    settings: Settings, parts: IngressParts, members: Members, waker: Waker
+) -> AgentRuns:
+    return AgentRuns(
+        store=parts.store,
+        groups=parts.groups,
+        blobs=parts.blobs,
+        members=members,
+        waker=waker,
+        announcer=parts.announcer,
+        clock=waker.clock,
+        settings=settings.job,
+    )
+
+
+def groups(settings: Settings, parts: IngressParts, looked_after_by: Steward) -> Groups:
+    return Groups(
+        store=parts.store,
+        groups=parts.groups,
+        clock=looked_after_by.clock,
+        settings=settings.job,
+        kick=looked_after_by.kick,
+    )
