@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXTRAS: Final = ("http", "aws")
 _OURS: Final = ("pilotlight", "handlers", "workers", "infra/ingress.sh")
 _NOT_NEEDED: Final = re.compile(
-    r"(^|/)(__pycache__|tests?|testing|docs|examples)(/|$)|\.(pyc|pyi|pyx|pxd|c|h)$|^\.\./|(^|/)starters/"
+    r"(^|/)(__pycache__|tests?)(/|$)|\.(pyc|pyi|pyx|pxd|c|h)$|^\.\./|(^|/)starters/"
 )
 """Also the starter models' weights: no model is loaded in a Lambda."""
 _KEPT: Final = ("pilotlight/", "fastapi/", "botocore/", "cryptography/")

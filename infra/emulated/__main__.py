@@ -1,0 +1,48 @@
+"""``make deploy-emulated``: deploy the package on an emulator, then use what was deployed."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.emulated.journey import deployed
+from infra.emulated.server import running
+from infra.emulated.stack import PACKAGE, deploy
+from infra.template.__main__ import ARTIFACT
+from infra.template.facts import ROOT
+from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.observability import logs
+
+
+def main() -> int:
+    logs.configure("warning")
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory() as name, running(Path(name), clock) as emulator:
+        began = clock.monotonic()
+        stack = deploy(emulator, PACKAGE, ROOT / ARTIFACT, clock)
+        _say(f"{stack.name}: {len(stack.resources)} resources in {clock.monotonic() - began:.1f} s")
+        _say("left out, because the emulator has no such thing:")
+        for logical, kind in stack.left_out.items():
+            _say(f"  {logical} ({kind})")
+        with deployed(emulator, stack, Path(name)) as there:
+            _say(f"ingress: {there.function_url} (HTTPS through an edge of ours)")
+            began = clock.monotonic()
+            found = there.submit("pilotlight/echo", {"text": "hello"}).result()
+            _say(f"echo from zero: {found['output']} in {clock.monotonic() - began:.1f} s")
+            began = clock.monotonic()
+            found = there.submit("pilotlight/shapes", {"prompt": "a red circle on blue"}).result()
+            _say(f"shapes from zero: {found['output']['images'][0]['url'][:80]}...")
+            _say(f"  in {clock.monotonic() - began:.1f} s, replicas: {len(there.host.processes)}")
+            codes = there.host.stop()
+            _say(f"replicas drained and ended with {codes}")
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
