@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pilotlight.contracts.routes import takes_anything
 from pilotlight.errors import InvalidInput, Problem
 from pilotlight.intake import strict
 from pilotlight.intake.validation import validate
@@ -83,7 +84,7 @@ def _object(body: bytes) -> None:
 def _translated(served: Served, route: Route, text: str | bytes) -> str:
     """What the callers' contract does not name stays outside: the rest of the worker is its owner's."""
     document: dict[str, Any] = json.loads(text)
-    if served.has_contract:
+    if served.has_contract and not takes_anything(served.endpoint.input):
         fields = served.endpoint.input.model_fields.items()
         known = {info.alias or name for name, info in fields}
         document = {name: value for name, value in document.items() if name in known}

@@ -4,79 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
 
-from pilotlight.contracts.events import Log, Run
 from pilotlight.errors import Cancelled, InvalidInput, PilotlightError
-from pilotlight.execution.child_context import AttemptContext
 from pilotlight.execution.retry import Failure
-from pilotlight.settings import Settings, UpstreamSettings
-from pilotlight.upstreams import KeyMissing, NoAnswer, Upstream
-from tests.live import free_port
+from pilotlight.upstreams import KeyMissing, NoAnswer
+from tests.live import free_port, until
+from tests.workers.relay_desk import SECRET, Desk
 from tests.workers.upstream_server import Told, upstream_server
 from workers.engines.relay import refusals
-from workers.engines.relay.errand import Anything
 from workers.engines.relay.ticket import Ticket
 from workers.relayed_fal import RelayedFal
 
-SECRET = "s3cret-of-the-owner"
 CALLED = "fal-ai/kling-video/v2/master/text-to-video"
 REQUESTS = "/queue/fal-ai/kling-video/requests/r-1"
 COMPLETED = Told({"status": "COMPLETED", "logs": []})
 BUSY = Told({"detail": "later"}, 429, {"Retry-After": "7"})
-
-
-class Desk:
-    """One relay worker, and one attempt after the other with what the last one kept."""
-
-    def __init__(self, server, folder, **settings):
-        self.server, self.folder, self.heard, self.note = server, folder, [], ""
-        self.settings = {"url": f"{server.url}/queue", "key_env": "RELAY_KEY", "poll_s": 0.02}
-        self.settings |= settings
-        self.notes = []
-        self.context = None
-        self.on_note = lambda _note: None
-
-    def worker(self, **more):
-        made = RelayedFal()
-        upstreams = {"fal": UpstreamSettings(**self.settings)}
-        made.upstream = Upstream("fal", Settings(upstreams=upstreams, **more))
-        return made
-
-    def attempt(self, document=None, *, files=None, called=CALLED):
-        self.folder.mkdir(exist_ok=True)
-        run = Run(
-            job_id="job-1", fence=1, endpoint="relay/fal", attempt=1, input="{}", called=called,
-            folder=str(self.folder), note=self.note, timeout_s=600.0,
-            files={name: str(path) for name, path in (files or {}).items()},
-        )  # fmt: skip
-        self.context = AttemptContext(run, self._hear)
-        asked = Anything.model_validate(document or {"prompt": "a pier"})
-        return self.worker().run(asked, self.context).model_dump()
-
-    def fails(self, kind, **more):
-        with pytest.raises(kind) as caught:
-            self.attempt(**more)
-        told = [str(caught.value), *self.lines, repr(self.notes)]
-        assert not any(SECRET in text for text in told)
-        return caught.value
-
-    def _hear(self, event):
-        self.heard.append(event)
-        text = getattr(event, "text", None)
-        if text is not None:
-            self.on_note(text)
-            self.notes.append(json.loads(text))
-            self.note = text
-            self.context.noted()
-
-    @property
-    def lines(self):
-        return [event.line for event in self.heard if isinstance(event, Log)]
 
 
 @pytest.fixture
@@ -91,7 +39,8 @@ def server():
 @pytest.fixture
 def desk(server, tmp_path, monkeypatch):
     monkeypatch.setenv("RELAY_KEY", SECRET)
-    return Desk(server, tmp_path / "out")
+    url = f"{server.url}/queue"
+    return Desk(RelayedFal, tmp_path / "out", endpoint="relay/fal", called=CALLED, url=url)
 
 
 def test_it_says_that_it_asks_then_asks_then_says_what_it_got(desk, server):
@@ -270,6 +219,25 @@ def test_only_a_job_that_is_over_is_cancelled_upstream(desk, server, over):
     desk.fails(Cancelled)
 
     assert len(server.of("PUT")) == over
+
+
+def test_a_cancel_waits_for_no_answer_and_takes_back_one_that_comes_late(desk, server):
+    gate = threading.Event()
+    server.tell("POST /queue/", Told({"request_id": "r-1"}, gate=gate))
+    server.tell(f"PUT {REQUESTS}/cancel", Told({}, 202))
+
+    def cancel():
+        until(lambda: server.of("POST"), what="the request")
+        desk.context.cancel(over=True)
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    desk.fails(Cancelled)
+    canceller.join()
+    assert server.of("PUT") == []
+    gate.set()
+
+    until(lambda: server.of("PUT"), what="the cancel upstream")
 
 
 def file_of(url):

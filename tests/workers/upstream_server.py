@@ -29,6 +29,8 @@ class Told:
     body: bytes | None = None
     hang_up: bool = False
     """Read the question and answer nothing."""
+    gate: threading.Event | None = None
+    """Answer when it is set."""
 
 
 class UpstreamServer:
@@ -62,16 +64,19 @@ def upstream_server():
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             told = made.answer(Asked(self.command, self.path, headers, body))
+            if told.gate is not None:
+                told.gate.wait(60)
             if told.hang_up:
                 self.close_connection = True
                 return
             content = told.body if told.body is not None else json.dumps(told.document).encode()
-            self.send_response(told.status)
-            for name, value in told.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(OSError):  # who asked may have left
+                self.send_response(told.status)
+                for name, value in told.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = _reply  # noqa: N815 - the base class looks for these names
 

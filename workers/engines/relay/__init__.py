@@ -6,9 +6,11 @@
     refusals.py  what an upstream says went wrong -> our errors
     inputs.py    files of the input -> what the upstream can read
     outputs.py   files of the result -> files of this attempt
-    errand.py    ask once, whatever dies: what all upstreams have in common
+    errand.py    ask once, whatever dies on the way
+    outlasting.py wait for an answer, but no longer than the job lives
+    following.py what is taken at once and finished later: followed, let go
     fal_queue.py an upstream that speaks fal's queue
-    openai.py    an upstream that speaks OpenAI's API
+    openai.py    an upstream that speaks OpenAI's API; forms.py: with a file
 
 An attempt asks once. It notes that it is about to, asks, and notes the id that it got, before it
 waits: whoever goes on with the job after a death finds the request and follows it. Between the

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from workers.engines.relay.outlasting import outlasting
 from workers.engines.relay.refusals import Unsure, refusal
 from workers.engines.relay.ticket import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pilotlight import Context
+    from pilotlight import Context, PilotlightError
     from pilotlight.upstreams import Reply, Upstream
 
 _COSTS: Final = ("x-fal-billable-units",)
@@ -31,6 +32,7 @@ class Errand:
 
     def __init__(self, upstream: Upstream, context: Context) -> None:
         self.upstream, self.context = upstream, context
+        self.name = upstream.named(context.called)
         self.ticket = Ticket.read(context.note)
 
     def keep(self, ticket: Ticket) -> None:
@@ -39,10 +41,11 @@ class Errand:
         self.context.keep(ticket.text())
 
     def headers(self) -> dict[str, str]:
+        """What goes with the one request that must not be done twice."""
         return {"Idempotency-Key": self.ticket.key(self.context.job_id)}
 
     def ask(self, send: Callable[[], Reply]) -> Reply:
-        """Send what must not be sent twice; a 2xx reply.
+        """Send what must not be done twice; a 2xx reply.
 
         Raises what the upstream refuses with; NoAnswer or Failed where it may be sent again by
         the next attempt, else Unsure.
@@ -53,7 +56,7 @@ class Errand:
             raise self._unsure("an attempt died while it asked")
         self.keep(replace(self.ticket, asked=True))
         try:
-            reply = send()
+            reply = outlasting(self.context, send, self.late)
         except NoAnswer as error:
             if not error.asked:  # the ticket must not say more than is true
                 self.keep(replace(self.ticket, asked=False))
@@ -69,7 +72,10 @@ class Errand:
             raise self._unsure(str(refused))
         raise refused
 
-    def failed(self, reply: Reply) -> Exception:
+    def late(self, reply: Reply) -> None:
+        """The answer of a request whose job was cancelled meanwhile."""
+
+    def failed(self, reply: Reply) -> PilotlightError:
         """What to raise for a request that was taken and failed; a retry asks anew."""
         error = refusal(self.upstream, reply)
         if error.retryable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight import InvalidInput, WorkerError
 from pilotlight.contracts.artifact import BLOB_SCHEME
 from pilotlight.contracts.sniff import HEAD_BYTES, sniff
+from workers.engines.relay.outlasting import outlasting
 from workers.engines.relay.refusals import Garbled, refusal
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def sendable(
             path = context.input_file(name)
         except InvalidInput:
             return name  # a caller's own words
-        if path.stat().st_size <= INLINE_BYTES or upstream.settings.files_url is None:
+        files_url = upstream.settings.files_url
+        if path.stat().st_size <= INLINE_BYTES or files_url is None:
             return _inline(path, upstream)
         if name not in places:
-            places[name] = _uploaded(path, upstream, upstream.settings.files_url)
+            places[name] = outlasting(context, lambda: _uploaded(path, upstream, files_url))
         return places[name]
 
     return replaced(document, replace), places

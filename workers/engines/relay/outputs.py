@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pilotlight import Context, PilotlightError
+from pilotlight.errors import FetchFailed
+from workers.engines.relay.outlasting import outlasting
 from workers.engines.relay.refusals import Failed, Garbled
 
 if TYPE_CHECKING:
+    from pilotlight import Context
     from pilotlight.upstreams import Upstream
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
@@ -28,6 +30,13 @@ def brought(output: Any, context: Context, upstream: Upstream) -> Any:
     """
     bringer = _Bringer(context, upstream)
     return bringer.walk(output)
+
+
+def written(context: Context, name: str, data: bytes) -> Path:
+    """A file of this attempt."""
+    path = context.folder / (name if _SAFE.fullmatch(name) else "file")
+    path.write_bytes(data)
+    return path
 
 
 class _Bringer:
@@ -58,8 +67,9 @@ class _Bringer:
 
     def _fetched(self, url: str, described: dict[str, Any]) -> Path:
         try:
-            got = self._upstream.fetch(url, self._context.folder)
-        except PilotlightError as error:
+            folder = self._context.folder
+            got = outlasting(self._context, lambda: self._upstream.fetch(url, folder))
+        except FetchFailed as error:
             raise Failed(f"a result file of {self._upstream.name} did not come: {error}") from None
         name = described.get("file_name") or unquote(urlsplit(url).path).rpartition("/")[2]
         said = described.get("content_type")

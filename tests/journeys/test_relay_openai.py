@@ -1,0 +1,78 @@
+"""A second Pilotlight as an upstream that speaks OpenAI's API, followed as jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+
+import pytest
+
+from tests.journeys.relayed import KEY_ENV, House
+from tests.journeys.turnstile import turnstile
+from tests.live import KEY, up
+
+NAMES = {"chatty": "tests/parrot", "voice": "tests/whistle"}
+ROUTES = [
+    {"endpoint": "chatty", "worker": "relayed-openai"},
+    {"endpoint": "voice", "worker": "relayed-openai", "target": "relay/openai/audio-speech"},
+]
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("relay")
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv(KEY_ENV, KEY)
+        own = {"WORKERS": '["tests.workers.standins"]'}
+        upper = stack.enter_context(up(folder / "upper", settings=own))
+        gate = stack.enter_context(turnstile(upper.url))
+        facts = {"url": f"{gate.url}/v1", "speaks": "openai", "key_env": KEY_ENV, "names": NAMES}
+        facts |= {"jobs": True, "idempotent": True, "poll_s": 0.3}
+        told = {"UPSTREAMS": json.dumps({"openai": facts}), "ROUTES": json.dumps(ROUTES)}
+        lower = stack.enter_context(up(folder / "lower", settings=told))
+        yield House(upper, lower, gate)
+
+
+def talk(live, text, **more):
+    body = {"model": "chatty", "messages": [{"role": "user", "content": text}], **more}
+    return live.ask("POST", "/v1/chat/completions", body)
+
+
+def test_a_conversation_is_held_upstream_under_the_callers_name_of_the_model(relay):
+    answer = talk(relay.lower, "three lamps burn")
+
+    assert answer.status == 200
+    assert answer.json["model"] == "chatty"
+    assert answer.json["choices"][0]["message"]["content"] == "three lamps burn"
+    assert answer.json["usage"]["prompt_tokens"] == 3
+
+
+def test_speech_comes_back_as_sound(relay):
+    asked = {"input": "peep", "response_format": "wav"}
+    said = relay.lower.ask("POST", "/v1/audio/speech", {**asked, "model": "voice"})
+    direct = relay.upper.ask("POST", "/v1/audio/speech", {**asked, "model": NAMES["voice"]})
+
+    assert said.status == 200
+    assert said.body == direct.body
+    assert len(said.body) > 0
+
+
+def test_a_refusal_keeps_openais_shape(relay):
+    refused = talk(relay.lower, "x", refuse="no such lamp")
+
+    assert refused.status in (400, 422)
+    assert refused.json["error"]["message"] == "no such lamp"
+
+
+def test_a_death_after_the_question_costs_no_second_one(relay):
+    stopped = relay.gate.stop("POST /v1/chat", after=True)
+    asked = talk(relay.lower, "one lamp only", **{"async": True}).json
+    stopped.reached()
+    os.kill(relay.process("execution.child relayed-openai"), signal.SIGKILL)
+    stopped.open()
+
+    told = relay.lower.finished("chatty/x", asked["request_id"])
+    assert told.json["choices"][0]["message"]["content"] == "one lamp only"
+    assert len(relay.rows(relay.upper, "id", "input LIKE '%one lamp only%'")) == 1

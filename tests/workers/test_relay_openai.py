@@ -1,0 +1,210 @@
+"""The relay against an upstream that speaks OpenAI's API: each task type, there and back."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pilotlight.errors import Cancelled, InvalidInput
+from tests.workers.relay_desk import SECRET, Desk
+from tests.workers.upstream_server import Told, upstream_server
+from workers.engines.relay import refusals
+from workers.engines.relay.ticket import Ticket
+from workers.relayed_openai import TASKS, RelayedOpenAi
+
+CHAT = {"messages": [{"role": "user", "content": "Hi"}], "temperature": 0, "stream": True}
+SAID = {
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}}],
+    "usage": {},
+}
+
+
+@pytest.fixture
+def server():
+    with upstream_server() as made:
+        yield made
+
+
+@pytest.fixture
+def desk_of(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("RELAY_KEY", SECRET)
+
+    def make(task, **settings):
+        given = {"url": f"{server.url}/v1", "speaks": "openai", "unsure": "again", **settings}
+        endpoint = f"relay/{task}"
+        return Desk(RelayedOpenAi, tmp_path / "out", endpoint=endpoint, called="gpt-5", **given)
+
+    return make
+
+
+def file_of(url):
+    return Path(urlsplit(url).path)
+
+
+def test_a_conversation_goes_up_with_the_key_and_the_models_name_and_comes_back_as_it_is(
+    desk_of, server
+):
+    server.tell("POST /v1/chat/completions", Told(SAID))
+    desk = desk_of("openai/chat-completion", names={"gpt-5": "gpt-5-2026"})
+
+    assert desk.attempt(CHAT | {"reasoning_effort": "low"}) == SAID
+    (post,) = server.asked
+    assert post.headers["authorization"] == f"Bearer {SECRET}"
+    assert post.headers["idempotency-key"] == "pilotlight-job-1-1"
+    assert post.json == {
+        "messages": CHAT["messages"], "temperature": 0, "reasoning_effort": "low",
+        "model": "gpt-5-2026",
+    }  # fmt: skip
+
+
+def test_a_picture_of_a_conversation_travels_inline_and_a_link_in_an_answer_is_no_file(
+    desk_of, server, tmp_path
+):
+    cited = {"choices": [{"message": {"annotations": [{"url": "https://a.example/b"}]}}]}
+    server.tell("POST /v1/chat/completions", Told(cited))
+    picture = tmp_path / "p"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    part = {"type": "image_url", "image_url": {"url": "blob:p"}}
+    document = {"messages": [{"role": "user", "content": [part]}]}
+
+    told = desk_of("openai/chat-completion/vision").attempt(document, files={"blob:p": picture})
+
+    assert told == cited
+    (sent,) = server.asked[0].json["messages"][0]["content"]
+    assert sent["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "document", "answer"),
+    [
+        ("openai/embeddings", "/embeddings", {"input": "a"}, {"data": [{"embedding": [1.0]}]}),
+        ("openai/rerank", "/rerank", {"query": "q", "documents": ["d"]}, {"results": []}),
+        ("openai/score", "/score", {"text_1": "a", "text_2": "b"}, {"data": []}),
+        ("openai/chat-completion/moderation", "/moderations", {"input": "a"}, {"results": []}),
+    ],
+)
+def test_answers_in_json_come_as_they_are(desk_of, server, task, path, document, answer):
+    server.tell(f"POST /v1{path}", Told(answer))
+
+    assert desk_of(task).attempt(document) == answer
+    packed = {"encoding_format": "float"} if path == "/embeddings" else {}
+    assert server.asked[0].json == {**document, "model": "gpt-5", **packed}
+
+
+def test_speech_becomes_a_file(desk_of, server):
+    server.tell("POST /v1/audio/speech", Told(body=b"RIFF", headers={"Content-Type": "audio/wav"}))
+
+    told = desk_of("openai/audio-speech").attempt({"input": "Hi", "response_format": "wav"})
+
+    assert told["content_type"] == "audio/wav"
+    assert file_of(told["audio_url"]).read_bytes() == b"RIFF"
+    assert file_of(told["audio_url"]).suffix == ".wav"
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "form"),
+    [
+        ({}, "/audio/transcriptions", "json"),
+        ({"task": "translate"}, "/audio/translations", "json"),
+        ({"timestamp_granularities": ["word"]}, "/audio/transcriptions", "verbose_json"),
+    ],
+)
+def test_a_recording_is_sent_as_a_form(desk_of, server, tmp_path, more, path, form):
+    server.tell(f"POST /v1{path}", Told({"text": "lamp", "usage": {"type": "tokens"}}))
+    sound = tmp_path / "sound"
+    sound.write_bytes(b"fLaC" + bytes(range(256)))
+    document = {"audio_url": "blob:s", "language": "en", **more}
+
+    told = desk_of("openai/audio-transcription").attempt(document, files={"blob:s": sound})
+
+    assert told == {"text": "lamp"}
+    (post,) = server.asked
+    head = f"Content-Type: {post.headers['content-type']}\r\n\r\n".encode()
+    parts = {
+        part.get_param("name", header="content-disposition"): part
+        for part in email.message_from_bytes(
+            head + post.body, policy=email.policy.HTTP
+        ).iter_parts()
+    }
+    assert parts["file"].get_payload(decode=True) == sound.read_bytes()
+    assert parts["file"].get_filename() == "file.flac"
+    assert parts["model"].get_content().strip() == "gpt-5"
+    assert parts["response_format"].get_content().strip() == form
+    assert ("timestamp_granularities[]" in parts) == (form == "verbose_json")
+
+
+def test_pictures_become_files_whether_inline_or_by_url(desk_of, server):
+    inline = base64.b64encode(b"one").decode()
+    shown = {"url": f"{server.url}/two.png"}
+    server.tell("POST /v1/images/generations", Told({"data": [{"b64_json": inline}, shown]}))
+    server.tell("GET /two.png", Told(body=b"two"))
+
+    told = desk_of("openai/image-generation").attempt({"prompt": "x", "response_format": "url"})
+
+    assert [file_of(one["url"]).read_bytes() for one in told["data"]] == [b"one", b"two"]
+    assert "response_format" not in server.asked[0].json
+
+
+def test_errors_in_openais_shape_keep_their_field(desk_of, server):
+    error = {"message": "too hot", "type": "invalid_request_error", "param": "temperature"}
+    server.tell("POST /v1/chat/completions", Told({"error": {**error, "code": None}}, 400))
+
+    wrong = desk_of("openai/chat-completion").fails(InvalidInput, document=CHAT)
+
+    (problem,) = wrong.problems
+    assert (problem.loc, problem.message) == (("body", "temperature"), "too hot")
+
+
+def test_what_was_cut_off_is_asked_again_only_where_the_owner_has_it_so(desk_of, server):
+    server.tell("POST /v1/chat/completions", Told(SAID))
+    again, never = (
+        desk_of("openai/chat-completion"),
+        desk_of("openai/chat-completion", unsure="fail"),
+    )
+    again.note = never.note = Ticket(asked=True).text()
+
+    assert again.attempt(CHAT) == SAID
+    never.fails(refusals.Unsure, document=CHAT)
+    assert len(server.asked) == 1
+
+
+def followed(desk_of):
+    return desk_of("openai/chat-completion", jobs=True, unsure="fail")
+
+
+def test_a_job_upstream_is_followed_to_its_answer(desk_of, server):
+    server.tell("POST /v1/chat/completions", Told({"request_id": "r-1"}, 202))
+    running, done = {"status": "in_progress", "progress": 0.5}, {"status": "completed"}
+    server.tell("GET /v1/requests/r-1", Told(running), Told(done))
+    server.tell("GET /v1/requests/r-1/response", Told(SAID))
+    desk = followed(desk_of)
+
+    assert desk.attempt(CHAT) == SAID
+    assert server.of("POST")[0].json["async"] is True
+    assert json.loads(desk.note)["id"] == "r-1"
+    assert desk.attempt(CHAT) == SAID, "found again by its id"
+    assert len(server.of("POST")) == 1
+
+
+def test_a_job_that_is_over_here_is_cancelled_there(desk_of, server):
+    server.tell("POST /v1/chat/completions", Told({"request_id": "r-1"}, 202))
+    server.tell("POST /v1/requests/r-1/cancel", Told({}))
+    server.tell("GET /v1/requests/r-1", Told({"status": "queued"}))
+    desk = followed(desk_of)
+    desk.on_note = lambda note: '"id"' in note and desk.context.cancel(over=True)
+
+    desk.fails(Cancelled, document=CHAT)
+
+    assert len(server.of("POST /v1/requests/r-1/cancel")) == 1
+
+
+def test_every_task_type_of_the_worker_has_its_place():
+    from workers.engines.relay.openai import _PATHS
+
+    assert set(TASKS) <= set(_PATHS)
