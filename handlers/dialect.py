@@ -31,6 +31,26 @@ class Announce(Protocol):
     ) -> dict[str, Any]: ...
 
 
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """Routes in OpenAPI's words, and the schemas that they name below ``#/components/schemas/``."""
+
+    paths: Schema
+    schemas: Schema
+
+
+class Describe(Protocol):
+    """What a dialect has to say in ``/openapi.json``."""
+
+    def __call__(self, endpoint_id: str | None, name: str) -> Documented:
+        """All its routes; or, of one endpoint, those that call it: ``name`` and ``Input`` is the
+        schema of what it takes, ``name`` and ``Output`` of what it gives."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     name: str
@@ -46,6 +66,8 @@ class Dialect:
     """Paths where a request names its real URL in a header, each with that header's name."""
     tasks: frozenset[str] | None = None
     """Task types that it has words for; None: every one."""
+    describe: Describe | None = None
+    """None: its routes are documented elsewhere."""
 
 
 def found(package: str = "handlers.dialects") -> dict[str, Dialect]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from typing import Any
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from handlers.dialect import Dialect, Schema
 from handlers.services import services_of
 from handlers.site import base_url
 from pilotlight.catalogue import Catalogue
@@ -26,19 +27,19 @@ VERSION = "3.1.0"
 """The first one whose schemas are JSON Schema as pydantic writes it."""
 ORDER = "x-fal-order-properties"
 
-Schema = dict[str, Any]
-
 
 async def openapi(request: Request) -> Response:
     catalogue = services_of(request).catalogue
     endpoint_id = request.query_params.get("endpoint_id")
-    site = base_url(request)
+    site, dialects = base_url(request), request.app.state.dialects.values()
     try:
         # The first document of a family builds its models: milliseconds that others need not wait.
         if endpoint_id is None:
-            document = await asyncio.to_thread(whole, catalogue, site=site)
+            document = await asyncio.to_thread(whole, catalogue, dialects, site=site)
         else:
-            document = await asyncio.to_thread(of_endpoint, catalogue, endpoint_id, site=site)
+            document = await asyncio.to_thread(
+                of_endpoint, catalogue, dialects, endpoint_id, site=site
+            )
     except UnknownEndpoint as error:
         said = {"detail": str(error), "message": str(error)}
         return Response(json.dumps(said), error.http_status, media_type="application/json")
@@ -48,7 +49,9 @@ async def openapi(request: Request) -> Response:
     )
 
 
-def of_endpoint(catalogue: Catalogue, endpoint_id: str, *, site: str) -> Schema:
+def of_endpoint(
+    catalogue: Catalogue, dialects: Iterable[Dialect], endpoint_id: str, *, site: str
+) -> Schema:
     """One endpoint on the queue, as fal describes its own. Raises UnknownEndpoint."""
     contract = catalogue.contract(endpoint_id)
     schemas, name = _schemas(catalogue, endpoint_id, prefix="")
@@ -64,6 +67,10 @@ def of_endpoint(catalogue: Catalogue, endpoint_id: str, *, site: str) -> Schema:
             "servers": [{"url": site + "/run"}],
             "post": _stream(name),
         }
+    for documented in (one.describe(endpoint_id, name) for one in dialects if one.describe):
+        elsewhere = {"servers": [{"url": site}]}
+        paths |= {path: {**elsewhere, **one} for path, one in documented.paths.items()}
+        schemas |= documented.schemas
     info = {
         "title": f"Queue OpenAPI for {endpoint_id}",
         "version": "1.0.0",
@@ -74,7 +81,7 @@ def of_endpoint(catalogue: Catalogue, endpoint_id: str, *, site: str) -> Schema:
     return _document(info, site + "/queue", paths, schemas)
 
 
-def whole(catalogue: Catalogue, *, site: str) -> Schema:
+def whole(catalogue: Catalogue, dialects: Iterable[Dialect], *, site: str) -> Schema:
     """Every endpoint that is known, called at once or through the queue."""
     paths: Schema = {}
     schemas: Schema = {}
@@ -96,6 +103,9 @@ def whole(catalogue: Catalogue, *, site: str) -> Schema:
         (found + "/cancel", "put", _cancel()),
     ):
         paths[path] = {method: {**one, "parameters": place + one["parameters"]}}
+    for documented in (one.describe(None, "") for one in dialects if one.describe):
+        paths |= documented.paths
+        schemas |= documented.schemas
     return _document({"title": "Pilotlight", "version": "1.0.0"}, site, paths, schemas)
 
 

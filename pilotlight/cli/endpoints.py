@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
-import shlex
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pilotlight.cli.options import DATA, AsJson, Data
 from pilotlight.cli.routes import Routes, read_routes
 from pilotlight.errors import SettingsError
+from pilotlight.intake.offers import SITE, command, contract, offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,8 @@ def endpoints(
     $ pilotlight endpoints image-edit unrouted
     $ pilotlight endpoints --routes mine.toml
 
-    With --json each comes with the JSON Schema of its input and output.
+    With --json each comes with the JSON Schema of its input and output, and with examples for
+    this command line and for curl.
     """
     from pilotlight import settings as all_settings
     from pilotlight.cli import tables
@@ -57,7 +58,13 @@ def endpoints(
     dialects = _dialects(settings)
     listed = [one for one in found.listed() if _has(one, words or [])]
     if as_json:
-        tables.show_json([_contract(found, one, dialects(one.task)) for one in listed])
+        site = _site(settings)
+        tables.show_json(
+            [
+                {**offer(found, one, dialects(one.task), site=site), **contract(found, one)}
+                for one in listed
+            ]
+        )
         return
     if not listed:
         tables.nothing("No endpoint has these words." if words else "No endpoint yet.")
@@ -66,6 +73,14 @@ def endpoints(
     _show_examples(found, [one.id for one in listed if one.worker is not None])
     if not found.endpoints:
         tables.nothing("No worker yet. Copy workers/echo.py to add a model.")
+
+
+def _site(settings: Settings) -> str:
+    """Where `up` answers on this data, or where it would."""
+    from pilotlight.cli import running
+
+    found = running.read(settings.data)
+    return found.url if found is not None and running.alive(found.pid) else SITE
 
 
 def _has(one: Listed, words: list[str]) -> bool:
@@ -116,45 +131,3 @@ def _show_examples(found: Catalogue, served: list[str]) -> None:
     typer.echo("\nExamples, while `pilotlight up` runs:")
     for endpoint_id in served:
         typer.echo("  " + command(endpoint_id, found.endpoint(endpoint_id).example()))
-
-
-def command(endpoint_id: str, example: dict[str, Any]) -> str:
-    """What to paste into a shell."""
-    words = [f"{name}={_word(value)}" for name, value in example.items()]
-    return shlex.join(["pilotlight", "submit", endpoint_id, *words, "--watch"])
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _contract(found: Catalogue, one: Listed, dialects: list[str]) -> dict[str, Any]:
-    endpoint = found.contract(one.id)
-    said: dict[str, Any] = {
-        "id": one.id,
-        "task": one.task,
-        "state": one.state,
-        "worker": one.worker,
-        "route": None,
-        "dialects": dialects,
-        "streams": one.streams,
-        "description": endpoint.description,
-    }
-    if one.worker is None:
-        said["input"] = endpoint.input.model_json_schema()
-    else:
-        served = found.endpoint(one.id)
-        example = served.example()
-        said["gpu_memory_gib"] = served.spec.gpu_memory_gib
-        said["upstream"] = served.spec.upstream or None
-        said["input"] = served.input_schema()
-        said["example"] = {"input": example, "command": command(one.id, example)}
-        if served.route is not None:
-            said["route"] = {
-                "by": one.route,
-                "target": served.own.id,
-                "rename": served.route.rename,
-                "fixed": served.route.fixed,
-            }
-    said["output"] = endpoint.output.model_json_schema()
-    return said

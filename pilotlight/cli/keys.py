@@ -40,8 +40,8 @@ def create(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What it may do; may be given again. Of jobs:write, jobs:read and jobs:cancel; "
-            "else all three."
+            help="What it may do; may be given again. Of jobs:write, jobs:read, jobs:cancel and "
+            "keys:manage; else the three for jobs."
         ),
     ] = None,
     expires: Expires = DEFAULT_LIFE,
@@ -66,7 +66,7 @@ def create(
     """
     from pilotlight.cli import operator
     from pilotlight.intake.keys import mint
-    from pilotlight.intake.scopes import SCOPES
+    from pilotlight.intake.scopes import USUAL
 
     with operator.opened(data) as services:
         now = services.clock.now()
@@ -76,7 +76,7 @@ def create(
             name=name,
             now=now,
             expires_at=_end(expires, now),
-            scopes=scope or SCOPES,
+            scopes=scope or USUAL,
         )
         record = replace(record, requests_per_s=rate, burst=burst, queued_jobs=queued)
         services.keys.add(record)
@@ -100,26 +100,19 @@ def rotate(
     Ends with 4 when no live key has that id.
     """
     from pilotlight.cli import operator
-    from pilotlight.intake.keys import mint
-    from pilotlight.intake.scopes import read
+    from pilotlight.intake import keyring
 
     if not operator.is_there(data):
         raise _no_such_key(key_id)
     with operator.opened(data) as services:
         now = services.clock.now()
         old = services.keys.find(key_id)
-        if old is None or _state(old, now) in {"revoked", "expired"}:
+        if old is None or not keyring.is_live(old, now):
             raise _no_such_key(key_id)
-        text, record = mint(
-            pepper=services.pepper,
-            caller=old.caller,
-            name=old.name,
-            now=now,
-            expires_at=_end(expires, now),
-            scopes=sorted(read(old.scopes)),
+        text, record = keyring.successor(
+            old, pepper=services.pepper, now=now, expires_at=_end(expires, now)
         )
-        quotas = {name: getattr(old, name) for name in ("requests_per_s", "burst", "queued_jobs")}
-        services.keys.add(replace(record, **quotas))
+        services.keys.add(record)
         services.keys.end(key_id, at=now + length_of(overlap, "--overlap"))
     _tell(text, record, now)
 

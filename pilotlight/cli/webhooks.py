@@ -8,6 +8,7 @@ import typer
 
 from pilotlight.cli.lengths import length_of
 from pilotlight.cli.options import DATA, AsJson, Data
+from pilotlight.delivery.replay import state_of
 from pilotlight.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -102,15 +103,6 @@ def secret(
             typer.echo(services.signer.rotate(caller, now))
         else:
             typer.echo(services.signer.active_secrets(caller, now)[0])
-
-
-def state_of(job: Job) -> str:
-    """What became of a webhook, in a word or two."""
-    if not job.status.is_terminal:
-        return "not yet"
-    if job.webhook_state is not None:
-        return job.webhook_state.replace("_", " ")
-    return "due" if job.webhook_tries == 0 else "will be retried"
 
 
 def _facts(job: Job) -> dict[str, object]:

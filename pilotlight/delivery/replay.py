@@ -1,4 +1,4 @@
-"""Send webhooks again because somebody asks for it, with the ids they had."""
+"""What became of webhooks, and how to send them again, with the ids they had."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 MAX_JOBS: Final = 10_000
 """Rows looked at by one replay since a time, newest first."""
+
+
+def state_of(job: Job) -> str:
+    """What became of a job's webhook, in a word or two."""
+    if not job.status.is_terminal:
+        return "not yet"
+    if job.webhook_state is not None:
+        return job.webhook_state.replace("_", " ")
+    return "due" if job.webhook_tries == 0 else "will be retried"
 
 
 def replay_jobs(

@@ -31,6 +31,8 @@ _YOUNG_S = 0.1
 _MOMENT_S = 0.05
 """A look at a job younger than the first waits this long for its end: fal's clients ask at once
 and then sleep 100 or 500 ms, so a model that takes 20 ms would seem to take that long."""
+_PAGE = 1000
+"""Feed entries read at a time."""
 _LOOK_S = 1.0
 """A follower looks at least this often, for what no announcement tells: places in the queue."""
 
@@ -103,13 +105,13 @@ class Control:
         return await self.wait(job.id, caller=job.caller, timeout_s=_MOMENT_S)
 
     async def follow(
-        self, job_id: str, *, caller: str, kinds: frozenset[FeedKind]
+        self, job_id: str, *, caller: str, kinds: frozenset[FeedKind], after: int = 0
     ) -> AsyncGenerator[Entry | Job, None]:
         """Feed entries as they come, and the job each time it changed; ends with the terminal job.
 
-        Raises UnknownJob.
+        Entries up to the number ``after`` were seen before. Raises UnknownJob.
         """
-        seq, before = 0, None
+        seq, before = after, None
         async with self.watch.job(job_id) as changes:
             while True:
                 # Row first: whatever a terminal row was told before is in the feed by now.
@@ -118,6 +120,8 @@ class Control:
                     seq = entry.seq
                     if entry.kind in kinds:
                         yield entry
+                if len(entries) == _PAGE:
+                    continue  # there may be more that the job was told before it changed
                 if face != before:
                     before = face
                     yield job
@@ -130,7 +134,7 @@ class Control:
         view = self.view(job)
         stage = (view.cold.stage, view.cold.step, view.cold.fraction) if view.cold else None
         face = (job.status, job.attempts, job.progress, view.position, stage)
-        return job, self.feed.read(job_id, after=seq), face
+        return job, self.feed.read(job_id, after=seq, limit=_PAGE), face
 
     async def _call(self, look: Callable[[], T]) -> T:
         return await asyncio.to_thread(look) if self.store.remote else look()

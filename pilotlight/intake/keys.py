@@ -72,7 +72,7 @@ def mint(
     name: str,
     now: float,
     expires_at: float | None = None,
-    scopes: Iterable[str] = scoping.SCOPES,
+    scopes: Iterable[str] = scoping.USUAL,
 ) -> tuple[str, KeyRecord]:
     """A new key: the text to show once, and the record to keep.
 

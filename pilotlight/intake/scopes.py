@@ -12,9 +12,12 @@ from pilotlight.errors import InvalidInput, Unauthorised
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Scope = Literal["jobs:write", "jobs:read", "jobs:cancel"]
-"""Submit, run, upload and hand out tokens; look at jobs and results; end jobs."""
+Scope = Literal["jobs:write", "jobs:read", "jobs:cancel", "keys:manage"]
+"""Submit, run, upload and hand out tokens; look at jobs and results; end jobs; make, rotate and
+revoke keys of one's own."""
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+USUAL: Final = tuple(scope for scope in SCOPES if scope != "keys:manage")
+"""What a key may do that nobody thought about: whoever finds it cannot make himself another."""
 EVERY: Final = frozenset[str](SCOPES)
 
 

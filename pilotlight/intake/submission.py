@@ -31,6 +31,8 @@ class Submission:
     priority: int = NORMAL_PRIORITY
     start_timeout_s: float | None = None
     """Time to start; None takes the default."""
+    run_timeout_s: float | None = None
+    """Longest run of one attempt, where that is less than the worker's own."""
     webhook: str | None = None
     idempotency_key: str | None = None
     max_queue: int | None = None

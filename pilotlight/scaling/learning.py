@@ -43,6 +43,11 @@ class Learner:
             known = self._known[worker] = Knowledge(self._prior)
         return known
 
+    def usual_s(self, worker: str) -> float | None:
+        """How long its own jobs run; None before enough have. Changes nothing, from any thread."""
+        known = self._known.get(worker)
+        return known.service_s if known is not None and known.is_own else None
+
     def refresh(self, now: float) -> None:
         """Read what others wrote: runs that are over, replicas to keep warm. Not at every look."""
         if self._learned is None or now < self._read_at + READ_S:

@@ -228,7 +228,12 @@ def job(stage):
     stage.file(f"file-{job_id}", "alice", SECRET.encode())
     stage.services.keys.add(
         KeyRecord(
-            id=f"key-{job_id}", caller="alice", secret_hash="", name=SECRET, created_at=1.0, scopes=""
+            id=f"key-{job_id}",
+            caller="alice",
+            secret_hash="",
+            name=SECRET,
+            created_at=1.0,
+            scopes="",
         )
     )
     add_agent(stage.services, job_id)

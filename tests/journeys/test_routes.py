@@ -80,7 +80,7 @@ def test_the_list_shows_who_serves_what_and_how(live):
     )  # fmt: skip
     assert "fal" in routed["dialects"]
     assert (unrouted["state"], unrouted["worker"], unrouted["route"]) == ("unrouted", None, None)
-    assert "example" not in unrouted
+    assert unrouted["example"] is None
     shown = next(line for line in lines if line.startswith("fal-ai/fast-sdxl"))
     assert "by settings, prompt is text, sleep_s = 0" in shown
 
