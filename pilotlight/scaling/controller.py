@@ -82,6 +82,10 @@ class Controller:
         self._learner.observe(self._snapshots(now), now)
         return {name: self._learner.of(name).stages for name in self._terms}
 
+    def usual_s(self, worker: str) -> float | None:
+        """How long a job of this worker runs, once this process has learned it. From any thread."""
+        return self._learner.usual_s(worker)
+
     def _snapshots(self, now: float) -> dict[str, Snapshot]:
         """Of each worker that has jobs or replicas."""
         self._learner.refresh(now)
