@@ -3,7 +3,7 @@
 Wire facts: DigitalOcean's OpenAPI (digitalocean/openapi @7c1300c) and its guide to serverless
 inference. One envelope answers everything: the submit, the status and the result. Errors are that
 API's ``{"id", "message"}``. Ours beside it: ``tags`` in the envelope, ``webhook_url`` in the
-submit, ``fields`` in errors, and the list.
+submit, ``fields`` in errors. It lists nothing: ours, ``/api/jobs?tag=KEY=VALUE``, finds by tags.
 """
 
 from __future__ import annotations

@@ -42,10 +42,11 @@ def app_of(endpoint: str) -> str:
 def address_of(path: str) -> Address | None:
     """None for a path that names no request, such as an endpoint to submit to.
 
-    A deeper id before ``requests`` is taken too: people write the URL by hand.
+    A deeper id before ``requests`` is taken too: people write the URL by hand. So is an id without
+    an owner, as other dialects' endpoints have.
     """
     segments = path.strip("/").split("/")
-    for at in range(_app_segments(segments), len(segments) - 1):
+    for at in range(_app_segments(segments) - 1, len(segments) - 1):
         if segments[at] == "requests":
             return Address(segments[at + 1], "/".join(segments[at + 2 :]))
     return None
