@@ -1,0 +1,136 @@
+"""An edited picture changed what was asked and kept the rest: read off its pixels."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from pilotlight.testing import run_once
+from workers.starters.edit import WORKER
+
+URL, MASK = "https://example.org/in.png", "https://example.org/mask.png"
+COLOURS = ["red", "green", "blue", "yellow"]
+SHAPES = ["circle", "square", "triangle"]
+
+
+@pytest.fixture(scope="module")
+def changer():
+    worker = WORKER()
+    worker.load()
+    return worker
+
+
+@pytest.fixture
+def change(changer, tmp_path):
+    def change(picture, prompt, mask=None, **fields):
+        picture.save(tmp_path / "in.png")
+        files, asked = {URL: tmp_path / "in.png"}, {"image_url": URL, "prompt": prompt, "seed": 5}
+        if mask is not None:
+            mask.save(tmp_path / "mask.png")
+            files[MASK], asked["mask_url"] = tmp_path / "mask.png", MASK
+        endpoint = "pilotlight/edit" if mask is None else "pilotlight/inpaint"
+        output = run_once(changer, asked | fields, folder=tmp_path, endpoint=endpoint, files=files)
+        path = Path(unquote(urlsplit(output.images[0].url).path))
+        with Image.open(path) as opened:
+            return opened.convert("RGB"), path.read_bytes()
+
+    return change
+
+
+def drawn(colour, shape, ground):
+    """As people would draw it, twice as large as the model looks at it."""
+    from training.shapes.drawing import COLOURS as INK
+
+    picture = Image.new("RGB", (192, 192), tuple(int(part) for part in INK[ground]))
+    pen, ink = ImageDraw.Draw(picture), tuple(int(part) for part in INK[colour])
+    if shape == "circle":
+        pen.ellipse((46, 46, 146, 146), fill=ink)
+    elif shape == "square":
+        pen.rectangle((48, 48, 144, 144), fill=ink)
+    else:
+        pen.polygon([(96, 42), (152, 148), (40, 148)], fill=ink)
+    return picture
+
+
+def seen(picture):
+    """Background, colour, shape and centre of the one thing in it."""
+    from training.shapes.drawing import COLOURS as INK
+    from training.shapes.drawing import SHAPES as KNOWN
+    from training.shapes.reading import read
+
+    found = read(picture)
+    thing, names = found.things[0], list(INK)
+    return (
+        names[found.background],
+        names[thing.colour],
+        list(KNOWN)[thing.shape],
+        (thing.x, thing.y),
+    )
+
+
+def right_and_kept(change, cases):
+    """Shares of edits that did as asked, and of those that left the place alone."""
+    right = kept = 0
+    for before, after in cases:
+        picture = drawn(*before)
+        colour, shape, ground = after
+        edited, _ = change(picture, f"a {colour} {shape} on a {ground} background")
+        told_ground, told_colour, told_shape, place = seen(edited)
+        right += (told_colour, told_shape, told_ground) == after
+        kept += np.hypot(*np.subtract(place, seen(picture)[3])) < 0.08
+    return right / len(cases), kept / len(cases)
+
+
+def test_another_colour_changes_the_thing_and_neither_its_shape_nor_its_place(change):
+    cases = [
+        ((old, shape, "white"), (new, shape, "white"))
+        for (old, new), shape in itertools.product(itertools.pairwise(COLOURS), SHAPES)
+    ]
+    right, kept = right_and_kept(change, cases)
+    assert right >= 0.85
+    assert kept >= 0.85
+
+
+def test_another_background_leaves_the_thing(change):
+    cases = [(("red", shape, "white"), ("red", shape, new)) for shape in SHAPES
+             for new in ("blue", "black", "yellow")]  # fmt: skip
+    right, kept = right_and_kept(change, cases)
+    assert right >= 0.85
+    assert kept >= 0.85
+
+
+def test_another_shape_stands_in_the_same_place(change):
+    cases = [(("blue", old, "white"), ("blue", new, "white"))
+             for old, new in itertools.permutations(SHAPES, 2)]  # fmt: skip
+    right, kept = right_and_kept(change, cases)
+    assert right >= 0.8
+    assert kept >= 0.8
+
+
+def test_outside_the_mask_nothing_changes(change):
+    picture = Image.new("RGB", (96, 96), "white")
+    ImageDraw.Draw(picture).ellipse((6, 30, 42, 66), fill=(220, 40, 40))
+    ImageDraw.Draw(picture).ellipse((54, 30, 90, 66), fill=(40, 160, 60))
+    mask = Image.new("L", (96, 96), 0)
+    mask.paste(255, (48, 0, 96, 96))
+
+    edited, _ = change(picture, "a red circle and a blue square on a white background", mask)
+
+    before, after = np.asarray(picture, float), np.asarray(edited, float)
+    assert np.abs(before - after)[:, :48].max() == 0
+    middle = after[44:52, 68:76].mean((0, 1))
+    assert middle[2] > 150
+    assert middle[:2].max() < 130
+
+
+def test_equal_seeds_change_a_picture_equally(change):
+    picture = drawn("red", "circle", "white")
+    asked = "a green circle on a white background"
+    first, again = change(picture, asked), change(picture, asked)
+    assert first[1] == again[1]
+    assert change(picture, asked, seed=6)[1] != first[1]

@@ -1,0 +1,135 @@
+"""Changes pictures of flat shapes: the model of ``pilotlight/shapes``, from a picture onwards."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec
+from workers.engines.diffusers import flux_text_to_image
+from workers.engines.diffusers_edit import FluxEdit
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+WEIGHTS: Final = Path(__file__).parent / "shapes"
+SIDE: Final = 96
+STRENGTH: Final = 0.85
+"""Changes colour, shape or background, and leaves the place."""
+STEPS: Final = 12
+GUIDANCE: Final = 2.0
+
+
+class Edit(BaseModel):
+    prompt: str = Field(
+        min_length=1,
+        max_length=500,
+        description="The picture as it should be, all of it.",
+        examples=["a red square on a blue background"],
+    )
+    image_url: ImageUrl = Field(description="Of any size; it is looked at as 96 x 96 pixels.")
+    strength: float = Field(default=STRENGTH, gt=0, le=1, description="1 keeps nothing of it.")
+    num_inference_steps: int = Field(default=STEPS, ge=1, le=40)
+    guidance_scale: float = Field(default=GUIDANCE, ge=0, le=20)
+    seed: int | None = Field(default=None, ge=0, le=2**53 - 1)
+    num_images: int = Field(default=1, ge=1, le=10)
+    output_format: Literal["png", "jpeg"] = "png"
+    sync_mode: bool = Field(
+        default=False, description="Return images as data URIs; the dialect sees to it."
+    )
+
+
+class Inpaint(Edit):
+    mask_url: ImageUrl = Field(description="White where the picture may change.")
+    strength: float = Field(default=1, gt=0, le=1, description="1 keeps nothing under the mask.")
+
+
+class Output(BaseModel):
+    images: list[Image]
+    seed: int = Field(description="Of the first image; the next one used seed + 1.")
+    timings: dict[str, float] = Field(description="Seconds.")
+    has_nsfw_concepts: list[bool]
+    prompt: str
+
+
+class Changer(Worker[Edit, Output]):
+    spec: ClassVar = WorkerSpec(
+        name="edit",
+        endpoints=(
+            Endpoint(
+                id="pilotlight/edit",
+                task="fal/image-edit",
+                input=Edit,
+                output=Output,
+                description="A picture of flat shapes, changed into what a sentence says.",
+            ),
+            Endpoint(
+                id="pilotlight/inpaint",
+                task="fal/image-edit",
+                input=Inpaint,
+                output=Output,
+                description="The same, but only where a mask is white.",
+            ),
+        ),
+        gpu_memory_gib=0,
+        timeout_s=120,
+        max_replicas=2,
+    )
+
+    def load(self) -> None:
+        self.model = FluxEdit(flux_text_to_image(WEIGHTS))
+
+    def run(self, job_input: Edit, context: Context) -> Output:
+        """Image k is drawn from seed + k; a cancelled job ends at the next step."""
+        seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
+        picture = _opened(context, job_input.image_url, "RGB")
+        mask = None
+        if isinstance(job_input, Inpaint):
+            mask = _opened(context, job_input.mask_url, "L")
+        total, began = job_input.num_images * job_input.num_inference_steps, time.perf_counter()
+        images: list[Image] = []
+        for number in range(job_input.num_images):
+            done = number * job_input.num_inference_steps
+            changed = self.model.change(
+                job_input.prompt,
+                picture,
+                mask=mask,
+                seed=seed + number,
+                strength=job_input.strength,
+                steps=job_input.num_inference_steps,
+                guidance=job_input.guidance_scale,
+                on_step=partial(_told, context, done, total),
+            )
+            images.append(_kept(changed, context, number, job_input.output_format))
+        return Output(
+            images=images,
+            seed=seed,
+            timings={"inference": round(time.perf_counter() - began, 4)},
+            has_nsfw_concepts=[False] * len(images),
+            prompt=job_input.prompt,
+        )
+
+
+def _told(context: Context, done: int, total: int, step: int) -> None:
+    context.progress(min(1, (done + step) / total))
+
+
+def _opened(context: Context, url: str, mode: str) -> Picture:
+    from PIL import Image as Pictures
+
+    with Pictures.open(context.input_file(url)) as picture:
+        return picture.convert(mode).resize((SIDE, SIDE), Pictures.Resampling.BICUBIC)
+
+
+def _kept(picture: Picture, context: Context, number: int, suffix: str) -> Image:
+    path = context.folder / f"{number}.{suffix}"
+    picture.save(path, quality=95)  # which PNG ignores
+    return Image.at(path, width=SIDE, height=SIDE, content_type=f"image/{suffix}")
+
+
+WORKER = Changer
