@@ -15,8 +15,7 @@ from typing import ClassVar, Final
 
 from pilotlight import Endpoint, Route, WorkerSpec
 from pilotlight.contracts.endpoints import KNOWN
-from workers.engines.relay.errand import Anything
-from workers.engines.relay.fal_queue import FalRelay
+from workers.engines.relay.relays import Anything, FalRelay
 
 CLOSED: Final = frozenset(
     {

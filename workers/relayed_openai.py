@@ -13,8 +13,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from pilotlight import Endpoint, WorkerSpec
-from workers.engines.relay.errand import Anything
-from workers.engines.relay.openai import OpenAiRelay
+from workers.engines.relay.relays import Anything, OpenAiRelay
 
 TASKS: Final = (
     "openai/chat-completion",

@@ -117,7 +117,7 @@ from pilotlight.settings import Settings, lacking
 listed = list(discover(("workers",), (), partial(lacking, Settings())).listed())
 assert sum(one.state == "relayed" for one in listed) == {relayed}
 folders = ("pilotlight.contracts.endpoints.", "pilotlight.contracts.tasks", "httpcore",
-           "pilotlight.adapters", "pilotlight.upstreams")
+           "pilotlight.adapters", "pilotlight.upstreams", "workers.engines.relay.errand")
 print([name for name in sys.modules if name.startswith(folders)])
 """
 

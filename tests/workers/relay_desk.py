@@ -10,7 +10,7 @@ from pilotlight.contracts.events import Log, Run
 from pilotlight.execution.child_context import AttemptContext
 from pilotlight.settings import Settings, UpstreamSettings
 from pilotlight.upstreams import Upstream
-from workers.engines.relay.errand import Anything
+from workers.engines.relay.relays import Anything
 
 SECRET = "s3cret-of-the-owner"
 

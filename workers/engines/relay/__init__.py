@@ -2,6 +2,7 @@
 
 ::
 
+    relays.py    the two kinds of workers
     ticket.py    what is known of the request upstream, kept with the job
     refusals.py  what an upstream says went wrong -> our errors
     inputs.py    files of the input -> what the upstream can read

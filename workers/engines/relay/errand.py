@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict
-
 from workers.engines.relay.outlasting import outlasting
 from workers.engines.relay.refusals import Unsure, refusal
 from workers.engines.relay.ticket import Ticket
@@ -19,12 +17,6 @@ if TYPE_CHECKING:
 
 _COSTS: Final = ("x-fal-billable-units",)
 """Headers in which upstreams say what a request took."""
-
-
-class Anything(BaseModel):
-    """What a relay takes and gives: contracts are the endpoint's, and the upstream's."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class Errand:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight import Context, Worker
-from workers.engines.relay.errand import Anything
 from workers.engines.relay.following import SUBMIT_S, Following, Look, Places
 from workers.engines.relay.inputs import sendable
 from workers.engines.relay.outputs import brought
@@ -19,31 +17,21 @@ from workers.engines.relay.refusals import Garbled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilotlight import Context
     from pilotlight.upstreams import Reply, Upstream
 
 _NAMESPACES: Final = frozenset({"workflows", "comfy"})
 """Ids below these keep three segments where a request is found again, others two."""
 
 
-class FalRelay(Worker[Anything, Anything]):
-    """A worker's file names its ``spec``; this does the rest."""
-
-    upstream: Upstream
-
-    def load(self) -> None:
-        from pilotlight.upstreams import connect
-
-        self.upstream = connect(self.spec.upstream)
-
-    def run(self, job_input: Anything, context: Context) -> Anything:
-        """Raises KeyMissing before anything is asked."""
-        self.upstream.check()
-        following = Following(self.upstream, context, places=_places, read=_read)
-        document = job_input.model_dump(mode="json")
-        reply = following.result(lambda: _submit(following, document))
-        if not isinstance(reply.document, dict):
-            raise Garbled(f"{self.upstream.name} gave a result that is no JSON object")
-        return Anything.model_validate(brought(reply.document, context, self.upstream))
+def done(upstream: Upstream, context: Context, document: dict[str, Any]) -> Any:
+    """The result of one job, its files brought here. Raises KeyMissing before anything is asked."""
+    upstream.check()
+    following = Following(upstream, context, places=_places, read=_read)
+    reply = following.result(lambda: _submit(following, document))
+    if not isinstance(reply.document, dict):
+        raise Garbled(f"{upstream.name} gave a result that is no JSON object")
+    return brought(reply.document, context, upstream)
 
 
 def _submit(following: Following, document: dict[str, Any]) -> Callable[[], Reply]:

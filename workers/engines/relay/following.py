@@ -63,6 +63,7 @@ class Following(Errand):
         super().__init__(upstream, context)
         self._places_of, self._read = places, read
         self._told = 0
+        self._last: tuple[float, str] | None = None
         self._troubled = False
 
     def result(self, submit: Callable[[], Callable[[], Reply]]) -> Reply:
@@ -141,9 +142,10 @@ class Following(Errand):
         for line in look.lines[self._told :]:
             self.context.log(line)
         self._told = max(self._told, len(look.lines))
-        if not look.over:
-            fraction = min(max(look.fraction, 0.0), 0.99)
-            self.context.progress(fraction, f"{look.words} at {self.upstream.name}")
+        news = min(max(look.fraction, 0.0), 0.99), f"{look.words} at {self.upstream.name}"
+        if not look.over and news != self._last:
+            self._last = news
+            self.context.progress(*news)
         return look.over
 
     def _result(self) -> Reply:

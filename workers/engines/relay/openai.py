@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight import Context, File, Worker
-from workers.engines.relay.errand import Anything, Errand
+from pilotlight import Context, File
+from workers.engines.relay.errand import Errand
 from workers.engines.relay.following import Following, Look, Places
 from workers.engines.relay.forms import form
 from workers.engines.relay.inputs import sendable
@@ -48,35 +48,25 @@ _PATHS: Final[Mapping[str, str]] = {
 _TRANSCRIPT: Final = ("text", "language", "duration", "segments", "words")
 
 
-class OpenAiRelay(Worker[Anything, Anything]):
-    """A worker's file names its ``spec``, with an endpoint for each task type; this does the rest."""
+def done(upstream: Upstream, context: Context, task: str, document: Document) -> Document:
+    """The output of one job, its files brought here. Raises KeyMissing before anything is asked."""
+    upstream.check()
+    call = _Call(upstream, context, task, document)
+    return call.output(_followed(call) if upstream.settings.jobs else _asked(call))
 
-    upstream: Upstream
 
-    def load(self) -> None:
-        from pilotlight.upstreams import connect
+def _asked(call: _Call) -> Reply:
+    errand = Errand(call.upstream, call.context)
+    reply = errand.ask(call.send(errand.name, errand.headers()))
+    errand.note_cost(reply)
+    return reply
 
-        self.upstream = connect(self.spec.upstream)
 
-    def run(self, job_input: Anything, context: Context) -> Anything:
-        """Raises KeyMissing before anything is asked."""
-        self.upstream.check()
-        task = next(one.task for one in self.spec.endpoints if one.id == context.endpoint)
-        call = _Call(self.upstream, context, task, job_input.model_dump(mode="json"))
-        reply = self._followed(call) if self.upstream.settings.jobs else self._asked(call)
-        return Anything.model_validate(call.output(reply))
-
-    def _asked(self, call: _Call) -> Reply:
-        errand = Errand(self.upstream, call.context)
-        reply = errand.ask(call.send(errand.name, errand.headers()))
-        errand.note_cost(reply)
-        return reply
-
-    def _followed(self, call: _Call) -> Reply:
-        following = Following(self.upstream, call.context, places=_places, read=_read)
-        return following.result(
-            lambda: call.send(following.name, following.headers(), **{"async": True})
-        )
+def _followed(call: _Call) -> Reply:
+    following = Following(call.upstream, call.context, places=_places, read=_read)
+    return following.result(
+        lambda: call.send(following.name, following.headers(), **{"async": True})
+    )
 
 
 @dataclass(frozen=True, slots=True)
