@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from pilotlight import catalogue
+
+
+@pytest.fixture(scope="session")
+def models():
+    return catalogue.discover(["tests.agents.models"])

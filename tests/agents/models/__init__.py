@@ -1,0 +1,1 @@
+"""Workers that agents' tests call; nobody runs them but hands."""
