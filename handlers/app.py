@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import events, files, health, jwks, openapi, source
+from handlers import events, files, health, jwks, metrics, openapi, source
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
@@ -50,6 +50,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
             *files.ROUTES,
             *health.ROUTES,
             *jwks.ROUTES,
+            *metrics.ROUTES,
             *openapi.ROUTES,
             Route("/", landing),
         ],

@@ -18,6 +18,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
 )
 
@@ -46,6 +47,8 @@ class IngressSettings(_Group):
     max_upload_bytes: PositiveInt = 5 * 1024**3
     sync_timeout_s: PositiveFloat = 900
     """Longest a synchronous call is held open."""
+    metrics_token: SecretStr | None = None
+    """What ``/metrics`` asks for as a bearer token. None: local mode tells this machine alone."""
 
 
 class LeaseSettings(_Group):
@@ -217,6 +220,8 @@ class AwsSettings(_Group):
     parameters: str = ""
     """Path of SSM parameters with which an operator overrules a worker's declaration:
     ``/pilotlight/prod/workers``, below it ``NAME/min``, ``NAME/max``, ``NAME/paused``."""
+    stage: str = "dev"
+    """Whose metrics these are."""
 
 
 class QueueSettings(_Group):
@@ -237,6 +242,9 @@ class QueueSettings(_Group):
     """A dead letter without a job row is forgotten when it is older than this."""
     upkeep_s: PositiveFloat = 60
     """Between two looks of upkeep while nothing runs: each one costs requests."""
+    longest_beat_s: PositiveFloat = 10
+    """Nothing wakes a replica when its job is cancelled: it reads so at its next beat. With a
+    fifth more, and the grace of a cancel, its child is dead within 20 s. Two requests a beat."""
 
 
 class RouteSettings(_Group):
@@ -395,6 +403,11 @@ def ready_upstreams(settings: Settings) -> list[str]:
     """Those that lack nothing."""
     names = {**_UPSTREAMS, **settings.upstreams}
     return [name for name in names if lacking(settings, name) is None]
+
+
+def task_agent() -> tuple[str | None, str | None]:
+    """What ECS tells each container of a task: where its agent is asked, and its metadata."""
+    return os.environ.get("ECS_AGENT_URI"), os.environ.get("ECS_CONTAINER_METADATA_URI_V4")
 
 
 class BadSettings(ValueError):

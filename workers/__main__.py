@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The replica's exit code; 2 for a worker that is not there."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument("worker", help="name of the worker, such as echo")
-    parser.add_argument("--replica", required=True, help="id of this replica's row")
+    parser.add_argument("--replica", help="id of this replica's row; else it makes one, on AWS")
     parser.add_argument("--data", type=Path, help="folder of the job table")
     parser.add_argument("--supervisor-fd", type=int, help="pipe that ends with the supervisor")
     args = parser.parse_args(argv)

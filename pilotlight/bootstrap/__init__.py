@@ -43,7 +43,7 @@ class _Mode(Protocol):
         self,
         settings: Settings,
         spec: WorkerSpec,
-        replica_id: str,
+        replica_id: str | None,
         *,
         supervisor_fd: int | None,
     ) -> Replica: ...
@@ -99,8 +99,11 @@ def dispatcher(services: Services, render: Render) -> Dispatcher:
 
 
 def replica(
-    settings: Settings, worker: str, replica_id: str, *, supervisor_fd: int | None = None
+    settings: Settings, worker: str, replica_id: str | None, *, supervisor_fd: int | None = None
 ) -> Replica:
-    """One replica's parent, ready to run. Raises SettingsError for an unknown worker."""
+    """One replica's parent, ready to run; without an id it enrols itself, in mode ``aws``.
+
+    Raises SettingsError for an unknown worker.
+    """
     spec = catalogue.with_routes(catalogue.find(settings.workers, worker).spec, settings.routes)
     return _mode(settings).replica(settings, spec, replica_id, supervisor_fd=supervisor_fd)

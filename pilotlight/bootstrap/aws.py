@@ -6,9 +6,7 @@ Only imported in that mode: boto3, celery and kombu are not for local mode to lo
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets as chance
-import socket
 from typing import TYPE_CHECKING
 
 from pilotlight import catalogue
@@ -18,28 +16,29 @@ from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
 from pilotlight.adapters.aws.emulator import emulated
+from pilotlight.adapters.aws.ends import DynamoEnds
 from pilotlight.adapters.aws.feed import DynamoFeed
 from pilotlight.adapters.aws.files import DynamoFiles
+from pilotlight.adapters.aws.glance import Glance
 from pilotlight.adapters.aws.groups import DynamoGroups
 from pilotlight.adapters.aws.hints import Hints
 from pilotlight.adapters.aws.keys import DynamoKeys
+from pilotlight.adapters.aws.kick import Kick
 from pilotlight.adapters.aws.learned import DynamoLearned
 from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.pulse import Pulse
 from pilotlight.adapters.aws.queues import queue_url
 from pilotlight.adapters.aws.receipts import Receipts
-from pilotlight.adapters.aws.register import DynamoRegister
-from pilotlight.adapters.aws.roster import DynamoRoster
 from pilotlight.adapters.aws.secrets import DynamoSecrets
 from pilotlight.adapters.aws.sqs import SqsReceiver, SqsSender
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.texts import LongTexts
+from pilotlight.adapters.aws.turn import ScalerTurn
 from pilotlight.adapters.aws.watch import PollingWatch
 from pilotlight.adapters.celery.producer import CelerySender
 from pilotlight.adapters.celery.receiver import CeleryReceiver
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.adapters.local.fleet import LocalFleet
-from pilotlight.adapters.local.processes import started_at
+from pilotlight.bootstrap import aws_fleet
 from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.bootstrap.replicas import assemble
 from pilotlight.errors import SettingsError
@@ -98,15 +97,10 @@ class _Account:
         self.keys = DynamoKeys(calls, aws.jobs_table)
         self.files = DynamoFiles(calls, aws.jobs_table)
         self.secrets = DynamoSecrets(calls, aws.secrets_table)
-        self.register = DynamoRegister(calls, aws.jobs_table, place=_place(settings))
+        self.register = aws_fleet.register(settings, calls)
         self.learned = DynamoLearned(calls, aws.jobs_table, workers=workers)
         grants = self.secrets.get_or_create("file-grants", _secret)
         self.blobs = S3Blobs(bucket, secret=grants, clock=clock)
-
-
-def _place(settings: Settings) -> str:
-    """Whose replicas they are: those of this folder on this machine."""
-    return f"{socket.gethostname()}:{settings.data.absolute()}"
 
 
 def _secret() -> bytes:
@@ -116,7 +110,9 @@ def _secret() -> bytes:
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Raises SettingsError for settings that cannot work."""
     account = _Account(settings, tuple(specs), clock)
+    aws, calls, clients = settings.aws, account.calls, account.clients
     watch = PollingWatch()
+    fleet = aws_fleet.fleet(settings, clients, account.register, specs, clock)
     sqs = account.clients.sqs()
     celery = CelerySender(settings, specs)
     loop = settings.queue.consumer == "loop"
@@ -134,32 +130,41 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         feed=account.feed,
         watch=watch,
         announcer=watch,
-        fleet=LocalFleet(account.register, settings=settings, specs=specs, clock=clock),
+        fleet=fleet,
+        glance=Glance(fleet, clock),
+        overrules=aws_fleet.overrules(settings, clients, specs),
+        lighter=_kick(settings, clients, clock),
+        turn=ScalerTurn(calls, aws.jobs_table, clock),
         keys=account.keys,
         files=account.files,
         secrets=account.secrets,
         learned=account.learned,
+        ends=DynamoEnds(calls, aws.jobs_table, workers=tuple(specs), clock=clock),
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
         close=close,
     )
 
 
+def _kick(settings: Settings, clients: Clients, clock: Clock) -> Kick | None:
+    function = settings.aws.kick_function
+    return Kick(clients.control("lambda"), function, clock) if function else None
+
+
 def replica(
-    settings: Settings, spec: WorkerSpec, replica_id: str, *, supervisor_fd: int | None
+    settings: Settings, spec: WorkerSpec, replica_id: str | None, *, supervisor_fd: int | None
 ) -> Replica:
-    clock = SystemClock()
+    settings, clock = _prompt(settings), SystemClock()
     account = _Account(settings, (spec.name,), clock)
-    if supervisor_fd is None:  # nobody enrolled it: started by hand, or as a container
-        slots = spec.jobs_per_replica
-        account.register.add(replica_id, spec.name, slots=slots, now=clock.now())
-    process = (os.getpid(), started_at(os.getpid()))
+    enrolment = aws_fleet.Enrolment(settings, account.clients, account.calls, clock)
+    if supervisor_fd is None or replica_id is None:
+        replica_id = enrolment.enrolled(account.register, spec, replica_id)
     receiver = _receiver(settings, spec, account.clients, clock)
     ports = ReplicaPorts(
         store=account.store,
         queue=receiver,
         feed=account.feed,
         blobs=account.blobs,
-        roster=DynamoRoster(account.calls, settings.aws.jobs_table, process=process),
+        roster=enrolment.roster(),
         announcer=PollingWatch(),
         clock=clock,
         settings=settings,
@@ -167,6 +172,13 @@ def replica(
     made = assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
     receiver.pulse.on_death = made.stop
     return made
+
+
+def _prompt(settings: Settings) -> Settings:
+    """A cancel is seen at the next beat, so that beats may not be far apart."""
+    beat_s = min(settings.lease.beat_s, settings.queue.longest_beat_s)
+    lease = settings.lease.model_copy(update={"beat_s": beat_s})
+    return settings.model_copy(update={"lease": lease})
 
 
 def _receiver(

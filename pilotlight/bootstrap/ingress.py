@@ -39,14 +39,16 @@ if TYPE_CHECKING:
     from pilotlight.intake.groups.steward import Steward
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.clock import Clock
+    from pilotlight.ports.ends import Ends
     from pilotlight.ports.feed import Announcer, Feed, Watch
-    from pilotlight.ports.fleet import Supervisor
+    from pilotlight.ports.fleet import Lighter, Supervisor
     from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
     from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
+    from pilotlight.ports.turn import Turn
     from pilotlight.settings import Settings
 
 
@@ -60,9 +62,9 @@ class Services:
     store: JobStore
     members: GroupStore
     groups: Groups
+    agents: Agents
     steward: Steward
     queue: QueueSender
-    agents: Agents
     blobs: Blobs
     feed: Feed
     watch: Watch
@@ -72,6 +74,9 @@ class Services:
     files: Files
     secrets: Secrets
     learned: Learned | None
+    ends: Ends
+    turn: Turn | None
+    """Held while capacity is looked at, where others may look as well."""
     pepper: bytes
     submit: Submit
     control: Control
@@ -119,6 +124,7 @@ def assemble(
         clock=clock,
         settings=settings.scaling,
         learned=parts.learned,
+        overrules=parts.overrules,
     )
     lighter = parts.lighter or controller
     submit = _submit(settings, catalogue, parts, lighter, quotas)
@@ -143,6 +149,8 @@ def assemble(
         files=Files(blobs=parts.blobs, store=parts.files, clock=clock),
         secrets=secrets,
         learned=parts.learned,
+        ends=parts.ends,
+        turn=parts.turn,
         pepper=pepper,
         submit=submit,
         control=_control(parts, clock),
@@ -162,7 +170,7 @@ def _submit(
     settings: Settings,
     catalogue: Catalogue,
     parts: IngressParts,
-    controller: Controller,
+    lighter: Lighter,
     quotas: Quotas,
 ) -> Submit:
     job, clock = settings.job, quotas.clock
@@ -175,7 +183,7 @@ def _submit(
         ),
         quotas=quotas,
         admission=Admission(parts.store, clock, max_backlog=job.max_backlog),
-        recorder=Recorder(parts.store, parts.queue, controller, clock=clock, resend_s=job.resend_s),
+        recorder=Recorder(parts.store, parts.queue, lighter, clock=clock, resend_s=job.resend_s),
         clock=clock,
         settings=job,
         rides_on_store=parts.queue.rides_on_store,
@@ -197,7 +205,7 @@ def _control(parts: IngressParts, clock: Clock) -> Control:
         feed=parts.feed,
         watch=parts.watch,
         announcer=parts.announcer,
-        fleet=parts.fleet,
+        fleet=parts.glance or parts.fleet,
         blobs=parts.blobs,
         clock=clock,
     )

@@ -17,6 +17,7 @@ from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.bootstrap.replicas import assemble
+from pilotlight.errors import SettingsError
 from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         keys=SqliteKeys(database),
         files=SqliteFiles(database),
         learned=SqliteLearned(database),
+        ends=SqliteEnds(database),
         secrets=secrets,
         checkpoint=database.checkpoint,
         close=close,
@@ -95,8 +97,10 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
 
 
 def replica(
-    settings: Settings, spec: WorkerSpec, replica_id: str, *, supervisor_fd: int | None
+    settings: Settings, spec: WorkerSpec, replica_id: str | None, *, supervisor_fd: int | None
 ) -> Replica:
+    if replica_id is None:
+        raise SettingsError("in local mode `pilotlight up` starts the replicas, each with an id")
     clock = SystemClock()
     database, wake = Database(database_path(settings)), WakeSocket()
     ports = ReplicaPorts(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.queue import DeadLetters, QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
+    from pilotlight.ports.turn import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class IngressParts:
     """What a submit wakes, if not the scaler of its own process."""
     overrules: Overrules | None = None
     """What an operator says over a worker's declaration while everything runs."""
+    turn: Turn | None = None
+    """Held while capacity is looked at, where others may look as well."""
     glance: Fleet | None = None
     """The fleet for those who only show it, where looking at it costs something."""
     learned: Learned | None = None

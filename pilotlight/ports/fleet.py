@@ -35,7 +35,8 @@ class Replica:
     error: str | None = None
     """Why it failed to load, in words."""
     step: str | None = None
-    """What its load is at: one of :data:`pilotlight.contracts.stages.STAGES`."""
+    """What its load is at: one of :data:`pilotlight.contracts.stages.STAGES`. Of a pooled host that
+    loads nothing: whose models it holds, the one in place first, joined by commas."""
     step_at: float | None = None
     """Since when."""
     fraction: float | None = None
@@ -156,5 +157,8 @@ class Lighter(Protocol):
     """The submit's own hand on the burner."""
 
     def light(self, worker: str) -> None:
-        """Capacity of this worker may be short: decide now, not at the next tick. Never blocks."""
+        """Capacity of this worker may be short: decide now, not at the next tick.
+
+        Never blocks, but where the store is remote: there it may take a request.
+        """
         ...

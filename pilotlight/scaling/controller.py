@@ -10,7 +10,7 @@ from pilotlight.observability.logs import event
 from pilotlight.ports.store import Load
 from pilotlight.scaling.learning import Learner
 from pilotlight.scaling.policy import Snapshot, decide
-from pilotlight.scaling.terms import terms_of
+from pilotlight.scaling.terms import overruled, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.fleet import Fleet, Replica
     from pilotlight.ports.learned import Learned
+    from pilotlight.ports.overrules import Overrules
     from pilotlight.ports.store import JobStore
     from pilotlight.scaling.policy import Decision
     from pilotlight.scaling.sketch import Sketch
@@ -42,10 +43,12 @@ class Controller:
         clock: Clock,
         settings: ScalingSettings,
         learned: Learned | None = None,
+        overrules: Overrules | None = None,
     ) -> None:
         self._store, self._fleet = store, fleet
         self._clock = clock
         self._terms = {name: terms_of(spec, settings) for name, spec in specs.items()}
+        self._overrules = overrules
         self._learner = Learner(learned, {name: one.slots for name, one in self._terms.items()})
         self.lit = threading.Event()
         """Set when somebody wants a look before the next tick; a look clears it."""
@@ -111,7 +114,9 @@ class Controller:
     def _decide(self, snapshots: Mapping[str, Snapshot], now: float) -> dict[str, Decision]:
         warmed = self._learner.warmed
         decisions = {}
-        for name, terms in self._terms.items():
+        said = self._overrules.read() if self._overrules is not None else {}
+        for name, declared in self._terms.items():
+            terms = overruled(declared, said.get(name))
             known, snapshot = self._learner.of(name), snapshots.get(name)
             asleep = snapshot is None and name not in warmed and known.timer() is None
             if asleep and not (terms.min_replicas or terms.windows):

@@ -52,6 +52,10 @@ def decide(
     """The work does not grow with the number of jobs. Changes nothing, ``known`` included."""
     scene = Scene(snapshot, slots=terms.slots, now=now, known=known, memory=memory)
     plan = terms.policy.plan(scene)
+    if terms.paused:
+        going = tuple(one.id for one in scene.live if one.id not in snapshot.busy)
+        reason = f"paused; {scene.load.queued} wait until it is not"
+        return _answer(terms, plan, retire=going, reason=reason, look_at=None)
     if terms.hours_per_day is not None and known.spent_hours(now) >= terms.hours_per_day:
         return _over_budget(scene, terms, plan)
     asked, changes_at, who = asked_for(terms.windows, warm, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pilotlight.scaling.policies.expected_saving import ExpectedSaving
@@ -13,6 +13,7 @@ from pilotlight.scaling.windows import DAYS, Window
 
 if TYPE_CHECKING:
     from pilotlight.contracts.worker import WorkerSpec
+    from pilotlight.ports.overrules import Overrule
     from pilotlight.scaling.scene import Policy
     from pilotlight.settings import ScalingSettings, WarmHours, WorkerScaling
 
@@ -38,6 +39,17 @@ class Terms:
     start_window_s: float = 15.0
     start_backoff_s: float = 2.0
     max_backoff_s: float = 300.0
+    paused: bool = False
+    """Stronger than all of these: nothing starts, what idles goes."""
+
+
+def overruled(terms: Terms, said: Overrule | None) -> Terms:
+    """The terms under what an operator says now; as elsewhere, the maximum is the stronger limit."""
+    if said is None:
+        return terms
+    least = terms.min_replicas if said.min_replicas is None else said.min_replicas
+    most = terms.max_replicas if said.max_replicas is None else said.max_replicas
+    return replace(terms, min_replicas=least, max_replicas=most, paused=said.paused)
 
 
 def terms_of(spec: WorkerSpec, settings: ScalingSettings) -> Terms:

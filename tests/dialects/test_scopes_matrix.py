@@ -95,6 +95,7 @@ OPS = [
     Op("/.well-known/jwks.json", "GET", "/.well-known/jwks.json", None),
     Op("/healthz", "GET", "/healthz", None),
     Op("/readyz", "GET", "/readyz", None),
+    Op("/metrics", "GET", "/metrics", None),
     Op("/openapi.json", "GET", "/openapi.json?endpoint_id=acme/app", None),
     Op("/", "GET", "/", None),
 ]  # fmt: skip

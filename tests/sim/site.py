@@ -152,6 +152,7 @@ class Site:
             announcer=self.announcer(process),
             fleet=self.fleet(process),
             keys=None,  # type: ignore[arg-type] # nobody signs in here
+            ends=None,  # type: ignore[arg-type] # nor measures
             files=None,  # type: ignore[arg-type] # nor keeps files
             secrets=MemorySecrets(self.secrets),
             dead_letters=None if self.mail is None else SimDeadLetters(self.mail, process),
