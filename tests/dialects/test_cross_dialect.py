@@ -134,6 +134,13 @@ DIALECTS = {
         ("/fal-ai/{id}",),
         as_yescale,
     ),
+    "native": Spoken(
+        lambda endpoint: ("/api/jobs", {"endpoint": endpoint, "input": PROMPT}),
+        lambda said: said["id"],
+        ("/api/jobs/{id}",),
+        as_native,
+        ("POST", "/api/jobs/{id}/cancel"),
+    ),
     "task-types": Spoken(
         lambda endpoint: (
             "/v1/tasks",
@@ -145,6 +152,8 @@ DIALECTS = {
         ("POST", "/v1/tasks/{id}/cancel"),
     ),
 }
+NAME_NO_JOB = {"agents"}
+"""Dialects of graphs: what they name is made of jobs."""
 PAIRS = list(itertools.product(DIALECTS, DIALECTS))
 
 
@@ -167,7 +176,7 @@ def submit(client, dialect, endpoint="acme/app"):
 
 
 def test_every_dialect_there_is_stands_in_the_table():
-    assert set(DIALECTS) == set(found())
+    assert set(DIALECTS) == set(found()) - NAME_NO_JOB
 
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
@@ -188,6 +197,35 @@ def test_a_job_of_any_dialect_is_followed_to_its_picture_in_every_dialect(
         state, url, error = read(client, job_id)
         assert (state, error) == ("done", None)
         assert client.get(url).content == b"pixels"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_the_addresses_that_fal_gives_out_lead_back_whatever_the_id(stage, client, endpoint):
+    said = client.post(f"/queue/{endpoint}", json=PROMPT).json()
+
+    assert client.get(said["status_url"]).json()["status"] == "IN_QUEUE"
+    assert client.put(said["cancel_url"]).status_code == 202
+    assert client.get(said["response_url"]).json()["error_type"] == "client_cancelled"
+
+
+@pytest.mark.parametrize("writer", ["async-invoke", "task-types"])
+def test_tags_of_any_dialect_find_their_jobs_in_the_list(stage, client, stranger, writer):
+    path, body = DIALECTS[writer].submit("acme/app")
+    made = {}
+    for colour in ("red", "blue"):
+        words = [{"key": "by", "value": writer}, {"key": "colour", "value": colour}]
+        made[colour] = DIALECTS[writer].id_of(
+            client.post(path, json={**body, "tags": words}).json()
+        )
+
+    def found(who, *tags):
+        page = who.get("/api/jobs", params={"tag": tags}).json()
+        return [job["id"] for job in page["jobs"]]
+
+    assert found(client, f"by={writer}") == [made["blue"], made["red"]]
+    assert found(client, f"by={writer}", "colour=red") == [made["red"]]
+    assert found(client, f"by={writer}", "colour=green") == []
+    assert found(stranger, f"by={writer}") == []
 
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
