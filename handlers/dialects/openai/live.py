@@ -65,11 +65,12 @@ async def _rest(
     if error is not None:
         raise Diverged(error.message)
     file = await asyncio.to_thread(services.blobs.open, replies.first_file(job).key)
-    async with contextlib.aclosing(sending.chunks(file)) as chunks:
+    with file:
         if not await asyncio.to_thread(_begins, file, digest, size):
             raise Diverged("the pieces are not the beginning of the file")
-        async for chunk in chunks:
-            yield chunk
+        async with contextlib.aclosing(sending.chunks(file)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def _begins(file: BinaryIO, digest: bytes, size: int) -> bool:

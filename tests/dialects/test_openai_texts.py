@@ -1,0 +1,368 @@
+"""Embeddings, moderations, ranking, models and what goes wrong, in OpenAI's words."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+
+import pytest
+
+from handlers.app import create_app
+from pilotlight.errors import Problem
+from pilotlight.intake import keys
+from pilotlight.settings import QuotaSettings, RouteSettings
+from tests.dialects.openai_stage import HELLO, answered, said
+from tests.dialects.stage import KEY, Background, Stage, served, services_in
+
+POINTS = {
+    "data": [{"index": 0, "embedding": [0.5, -0.25]}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3},
+}
+
+
+def test_embeddings_are_numbers(openai_stage, openai_client):
+    body = {"model": "tests/embed", "input": ["a b c"], "dimensions": 2}
+    job, reply = answered(openai_stage, openai_client, "/v1/embeddings", body, POINTS)
+
+    assert json.loads(job.input) == body
+    assert reply.json() == {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}],
+        "model": "tests/embed",
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    }
+
+
+def test_embeddings_in_base64_are_little_endian_floats_of_32_bits(openai_stage, openai_client):
+    body = {"model": "tests/embed", "input": [[1, 2, 3]], "encoding_format": "base64"}
+    _, reply = answered(openai_stage, openai_client, "/v1/embeddings", body, POINTS)
+
+    packed = reply.json()["data"][0]["embedding"]
+    assert struct.unpack("<2f", base64.b64decode(packed)) == (0.5, -0.25)
+
+
+def test_a_moderation_names_what_it_looked_at(openai_stage, openai_client):
+    output = {
+        "results": [
+            {
+                "flagged": True,
+                "categories": {"violence": True},
+                "category_scores": {"violence": 0.9},
+            }
+        ]
+    }
+    parts = [{"type": "text", "text": "stab"}]
+    body = {"input": parts}  # the only model there is for this
+    job, reply = answered(openai_stage, openai_client, "/v1/moderations", body, output)
+
+    assert reply.json() == {
+        "id": f"modr-{job.id}",
+        "model": "tests/censor",
+        "results": [
+            {**output["results"][0], "category_applied_input_types": {"violence": ["text"]}}
+        ],
+    }
+
+
+def test_documents_come_back_in_the_order_of_the_worker(openai_stage, openai_client):
+    output = {
+        "results": [
+            {"index": 1, "relevance_score": 0.9, "document": {"text": "b"}},
+            {"index": 0, "relevance_score": 0.1, "document": None},
+        ],
+        "usage": {"prompt_tokens": 4},
+    }
+    body = {"model": "tests/rerank", "query": "q", "documents": ["a", {"text": "b"}], "top_n": 2}
+    job, reply = answered(openai_stage, openai_client, "/v1/rerank", body, output)
+
+    assert reply.json() == {
+        "id": f"rerank-{job.id}",
+        "model": "tests/rerank",
+        "usage": {"prompt_tokens": 4, "total_tokens": 4},
+        "results": [
+            {"index": 1, "relevance_score": 0.9, "document": {"text": "b"}},
+            {"index": 0, "relevance_score": 0.1},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "names", [("text_1", "text_2"), ("data_1", "data_2"), ("queries", "items")], ids=str
+)
+def test_pairs_are_scored_by_whatever_name_they_have(openai_stage, openai_client, names):
+    first, second = names
+    body = {"model": "tests/score", first: "a", second: ["b", "c"]}
+    output = {"data": [{"index": 0, "score": 0.5}, {"index": 1, "score": 0.25}]}
+    job, reply = answered(openai_stage, openai_client, "/v1/score", body, output)
+
+    stored = json.loads(job.input)
+    assert stored == {"model": "tests/score", "text_1": "a", "text_2": ["b", "c"]}
+    assert reply.json() == {
+        "id": f"score-{job.id}",
+        "object": "list",
+        "created": int(job.created_at),
+        "model": "tests/score",
+        "data": [
+            {"index": 0, "object": "score", "score": 0.5},
+            {"index": 1, "object": "score", "score": 0.25},
+        ],
+        "usage": {"prompt_tokens": 0, "total_tokens": 0},
+    }
+
+
+def test_a_pair_that_is_wrong_is_named_as_the_caller_named_it(openai_client):
+    body = {"model": "tests/score", "data_1": "a", "data_2": []}
+    reply = openai_client.post("/v1/score", json=body)
+
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "data_2")
+
+
+# Later
+
+
+def test_async_is_a_request_id_now_and_the_same_answer_later(openai_stage, openai_client):
+    reply = openai_client.post("/v1/chat/completions", json={**HELLO, "async": True})
+    request_id = reply.json()["id"]
+    place = f"{openai_stage.url}/v1/requests/{request_id}"
+
+    assert (reply.status_code, reply.headers["x-request-id"]) == (202, request_id)
+    assert reply.json() == {
+        "id": request_id,
+        "object": "request",
+        "request_id": request_id,
+        "status": "queued",
+        "model": "tests/parrot",
+        "endpoint": "/v1/chat/completions",
+        "progress": 0.0,
+        "created_at": int(openai_stage.job(request_id).created_at),
+        "started_at": None,
+        "ended_at": None,
+        "error": None,
+        "status_url": place,
+        "response_url": place + "/response",
+        "cancel_url": place + "/cancel",
+    }
+    assert openai_client.get(place).json() == reply.json()
+    early = openai_client.get(place + "/response")
+    assert (early.status_code, early.json()["error"]["code"]) == (400, "not_finished")
+
+    openai_stage.start(request_id)
+    assert openai_client.get(place).json()["status"] == "in_progress"
+    openai_stage.succeed(request_id, said("hello"))
+    assert openai_client.get(place).json()["status"] == "completed"
+    answer = openai_client.get(place + "/response").json()
+    assert answer["object"] == "chat.completion"
+    assert answer["choices"][0]["message"]["content"] == "hello"
+
+
+def test_async_embeddings_are_packed_later_as_they_were_asked_for(openai_stage, openai_client):
+    body = {"model": "tests/embed", "input": "a", "encoding_format": "base64", "async": True}
+    request_id = openai_client.post("/openai/v1/embeddings", json=body).json()["id"]
+    openai_stage.succeed(request_id, POINTS)
+
+    answer = openai_client.get(f"/openai/v1/requests/{request_id}/response").json()
+    assert isinstance(answer["data"][0]["embedding"], str)
+
+
+def test_a_request_is_cancelled_once(openai_stage, openai_client):
+    reply = openai_client.post("/v1/chat/completions", json={**HELLO, "async": True})
+    place = reply.json()["cancel_url"]
+
+    assert openai_client.post(place).json()["status"] == "cancelled"
+    again = openai_client.post(place)
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "already_finished")
+
+
+def test_a_failed_request_says_why_wherever_it_is_asked(openai_stage, openai_client):
+    reply = openai_client.post("/v1/chat/completions", json={**HELLO, "async": True})
+    request_id = reply.json()["id"]
+    openai_stage.fail(request_id, "out_of_memory", "too big")
+    place = reply.json()["status_url"]
+
+    error = {
+        "message": "too big",
+        "type": "server_error",
+        "param": None,
+        "code": "out_of_memory",
+    }
+    assert openai_client.get(place).json()["error"] == error
+    answer = openai_client.get(place + "/response")
+    assert (answer.status_code, answer.json()) == (500, {"error": error})
+
+
+def test_a_job_of_another_dialect_is_told_as_its_own_call_would_have(openai_stage, openai_client):
+    reply = openai_client.post("/queue/tests/parrot", json=HELLO)
+    request_id = reply.json()["request_id"]
+    openai_stage.succeed(request_id, said("hello"))
+
+    answer = openai_client.get(f"/v1/requests/{request_id}/response").json()
+    assert (answer["object"], answer["model"]) == ("chat.completion", "tests/parrot")
+
+
+def test_a_webhook_brings_the_answer(openai_stage, openai_client):
+    from handlers.dialects.openai import DIALECT
+
+    body = {**HELLO, "async": True, "webhook": "https://a.example/hook"}
+    request_id = openai_client.post("/v1/chat/completions", json=body).json()["id"]
+    job = openai_stage.succeed(request_id, said("hello"))
+
+    assert job.webhook == "https://a.example/hook"
+    event = DIALECT.announce(job, output=json.dumps(said("hello")).encode(), error=None)
+    assert event["type"] == "request.completed"
+    assert event["data"]["response"]["choices"][0]["message"]["content"] == "hello"
+
+
+# Models
+
+
+def test_models_are_listed_with_what_they_do_and_who_serves_them(openai_client):
+    listed = {one["id"]: one for one in openai_client.get("/v1/models").json()["data"]}
+
+    parrot = listed["tests/parrot"]
+    assert parrot.pop("example").startswith("curl http://127.0.0.1:")
+    assert "openai" in parrot.pop("dialects")
+    assert parrot == {
+        "id": "tests/parrot",
+        "object": "model",
+        "created": 0,
+        "owned_by": "parrot",
+        "task": "openai/chat-completion",
+        "worker": "parrot",
+        "state": "local",
+        "route": "own",
+        "streams": True,
+    }
+    unrouted = listed["fal-ai/imagen4/preview"]
+    assert (unrouted["state"], unrouted["worker"]) == ("unrouted", None)
+    chosen = openai_client.get("/v1/models?task=openai/embeddings&state=local").json()["data"]
+    assert [one["id"] for one in chosen] == ["tests/embed"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/tests/parrot", "/openai/v1/models/tests%2Fparrot"])
+def test_a_model_is_found_by_its_id_written_either_way(openai_client, path):
+    assert openai_client.get(path).json()["id"] == "tests/parrot"
+
+
+def test_a_route_puts_a_worker_behind_a_name_that_clients_have_in_their_code(tmp_path, clock):
+    route = RouteSettings(endpoint="gpt-4o-mini", worker="parrot")
+    settings = {"workers": ("tests.workers.standins",), "routes": (route,)}
+    with (
+        services_in(tmp_path, clock, **settings) as services,
+        served(create_app(services)) as url,
+        Stage(services, url).client() as client,
+    ):
+        body = {**HELLO, "model": "gpt-4o-mini"}
+        job, reply = answered(
+            Stage(services, url), client, "/v1/chat/completions", body, said("hello")
+        )
+
+        assert (job.worker, job.endpoint) == ("parrot", "gpt-4o-mini")
+        assert reply.json()["model"] == "gpt-4o-mini"
+        assert client.get("/v1/models/gpt-4o-mini").json()["route"] == "settings"
+
+
+# What goes wrong
+
+
+def wrong(client, path, body, **more):
+    reply = client.post(path, json=body, **more)
+    error = reply.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert reply.headers["x-request-id"]
+    return reply.status_code, error["type"], error["param"], error["code"]
+
+
+INVALID = "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"model": "gpt-9"}, (404, INVALID, "model", "model_not_found")),
+        ({"model": "fal-ai/imagen4/preview"}, (404, INVALID, "model", "model_not_found")),
+        ({"model": "tests/embed"}, (400, INVALID, "model", "invalid_value")),
+        ({"model": 5}, (400, INVALID, "model", "invalid_value")),
+        ({"messages": []}, (400, INVALID, "messages", "too_short")),
+        ({"messages": None}, (400, INVALID, "messages", "missing")),
+        (
+            {"messages": [{"role": "user"}, {"role": "king"}]},
+            (400, INVALID, "messages[1].role", "literal_error"),
+        ),
+        ({"temperature": 3}, (400, INVALID, "temperature", "less_than_equal")),
+        ({"webhook": "ftp://x"}, (400, INVALID, "webhook", "url_parsing")),
+        ({"webhook": 5}, (400, INVALID, "webhook", "invalid_value")),
+    ],
+)
+def test_a_wrong_body_names_its_field(openai_client, change, expected):
+    body = {**HELLO, **change}
+    assert wrong(openai_client, "/v1/chat/completions", body) == expected
+
+
+def test_a_body_that_is_no_json_object_is_a_400(openai_client):
+    for body in (b"{", b"[]", b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff"):
+        reply = openai_client.post("/v1/chat/completions", content=body)
+        assert (reply.status_code, reply.json()["error"]["type"]) == (400, INVALID)
+
+
+def test_prompts_in_several_are_refused_in_words(openai_client):
+    body = {"model": "tests/parrot", "prompt": ["a", "b"]}
+    assert wrong(openai_client, "/v1/completions", body)[:3] == (400, INVALID, "prompt")
+
+
+def test_who_has_no_key_or_the_wrong_scope_is_told_apart(openai_stage):
+    services = openai_stage.services
+    text, record = keys.mint(
+        pepper=services.pepper, caller="bob", name="", now=services.clock.now(), scopes=[]
+    )
+    services.keys.add(record)
+    for key, expected in (
+        (None, (401, INVALID, None, "invalid_api_key")),
+        (text, (403, INVALID, None, "missing_scope")),
+    ):
+        with openai_stage.client(key) as client:
+            assert wrong(client, "/v1/chat/completions", HELLO) == expected
+
+
+def test_a_key_may_come_as_a_bearer(openai_stage):
+    with openai_stage.client(None) as client:
+        headers = {"authorization": f"Bearer {KEY}"}
+        assert client.get("/v1/models", headers=headers).status_code == 200
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(tmp_path, clock):
+    quota = QuotaSettings(requests_per_s=0.5, burst=1)
+    settings = {"workers": ("tests.workers.standins",), "quota": quota}
+    with (
+        services_in(tmp_path, clock, **settings) as services,
+        served(create_app(services)) as url,
+        Stage(services, url).client() as client,
+    ):
+        client.get("/v1/models")
+        reply = client.get("/v1/models")
+
+    assert reply.status_code == 429
+    assert reply.headers["retry-after"] == "2"
+    assert reply.json()["error"]["code"] == "rate_limit_exceeded"
+    assert "x-should-retry" not in reply.headers
+
+
+def test_a_models_failure_is_not_to_be_repeated_and_its_refusal_is_the_callers(
+    openai_stage, openai_client
+):
+    call = Background(openai_client.post, "/v1/chat/completions", json=HELLO)
+    openai_stage.fail(openai_stage.only_job().id, "worker_error", "it broke")
+    reply = call.result()
+    assert (reply.status_code, reply.headers["x-should-retry"]) == (500, "false")
+
+    later = openai_client.post("/v1/chat/completions", json={**HELLO, "async": True}).json()
+    problem = Problem(("body", "messages", 0), "no", "content_policy_violation")
+    openai_stage.fail(later["id"], "invalid_input", "not allowed", 422, problem)
+    reply = openai_client.get(later["response_url"])
+    assert reply.status_code == 400
+    assert reply.json()["error"] == {
+        "message": "not allowed",
+        "type": INVALID,
+        "param": "messages[0]",
+        "code": "content_policy_violation",
+    }
