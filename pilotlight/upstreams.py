@@ -37,6 +37,7 @@ MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 DOWNLOAD_S: Final = 900.0
 _CONNECT_S: Final = 10.0
 _CHUNK: Final = 256 * 1024
+_REFUSED: Final = frozenset({"bad_url", "refused_address"})
 _SCHEMES: Final = {"fal": "Key", "openai": "Bearer"}
 
 
@@ -45,6 +46,13 @@ class KeyMissing(WorkerError):
 
     code = "upstream_key_missing"
     http_status = 503
+
+
+class WrongAddress(WorkerError):
+    """An upstream's address is refused: the owner's setting, or what it told us itself."""
+
+    code = "upstream_address"
+    http_status = 502
 
 
 class NoAnswer(PilotlightError):
@@ -115,7 +123,7 @@ class Upstream:
     ) -> Reply:
         """Ask with the owner's key; whatever the status, the reply. ``path`` continues the URL.
 
-        Raises NoAnswer, and KeyMissing before anything is asked.
+        Raises NoAnswer, and KeyMissing and WrongAddress before anything is asked.
         """
         self.check()
         key = upstream_key(self.settings)
@@ -127,7 +135,7 @@ class Upstream:
         return self._ask(method, url, within_s=within_s, headers=sent, body=body)
 
     def send_file(self, url: str, path: Path, *, content_type: str, within_s: float) -> Reply:
-        """PUT a file to where the upstream said, without the key. Raises NoAnswer."""
+        """PUT a file to where the upstream said, without the key. Raises as :meth:`ask`."""
         headers = {"Content-Type": content_type, "Content-Length": str(path.stat().st_size)}
         return self._ask("PUT", url, within_s=within_s, headers=headers, body=_chunks(path))
 
@@ -158,6 +166,9 @@ class Upstream:
             with asking as answer:
                 return Reply(answer.status, answer.headers, b"".join(answer.chunks()))
         except FetchFailed as error:
+            if error.reason in _REFUSED:
+                told = f"{self.name} cannot be asked at {url.partition('?')[0][:200]}: {error}"
+                raise WrongAddress(f"{told}; https reaches all, http this machine only") from None
             raise NoAnswer(f"{self.name}: {error}", asked=patience.asked) from None
 
 

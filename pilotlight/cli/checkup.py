@@ -14,6 +14,7 @@ from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.cli import needs, running
 from pilotlight.cli.schemas import local_catalogue
 from pilotlight.errors import PilotlightError
+from pilotlight.settings import lacking, ready_upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,6 +131,14 @@ def _port_trouble(host: str, port: int) -> str | None:
     return None
 
 
+def _upstreams(settings: Settings) -> Iterator[Finding]:
+    """Those with an address of the owner's own should have a key; the others may wait for one."""
+    ready = set(ready_upstreams(settings))
+    for name in sorted({*ready, *settings.upstreams}):
+        wants = None if name in ready else lacking(settings, name)
+        yield _told(f"upstream {name}", wants, "its key is set")
+
+
 def _files(_settings: Settings) -> Iterator[Finding]:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < _FEW_FILES:
@@ -196,6 +205,8 @@ def _aws_trouble(settings: Settings) -> str | None:
     return None
 
 
-_EVERYWHERE: Final[tuple[Check, ...]] = (_python, _clock, _folder, _files, _workers)
+_EVERYWHERE: Final[tuple[Check, ...]] = (
+    _python, _clock, _folder, _files, _workers, _upstreams,
+)  # fmt: skip
 _LOCAL: Final[tuple[Check, ...]] = (_sqlite, _ports)
 _AWS: Final[tuple[Check, ...]] = (_aws,)

@@ -105,7 +105,8 @@ def _dialects(settings: Settings) -> Callable[[str], list[str]]:
 
 def _row(found: Catalogue, one: Listed, dialects: list[str]) -> tuple[str, ...]:
     spec = found.workers[one.worker].spec if one.worker else None
-    state = f"{one.state}, {_where(spec)}" if spec else one.state
+    unserved = f"{one.state}, wants a key" if one.id in found.wanting else one.state
+    state = f"{one.state}, {_where(spec)}" if spec else unserved
     route = "" if one.route == "own" else _route_in_words(found, one)
     return one.id, one.task, " ".join(dialects), one.worker or "-", route, state
 

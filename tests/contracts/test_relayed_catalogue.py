@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from pilotlight.catalogue import discover
+from pilotlight.cli import app, checkup
 from pilotlight.contracts.endpoints import KNOWN
 from pilotlight.errors import UnroutedEndpoint
 from pilotlight.settings import RouteSettings, Settings, UpstreamSettings, lacking
@@ -107,6 +109,27 @@ def test_an_upstream_that_nobody_described_says_so():
     settings = Settings(upstreams={"mine": UpstreamSettings(url="https://a.b", key_env="K")})
 
     assert "PILOTLIGHT_UPSTREAMS" in lacking(settings, "yours")
+
+
+def test_the_doctor_says_which_key_is_missing(tmp_path, monkeypatch):
+    mine = {"mine": UpstreamSettings(url="https://a.example", key_env="MINE_KEY")}
+    settings = Settings(data=tmp_path, upstreams=mine, ingress={"port": 0})
+    monkeypatch.setenv("FAL_UPSTREAM_KEY", "k")
+    monkeypatch.delenv("MINE_KEY", raising=False)
+    found = {one.check: one for one in checkup.look(settings)}
+
+    assert found["upstream fal"].state == "ok"
+    assert found["upstream mine"].state == "broken"
+    assert "MINE_KEY" in found["upstream mine"].said
+    assert "upstream openai" not in found
+
+
+def test_the_list_says_what_waits_for_a_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("FAL_UPSTREAM_KEY", raising=False)
+    monkeypatch.chdir(ROOT)
+    said = CliRunner().invoke(app, ["endpoints", CLOSED_ONE, "--data", str(tmp_path)]).output
+
+    assert "unrouted, wants a key" in said
 
 
 LISTED = """

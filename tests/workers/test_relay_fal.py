@@ -11,9 +11,9 @@ from urllib.request import url2pathname
 
 import pytest
 
-from pilotlight.errors import Cancelled, InvalidInput, PilotlightError
+from pilotlight.errors import Cancelled, InvalidInput
 from pilotlight.execution.retry import Failure
-from pilotlight.upstreams import KeyMissing, NoAnswer
+from pilotlight.upstreams import KeyMissing, NoAnswer, WrongAddress
 from tests.live import free_port, until
 from tests.workers.relay_desk import SECRET, Desk
 from tests.workers.upstream_server import Told, upstream_server
@@ -327,5 +327,5 @@ def test_the_key_goes_nowhere_without_tls_but_to_this_machine(desk, url, more):
     desk.settings["url"] = url
     upstream = desk.worker(**more).upstream
 
-    with pytest.raises(PilotlightError, match=r"may (not )?be used here"):
+    with pytest.raises(WrongAddress, match=r"fal cannot be asked at http://.*https reaches all"):
         upstream.ask("GET", "/x", within_s=1)
