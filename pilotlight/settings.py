@@ -349,6 +349,9 @@ class CostSettings(_Group):
 
 class Settings(_Group):
     mode: Literal["local", "aws"] = "local"
+    stack: str | None = None
+    """SSM parameter in which a deployed stack keeps its settings, for an operator's commands:
+    ``PILOTLIGHT_STACK=/pilotlight/prod/settings pilotlight fleet``."""
     data: Path = Path(".pilotlight")
     """Local mode keeps everything here: the job table, files, keys, certificates. Mode ``aws``
     keeps scratch files and logs here."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class _Mode(Protocol):
     """What each of the modules beside this one offers."""
 
+    def pointed(self, settings: Settings) -> Settings: ...
+
     def is_there(self, settings: Settings) -> bool: ...
 
     def surroundings(self, settings: Settings) -> AbstractContextManager[Settings]: ...
@@ -62,6 +64,17 @@ def _mode(settings: Settings) -> _Mode:
     from pilotlight.bootstrap import local  # noqa: PLC0415
 
     return local
+
+
+def pointed(settings: Settings) -> Settings:
+    """The settings of the deployed stack that these name, if they name one.
+
+    Raises SettingsError.
+    """
+    if settings.stack is None:
+        return settings
+    aws = settings.model_copy(update={"mode": "aws"})
+    return _mode(aws).pointed(aws)
 
 
 def is_there(settings: Settings) -> bool:

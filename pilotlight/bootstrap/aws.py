@@ -31,6 +31,7 @@ from pilotlight.adapters.aws.queues import queue_url
 from pilotlight.adapters.aws.receipts import Receipts
 from pilotlight.adapters.aws.secrets import DynamoSecrets
 from pilotlight.adapters.aws.sqs import SqsReceiver, SqsSender
+from pilotlight.adapters.aws.stack import settings_of
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.aws.turn import ScalerTurn
@@ -51,6 +52,16 @@ if TYPE_CHECKING:
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
     from pilotlight.settings import Settings
+
+
+def pointed(settings: Settings) -> Settings:
+    """Those of the stack that they name. Raises SettingsError."""
+    aws = settings.aws
+    clients = Clients(region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated)
+    try:
+        return settings_of(clients, settings.stack or "", settings)
+    finally:
+        clients.close()
 
 
 def is_there(_settings: Settings) -> bool:

@@ -23,10 +23,11 @@ def is_there(data: Path) -> bool:
 
 
 def _settings(data: Path) -> Settings:
-    """Those of the `up` that runs there, else those of the environment."""
+    """Those of the `up` that runs there, or of the stack that the environment names, else the
+    environment's own."""
     found = running.read(data)
     told = found.settings if found is not None and running.alive(found.pid) else {}
-    return settings.load(data=data, **told)
+    return bootstrap.pointed(settings.load(data=data, **told))
 
 
 @contextlib.contextmanager

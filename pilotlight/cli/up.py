@@ -169,7 +169,9 @@ def _elsewhere(settings: Settings) -> dict[str, Any]:
     """Where the rows are, if not in the data folder."""
     if settings.mode == "local":
         return {}
-    return settings.model_dump(mode="json", include={"mode", "aws", "queue"}, exclude_defaults=True)
+    return settings.model_dump(
+        mode="json", include={"mode", "aws", "queue", "lease"}, exclude_defaults=True
+    )
 
 
 def _banner(settings: Settings, serving: Serving) -> str:
