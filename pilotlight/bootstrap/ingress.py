@@ -12,6 +12,7 @@ from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
 from pilotlight.bootstrap import groups as grouping
+from pilotlight.bootstrap.letting_go import LettingGo
 from pilotlight.delivery.dispatcher import LOOK_S, Dispatcher
 from pilotlight.delivery.signing import Signer
 from pilotlight.execution.dead_letters import Undertaker
@@ -130,6 +131,7 @@ def assemble(
     submit = _submit(settings, catalogue, parts, lighter, quotas)
     steward = grouping.steward(settings, parts, lighter, submit)
     groups = grouping.groups(settings, parts, steward)
+    let_go = LettingGo(catalogue, parts, clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -153,13 +155,20 @@ def assemble(
         turn=parts.turn,
         pepper=pepper,
         submit=submit,
-        control=_control(parts, clock),
+        control=_control(parts, clock, let_go),
         authenticate=Authenticate(parts.keys, clock, pepper),
         quotas=quotas,
         tokens=Tokens(secrets.get_or_create("tokens", _secret), clock),
         signer=Signer(secrets),
         controller=controller,
-        reaper=Reaper(parts.store, parts.queue, parts.announcer, clock=clock, settings=settings),
+        reaper=Reaper(
+            parts.store,
+            parts.queue,
+            parts.announcer,
+            clock=clock,
+            settings=settings,
+            let_go=let_go,
+        ),
         dead_letters=_undertaker(settings, parts),
         checkpoint=parts.checkpoint,
         close=parts.close,
@@ -198,7 +207,7 @@ def _undertaker(settings: Settings, parts: IngressParts) -> Undertaker | None:
     )
 
 
-def _control(parts: IngressParts, clock: Clock) -> Control:
+def _control(parts: IngressParts, clock: Clock, let_go: LettingGo) -> Control:
     return Control(
         store=parts.store,
         queue=parts.queue,
@@ -208,6 +217,7 @@ def _control(parts: IngressParts, clock: Clock) -> Control:
         fleet=parts.glance or parts.fleet,
         blobs=parts.blobs,
         clock=clock,
+        let_go=let_go,
     )
 
 

@@ -143,5 +143,14 @@ class Worker(abc.ABC, Generic[InputT, OutputT]):
         to call again with the same input.
         """
 
+    @classmethod
+    def let_go(cls, *, called: str, note: str) -> str:  # noqa: ARG003 - most begin nothing elsewhere
+        """End what a job began elsewhere: it has ended while nobody ran it.
+
+        ``called`` and ``note`` are as in its Context. Called in the ingress, on a worker that was
+        not loaded; may block for seconds. What it returns goes to the job's log.
+        """
+        return ""
+
     def close(self) -> None:
         """Let go of what ``load`` took. Called when the child is asked to leave, not on a kill."""

@@ -15,6 +15,8 @@ from pilotlight.contracts.retries import TIMEOUT, Retries
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilotlight.contracts.job import Job
     from pilotlight.contracts.lifecycle import Move
     from pilotlight.ports.clock import Clock
@@ -91,6 +93,10 @@ def decide(job: Job, *, now: float, margin_s: float, resend_s: float | None) -> 
     return moves.queued(job, due_at=again)
 
 
+def _nothing(_job: Job) -> None:
+    """Nothing was begun elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reaper:
     """Call it every few seconds, or when ``store.next_due()`` says so."""
@@ -100,6 +106,8 @@ class Reaper:
     announcer: Announcer
     clock: Clock
     settings: Settings
+    let_go: Callable[[Job], None] = _nothing
+    """Told of a job that ended here and left a note."""
 
     def __call__(self, now: float | None = None) -> Reaped:
         """Handle every row that is due."""
@@ -137,6 +145,8 @@ class Reaper:
             done += _COUNTED[move.transition.name]
             name = move.transition.name
             logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker)
+            if job.status.is_terminal and job.note is not None:
+                self.let_go(job)
             if job.status is JobStatus.QUEUED:
                 message = JobMessage(job_id=job.id, worker=job.worker, caller=job.caller)
                 self.sender.send(message)

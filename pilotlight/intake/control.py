@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+def _nothing(_job: Job) -> None:
+    """Nothing was begun elsewhere."""
+
+
 _YOUNG_S = 0.1
 _MOMENT_S = 0.05
 """A look at a job younger than the first waits this long for its end: fal's clients ask at once
@@ -56,6 +61,8 @@ class Control:
     fleet: Fleet
     blobs: Blobs
     clock: Clock
+    let_go: Callable[[Job], None] = _nothing
+    """Told of a cancelled job that left a note."""
 
     def job(self, job_id: str, *, caller: str) -> Job:
         """Raises UnknownJob, for another caller's job too: an id tells nothing."""
@@ -84,6 +91,8 @@ class Control:
         if cancelled.owner is not None:  # it may have been leased since it was read
             self.queue.poke(job.worker, job_id)
         self.announcer.changed([job_id])
+        if cancelled.note is not None:
+            self.let_go(cancelled)
         return cancelled
 
     async def wait(self, job_id: str, *, caller: str, timeout_s: float) -> Job:

@@ -27,7 +27,7 @@ _NAMESPACES: Final = frozenset({"workflows", "comfy"})
 def done(upstream: Upstream, context: Context, document: dict[str, Any]) -> Any:
     """The result of one job, its files brought here. Raises KeyMissing before anything is asked."""
     upstream.check()
-    following = Following(upstream, context, places=_places, read=_read)
+    following = Following(upstream, context, places=places, read=_read)
     reply = following.result(lambda: _submit(following, document))
     if not isinstance(reply.document, dict):
         raise Garbled(f"{upstream.name} gave a result that is no JSON object")
@@ -48,7 +48,7 @@ def _submit(following: Following, document: dict[str, Any]) -> Callable[[], Repl
     )
 
 
-def _places(name: str, request_id: str) -> Places:
+def places(name: str, request_id: str) -> Places:
     parts = name.split("/")
     app = "/".join(parts[: 3 if parts[0] in _NAMESPACES else 2])
     base = f"/{app}/requests/{request_id}"

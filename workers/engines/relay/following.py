@@ -10,6 +10,7 @@ from pilotlight import Cancelled
 from workers.engines.relay.errand import Errand
 from workers.engines.relay.outlasting import outlasting
 from workers.engines.relay.refusals import Garbled, refusal, retry_after_s
+from workers.engines.relay.ticket import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,15 +158,27 @@ class Following(Errand):
 
     def _let_go(self, request_id: str) -> None:
         """The job is over here: it should not go on, and cost, there."""
-        from pilotlight.upstreams import NoAnswer
-
         places = self._places_of(self.name, request_id)
-        try:
-            reply = self.upstream.ask(places.cancel_by, places.cancel, within_s=_CANCEL_S)
-            said = str(reply.status)
-        except NoAnswer as error:
-            said = str(error)
-        self.context.log(f"asked {self.upstream.name} to cancel {request_id}: {said}")
+        self.context.log(_cancelled(self.upstream, request_id, places))
+
+
+def let_go(upstream: Upstream, called: str, note: str, places: Callable[[str, str], Places]) -> str:
+    """Cancel what a job left upstream; what came of it, in words. Raises KeyMissing."""
+    request_id = Ticket.read(note).id
+    if not request_id:
+        return ""
+    return _cancelled(upstream, request_id, places(upstream.named(called), request_id))
+
+
+def _cancelled(upstream: Upstream, request_id: str, places: Places) -> str:
+    from pilotlight.upstreams import NoAnswer
+
+    try:
+        reply = upstream.ask(places.cancel_by, places.cancel, within_s=_CANCEL_S)
+        said = str(reply.status)
+    except NoAnswer as error:
+        said = str(error)
+    return f"asked {upstream.name} to cancel {request_id}: {said}"
 
 
 def _id_in(reply: Reply) -> str | None:

@@ -63,7 +63,7 @@ def _asked(call: _Call) -> Reply:
 
 
 def _followed(call: _Call) -> Reply:
-    following = Following(call.upstream, call.context, places=_places, read=_read)
+    following = Following(call.upstream, call.context, places=places, read=_read)
     return following.result(
         lambda: call.send(following.name, following.headers(), **{"async": True})
     )
@@ -138,7 +138,7 @@ class _Call:
         return {"url": one.get("url", "")}
 
 
-def _places(_name: str, request_id: str) -> Places:
+def places(_name: str, request_id: str) -> Places:
     base = f"/requests/{request_id}"
     return Places(base, f"{base}/response", "POST", f"{base}/cancel")
 

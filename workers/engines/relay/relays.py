@@ -42,6 +42,13 @@ class FalRelay(Relay):
         document = job_input.model_dump(mode="json")
         return Anything.model_validate(fal_queue.done(self.upstream, context, document))
 
+    @classmethod
+    def let_go(cls, *, called: str, note: str) -> str:
+        from pilotlight.upstreams import connect
+        from workers.engines.relay import fal_queue, following
+
+        return following.let_go(connect(cls.spec.upstream), called, note, fal_queue.places)
+
 
 class OpenAiRelay(Relay):
     """To an upstream that speaks OpenAI's API: an endpoint of its own for each task type."""
@@ -53,3 +60,10 @@ class OpenAiRelay(Relay):
         task = next(one.task for one in self.spec.endpoints if one.id == context.endpoint)
         document = job_input.model_dump(mode="json")
         return Anything.model_validate(openai.done(self.upstream, context, task, document))
+
+    @classmethod
+    def let_go(cls, *, called: str, note: str) -> str:
+        from pilotlight.upstreams import connect
+        from workers.engines.relay import following, openai
+
+        return following.let_go(connect(cls.spec.upstream), called, note, openai.places)
