@@ -1,0 +1,344 @@
+"""PyPI ``openai``, unmodified, sync and async, against a running product and stand-in models."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import threading
+import wave
+
+import openai
+import pytest
+from PIL import Image
+
+from tests.live import KEY, until
+from tests.workers.standins.embed import place
+
+PARROT = "tests/parrot"
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore:deprecated:DeprecationWarning"
+)
+"""The client leaves sockets to the garbage collector, and marks translations as deprecated."""
+
+
+def turns(text, **more):
+    return [{"role": "user", "content": text, **more}]
+
+
+@pytest.fixture(params=["/v1", "/openai/v1"])
+def either(request, live):
+    with openai.OpenAI(base_url=live.url + request.param, api_key=KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def client(live):
+    with openai.OpenAI(base_url=live.url + "/v1", api_key=KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def picture():
+    made = io.BytesIO()
+    Image.new("RGB", (8, 8), "#102030").save(made, "png")
+    return made.getvalue()
+
+
+@pytest.fixture(scope="module")
+def recording():
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(1000)
+        file.writeframes(bytes(1500))
+    return made.getvalue()
+
+
+def test_a_chat_is_answered_and_counted(either):
+    answer = either.chat.completions.create(
+        model=PARROT,
+        messages=[{"role": "system", "content": "Be brief."}, *turns("red green blue")],
+        max_tokens=2,
+        n=2,
+        temperature=0.2,
+        user="u",
+        metadata={"any": "thing"},
+    )
+
+    assert [one.message.content for one in answer.choices] == ["red green"] * 2
+    assert [one.finish_reason for one in answer.choices] == ["length"] * 2
+    assert answer.usage.model_dump(exclude_none=True) == {
+        "prompt_tokens": 5,
+        "completion_tokens": 4,
+        "total_tokens": 9,
+    }
+    assert answer._request_id in answer.id
+
+
+def test_a_stream_arrives_while_the_model_still_writes(client, tmp_path):
+    """The gate opens only once the first word was read: what is read is live."""
+    gate = tmp_path / "gate"
+    stream = client.chat.completions.create(
+        model=PARROT,
+        messages=turns("red green blue. white", name="x"),
+        stop=".",
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body={"gate": str(gate)},
+    )
+    heard, reasons, usage = "", [], None
+    for chunk in stream:
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            heard += choice.delta.content or ""
+            reasons.append(choice.finish_reason)
+        if heard == "red":
+            gate.touch()
+
+    assert heard == "red green blue"
+    assert reasons[-1] == "stop"
+    assert usage.completion_tokens == 3
+
+
+def test_a_stream_that_is_closed_early_cancels_its_job(client, live, tmp_path):
+    stream = client.chat.completions.create(
+        model=PARROT,
+        messages=turns("one two"),
+        stream=True,
+        extra_body={"gate": str(tmp_path / "never")},
+    )
+    first = next(iter(stream))
+    request_id = first.id.removeprefix("chatcmpl-")
+    stream.close()
+
+    def status():
+        return client.get(f"/requests/{request_id}", cast_to=object)["status"]
+
+    until(lambda: status() == "cancelled", what="the job to be cancelled")
+
+
+def test_tools_are_called_and_formats_kept(client):
+    tool = {"type": "function", "function": {"name": "paint", "parameters": {"type": "object"}}}
+    asked = {"model": PARROT, "messages": turns("please paint"), "tools": [tool]}
+    (choice,) = client.chat.completions.create(**asked).choices
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)) == (
+        "paint",
+        {"words": ["please", "paint"]},
+    )
+    with client.chat.completions.stream(**asked) as stream:
+        final = stream.get_final_completion()
+    assert final.choices[0].message.tool_calls[0].function.name == "paint"
+    said = client.chat.completions.create(
+        model=PARROT, messages=turns("x"), response_format={"type": "json_object"}
+    )
+    assert json.loads(said.choices[0].message.content) == {"said": "x"}
+
+
+def test_pictures_in_a_chat_reach_the_model(client, picture):
+    url = "data:image/png;base64," + base64.b64encode(picture).decode()
+    parts = [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": url}}]
+    answer = client.chat.completions.create(
+        model=PARROT, messages=[{"role": "user", "content": parts}]
+    )
+
+    assert answer.choices[0].message.content == f"see ({len(picture)} bytes of picture)"
+
+
+def test_the_older_completions(client):
+    answer = client.completions.create(model=PARROT, prompt="a b c", max_tokens=2, echo=True)
+    assert answer.choices[0].text == "a b ca b"
+    stream = client.completions.create(model=PARROT, prompt="a b c", stream=True)
+    assert "".join(one.choices[0].text for one in stream) == "a b c"
+
+
+@pytest.mark.parametrize("more", [{}, {"encoding_format": "float"}], ids=["default", "float"])
+def test_embeddings_come_back_as_numbers_whatever_is_on_the_wire(client, more):
+    answer = client.embeddings.create(
+        model="tests/embed", input=["a lamp", "a spoon"], dimensions=3, **more
+    )
+
+    for one, words in zip(answer.data, (["a", "lamp"], ["a", "spoon"]), strict=True):
+        assert one.embedding == pytest.approx(place(words, 3), abs=1e-6)
+    assert answer.usage.prompt_tokens == 4
+
+
+def test_moderation_flags_what_is_rude(client):
+    answer = client.moderations.create(model="tests/censor", input=["you fool", "hello"])
+
+    assert [one.flagged for one in answer.results] == [True, False]
+    assert answer.results[0].categories.harassment
+    assert answer.results[0].category_scores.harassment == 1.0
+
+
+def test_speech_is_bytes_and_streams(client, tmp_path):
+    asked = {"voice": "tin", "input": "one two three"}
+    said = client.audio.speech.create(model="tests/whistle/whole", response_format="wav", **asked)
+    with wave.open(io.BytesIO(said.content)) as sound:
+        assert sound.getnframes() == 2400
+    assert said.response.headers["content-type"] == "audio/wav"
+    with client.audio.speech.with_streaming_response.create(
+        model="tests/whistle", response_format="pcm", **asked
+    ) as live:
+        live.stream_to_file(tmp_path / "said.pcm")
+    assert len((tmp_path / "said.pcm").read_bytes()) == 4800
+
+
+def test_a_recording_is_transcribed_in_every_format(client, recording):
+    def heard(**more):
+        return client.audio.transcriptions.create(
+            model="tests/listener", file=("a.wav", recording), **more
+        )
+
+    assert heard().text == "second 1. second 2."
+    assert heard(response_format="text") == "second 1. second 2.\n"
+    assert heard(response_format="srt").startswith("1\n00:00:00,000 --> 00:00:01,000\nsecond 1.\n")
+    assert heard(response_format="vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n")
+    verbose = heard(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert (verbose.duration, verbose.language, len(verbose.segments)) == (1.5, "en", 2)
+    assert [one.word for one in verbose.words] == ["1.", "2."]
+    *deltas, done = heard(stream=True)
+    assert "".join(one.delta for one in deltas) == done.text == "second 1. second 2."
+    translated = client.audio.translations.create(model="tests/listener", file=recording)
+    assert translated.text.startswith("in English")
+
+
+def test_pictures_are_made_and_changed(client, live, picture):
+    made = client.images.generate(model="tests/painter", prompt="a lamp", n=2, size="16x16")
+    answer = live.ask("GET", made.data[0].url, key=None)
+    assert Image.open(io.BytesIO(answer.body)).size == (16, 16)
+    inline = client.images.generate(
+        model="tests/painter", prompt="a lamp", size="16x16", response_format="b64_json"
+    )
+    assert base64.b64decode(inline.data[0].b64_json) == answer.body
+    edited = client.images.edit(
+        model="tests/painter/edit",
+        image=("a.png", picture),
+        prompt="turn",
+        response_format="b64_json",
+    )
+    turned = Image.open(io.BytesIO(base64.b64decode(edited.data[0].b64_json)))
+    assert turned.getpixel((0, 0)) == (0xEF, 0xDF, 0xCF)
+    stream = client.images.generate(
+        model="tests/painter", prompt="a lamp", stream=True, partial_images=1
+    )
+    assert [one.type for one in stream] == [
+        "image_generation.partial_image",
+        "image_generation.completed",
+    ]
+
+
+def test_models_are_listed_and_found(client):
+    ids = {one.id for one in client.models.list()}
+
+    assert {PARROT, "tests/embed", "pilotlight/shapes"} <= ids
+    assert client.models.retrieve(PARROT).task == "openai/chat-completion"
+
+
+def test_files_go_up_and_come_back(client):
+    lines = b'{"custom_id": "1"}\n' * 3
+    made = client.files.create(file=("lines.jsonl", lines), purpose="batch")
+
+    assert client.files.wait_for_processing(made.id).status == "processed"
+    assert client.files.content(made.id).content == lines
+    assert made.id in [one.id for one in client.files.list(limit=1)]
+    assert client.files.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(made.id)
+
+
+def test_ranking_and_scores_by_the_clients_own_post(client):
+    ranked = client.post(
+        "/rerank",
+        body={"model": "tests/rerank", "query": "a lamp", "documents": ["soup", "the lamp"]},
+        cast_to=object,
+    )
+    assert [one["index"] for one in ranked["results"]] == [1, 0]
+    scored = client.post(
+        "/score", body={"model": "tests/score", "text_1": "a", "text_2": ["a", "b"]}, cast_to=object
+    )
+    assert [one["score"] for one in scored["data"]] == [1.0, 0.0]
+
+
+def test_async_answers_at_once_and_later_like_the_call_itself(client):
+    waits_for_nobody = {"extra_body": {"async": True}}
+    taken = client.chat.completions.create(
+        model=PARROT, messages=turns("later"), **waits_for_nobody
+    )
+    raw = client.embeddings.with_raw_response.create(
+        model="tests/embed", input="x", **waits_for_nobody
+    )
+    said = client.audio.speech.create(
+        model="tests/whistle", voice="x", input="x", response_format="wav", **waits_for_nobody
+    )
+    assert (raw.http_response.status_code, said.response.status_code) == (202, 202)
+
+    def ended(request_id):
+        until(
+            lambda: client.get(f"/requests/{request_id}", cast_to=object)["status"] == "completed",
+            what="the request",
+        )
+        return f"/requests/{request_id}/response"
+
+    later = client.get(ended(taken.id), cast_to=openai.types.chat.ChatCompletion)
+    assert later.choices[0].message.content == "later"
+    points = client.get(ended(json.loads(raw.http_response.text)["id"]), cast_to=object)
+    assert points["object"] == "list"
+    sound = client.get(ended(json.loads(said.content)["id"]), cast_to=bytes)
+    assert sound.startswith(b"RIFF")
+
+
+def test_errors_are_the_clients_own_classes(client, live):
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.chat.completions.create(model="nobody/nothing", messages=turns("x"))
+    assert (unknown.value.code, unknown.value.param) == ("model_not_found", "model")
+    with pytest.raises(openai.BadRequestError) as wrong:
+        client.chat.completions.create(model=PARROT, messages=turns("x"), temperature=9)
+    assert wrong.value.param == "temperature"
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(
+            model=PARROT, messages=turns("x"), extra_body={"refuse": "not this"}
+        )
+    assert refused.value.body["message"] == "not this"
+    assert refused.value.request_id
+    with (
+        openai.OpenAI(base_url=live.url + "/v1", api_key="sk-nobody", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        stranger.models.list()
+
+
+def test_the_async_client_runs_many_at_once(live, tmp_path):
+    """Four that wait for each other: the gate opens when the last one has begun to speak."""
+    gate, speaking = tmp_path / "gate", threading.Semaphore(0)
+
+    async def one(client, number):
+        heard = ""
+        stream = await client.chat.completions.create(
+            model=PARROT,
+            messages=turns(f"{number} done"),
+            stream=True,
+            extra_body={"gate": str(gate)},
+        )
+        async for chunk in stream:
+            heard += chunk.choices[0].delta.content or ""
+            if heard == str(number):
+                speaking.release()
+                if speaking._value == 4:
+                    gate.touch()
+        return heard
+
+    async def everything():
+        async with openai.AsyncOpenAI(
+            base_url=live.url + "/v1", api_key=KEY, max_retries=0
+        ) as client:
+            points = await client.embeddings.create(model="tests/embed", input="x")
+            assert len(points.data[0].embedding) == 8
+            return await asyncio.gather(*(one(client, number) for number in range(4)))
+
+    told = asyncio.run(asyncio.wait_for(everything(), 60))
+    assert told == [f"{number} done" for number in range(4)]
