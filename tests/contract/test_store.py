@@ -147,6 +147,7 @@ def test_random_histories_agree_with_the_table(store, make_job, clock):
                     moves.lease(owner=rng.choice("ab"), now=now, **LEASE),
                     moves.beat(view, now=now, progress=0.5, **LEASE),
                     moves.storing(view, now=now, **LEASE),
+                    moves.note(view, text=rng.choice(["n", None])),
                     moves.succeed(view, now=now, output='{"a":1}', artifacts="[]"),
                     moves.retry(view, not_before=now + 1, error=ERROR),
                     moves.retry(view, not_before=now + 1, error=ERROR),
