@@ -63,6 +63,7 @@ def banner(facts: Facts, ink: Ink) -> str:
             f'  connect_fal("{facts.url}")',
         ],
         _javascript(facts, ink),
+        _openai(facts, ink),
         _curl(facts, ink),
         _endpoints(facts, ink),
     ]
@@ -96,6 +97,15 @@ def _javascript(facts: Facts, ink: Ink) -> list[str]:
         "    return fetch(host in ours ? here : url, init) } })",
     ]
     return [line.replace("URL/", f"{facts.url}/") for line in lines]
+
+
+def _openai(facts: Facts, ink: Ink) -> list[str]:
+    """Both of the clients read these by themselves."""
+    return [
+        ink.bold("OpenAI in Python and JavaScript") + ink.dim(": OpenAI() and new OpenAI()"),
+        f"  export OPENAI_BASE_URL={facts.url}/v1",
+        f"  export OPENAI_API_KEY={shlex.quote(facts.key)}",
+    ]
 
 
 def _curl(facts: Facts, ink: Ink) -> list[str]:

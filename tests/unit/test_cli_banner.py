@@ -36,6 +36,8 @@ def test_every_setting_is_ready_to_paste():
     assert '  connect_fal("http://127.0.0.1:8000")' in told
     assert any('"http://127.0.0.1:8000/api/fal/proxy"' in line for line in told)
     assert any("`http://127.0.0.1:8000/${ours[host]}" in line for line in told)
+    assert "  export OPENAI_BASE_URL=http://127.0.0.1:8000/v1" in told
+    assert "  export OPENAI_API_KEY='s3cret key'" in told
     assert "  curl http://127.0.0.1:8000/run/acme/a \\" in told
     assert "  acme/a       Does a." in told
     assert "  acme/longer" in told
