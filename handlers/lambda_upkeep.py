@@ -19,6 +19,7 @@ from handlers.upkeep import (
     Upkeep,
     Work,
     clean,
+    daily,
     forget_replicas,
     free_jobs_of_the_dead,
 )
@@ -78,6 +79,7 @@ class MinuteUpkeep:
             *found,
             Chore("clean", CLEAN_S, clean(services.store, services.blobs), first_s=first_s),
             Chore("replicas", CLEAN_S, forget_replicas(services.fleet), first_s=first_s),
+            daily(services.orphans, first_s=first_s),
             Chore("measure", _MEASURE_S, _done(self._tell)),
         )
 

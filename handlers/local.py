@@ -197,6 +197,7 @@ def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:
         controller=services.controller,
         checkpoint=services.checkpoint,
         settings=services.settings.scaling,
+        orphans=services.orphans,
     )
 
 

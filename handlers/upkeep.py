@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pilotlight.contracts.artifact import ARTIFACTS
+from pilotlight.execution.orphans import Orphans
 from pilotlight.execution.reaper import Reaper
 from pilotlight.observability.logs import event, failure
 from pilotlight.ports.blobs import Blobs
@@ -30,6 +31,8 @@ CALM_S: Final = 1.0
 BUSY_S: Final = 0.25
 """While replicas run. At 3,700 jobs/s the log then stays under 60 MB, not 240 MB."""
 CLEAN_S: Final = 3600.0
+ORPHANS_S: Final = 24 * 3600.0
+ORPHANS_FIRST_S: Final = 600.0
 PURGE_BATCH: Final = 500
 REPLICA_ROWS_S: Final = 3600.0
 """How long rows of ended replicas are kept: as long as a failure counts."""
@@ -121,6 +124,19 @@ def clean(store: JobStore, blobs: Blobs) -> Work:
     return work
 
 
+def sweep_orphans(orphans: Orphans) -> Work:
+    """Files that no row leads to: some hundred at a time, all of them once a day."""
+
+    def work(now: float) -> float | None:
+        return None if orphans(now) else now
+
+    return work
+
+
+def daily(orphans: Orphans, *, first_s: float = ORPHANS_FIRST_S) -> Chore:
+    return Chore("orphans", ORPHANS_S, sweep_orphans(orphans), first_s=first_s)
+
+
 def forget_replicas(fleet: Supervisor) -> Work:
     def work(now: float) -> None:
         fleet.forget(ended_before=now - REPLICA_ROWS_S)
@@ -137,10 +153,11 @@ def local_chores(
     controller: Controller,
     checkpoint: Callable[[], bool],
     settings: ScalingSettings,
+    orphans: Orphans | None = None,
 ) -> tuple[Chore, ...]:
     """What a machine of its own needs, in the order in which one pass runs it."""
     lit = controller.lit
-    return (
+    chores = (
         Chore("exits", CALM_S, free_jobs_of_the_dead(fleet, reaper, lit)),
         Chore("reap", CALM_S, reap(store, reaper)),
         Chore("checkpoint", CALM_S, fold_log(checkpoint, fleet), woken_by=lit),
@@ -148,6 +165,7 @@ def local_chores(
         Chore("clean", CLEAN_S, clean(store, blobs), first_s=CLEAN_FIRST_S),
         Chore("replicas", CLEAN_S, forget_replicas(fleet), first_s=CLEAN_FIRST_S),
     )
+    return chores if orphans is None else (*chores, daily(orphans))
 
 
 def run_all(chores: Sequence[Chore], now: float) -> dict[str, bool]:

@@ -16,6 +16,7 @@ from handlers.upkeep import (
     Chore,
     Work,
     clean,
+    daily,
     forget_replicas,
     free_jobs_of_the_dead,
 )
@@ -83,6 +84,7 @@ def remote_chores(services: Services, *, kick: Callable[[], None]) -> tuple[Chor
         Chore("scale", CLEAN_S, scale, woken_by=lit),
         Chore("clean", CLEAN_S, clean(services.store, services.blobs), first_s=CLEAN_FIRST_S),
         Chore("replicas", CLEAN_S, forget_replicas(fleet), first_s=CLEAN_FIRST_S),
+        daily(services.orphans),
     ]
     letters = services.dead_letters
     if letters is not None:

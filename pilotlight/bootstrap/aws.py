@@ -102,6 +102,7 @@ class _Account:
         calls = self.calls = Calls(self.clients.dynamodb(), clock)
         bucket = Bucket(self.clients.s3(), aws.bucket)
         texts = LongTexts(bucket)
+        self.texts = texts
         self.store = DynamoStore(calls, aws.jobs_table, texts, workers=workers)
         self.groups = DynamoGroups(calls, aws.jobs_table, texts)
         self.feed = DynamoFeed(calls, aws.jobs_table, texts)
@@ -149,6 +150,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         keys=account.keys,
         files=account.files,
         secrets=account.secrets,
+        texts=account.texts,
         learned=account.learned,
         ends=DynamoEnds(calls, aws.jobs_table, workers=tuple(specs), clock=clock),
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),

@@ -16,6 +16,7 @@ from pilotlight.bootstrap.letting_go import LettingGo
 from pilotlight.delivery.dispatcher import LOOK_S, Dispatcher
 from pilotlight.delivery.signing import Signer
 from pilotlight.execution.dead_letters import Undertaker
+from pilotlight.execution.orphans import AGE_S, Orphans
 from pilotlight.execution.reaper import Reaper
 from pilotlight.intake.admission import Admission
 from pilotlight.intake.control import Control
@@ -89,6 +90,7 @@ class Services:
     reaper: Reaper
     dead_letters: Undertaker | None
     """None where the queue cannot give up on a message."""
+    orphans: Orphans
     checkpoint: Callable[[], bool] | None
     close: Callable[[], None]
     """Lets go of what is open. Replicas are the fleet's to stop."""
@@ -170,6 +172,7 @@ def assemble(
             let_go=let_go,
         ),
         dead_letters=_undertaker(settings, parts),
+        orphans=_orphans(parts, clock),
         checkpoint=parts.checkpoint,
         close=parts.close,
     )
@@ -197,6 +200,15 @@ def _submit(
         settings=job,
         rides_on_store=parts.queue.rides_on_store,
     )
+
+
+def _orphans(parts: IngressParts, clock: Clock) -> Orphans:
+    """Where each row that is read costs something, a new process looks back three days."""
+    after = clock.now() - AGE_S - _LOOK_BACK_S if parts.store.remote else 0.0
+    return Orphans(store=parts.store, blobs=parts.blobs, texts=parts.texts, after=after)
+
+
+_LOOK_BACK_S = 3 * 24 * 3600.0
 
 
 def _undertaker(settings: Settings, parts: IngressParts) -> Undertaker | None:

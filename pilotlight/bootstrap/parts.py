@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilotlight.execution.orphans import Texts
     from pilotlight.ports.agents import AgentStore
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.ends import Ends
@@ -53,6 +54,8 @@ class IngressParts:
     """None: what the scaler learns ends with the process."""
     dead_letters: DeadLetters | None = None
     """None where the queue cannot give up on a message."""
+    texts: Texts | None = None
+    """Where the store keeps what is too long for a row."""
     checkpoint: Callable[[], bool] | None = None
     """Folds the store's log, where it has one."""
     close: Callable[[], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -114,6 +114,13 @@ class Blobs(Protocol):
 
     def finish_parts(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobInfo:
         """Join the parts by number; raises InvalidInput for a part that is not there."""
+        ...
+
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+        """Keys that begin so and were put there after the one moment and before the other.
+
+        May leave out a key of unusual characters.
+        """
         ...
 
     def sweep(self, *, now: float) -> int:

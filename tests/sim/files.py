@@ -11,6 +11,8 @@ from pilotlight.errors import UnknownFile
 from pilotlight.ports.blobs import BlobInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.sim.process import Process
 
 
@@ -65,6 +67,9 @@ class SimBlobs:
 
     def own_key(self, url: str) -> str | None:
         return None
+
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+        return iter(())
 
     def sweep(self, *, now: float) -> int:
         return 0

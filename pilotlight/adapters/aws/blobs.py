@@ -27,7 +27,7 @@ from pilotlight.adapters.grants import Grants
 from pilotlight.errors import Unavailable, UnknownFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pilotlight.adapters.aws.objects import Bucket
     from pilotlight.ports.blobs import BlobInfo, Grant, Part
@@ -243,6 +243,10 @@ class S3Blobs:
             info = self.put(key, self._uploads.content(joining), **facts)
         self._uploads.remove(upload_id)
         return info
+
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+        for name in self._bucket.stored(FILES + prefix, after=after, before=before):
+            yield name.removeprefix(FILES)
 
     def sweep(self, *, now: float) -> int:
         gone = 0

@@ -128,12 +128,20 @@ class Bucket:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Keys with their sizes, in order of their bytes."""
+        return ((entry["Key"], entry["Size"]) for entry in self._entries(prefix))
+
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+        """Keys of what was put there in between, to the second."""
+        for entry in self._entries(prefix):
+            if after < entry["LastModified"].timestamp() < before:
+                yield entry["Key"]
+
+    def _entries(self, prefix: str) -> Iterator[Any]:
         more: dict[str, Any] = {}
         while True:
             with translated():
                 page = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix, **more)
-            for entry in page.get("Contents", []):
-                yield entry["Key"], entry["Size"]
+            yield from page.get("Contents", [])
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}

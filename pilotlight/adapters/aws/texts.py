@@ -18,6 +18,8 @@ from pilotlight.adapters.aws.objects import Changed
 from pilotlight.errors import Unavailable, UnknownFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pilotlight.adapters.aws.objects import Bucket
 
 LONGEST_BYTES: Final = 32 * 1024
@@ -25,6 +27,7 @@ LONGEST_BYTES: Final = 32 * 1024
 _REMEMBERED: Final = 32 * 1024 * 1024
 """Characters."""
 _SHELVED: Final = "shelved"
+_TEXTS: Final = "texts/"
 
 
 class LongTexts:
@@ -61,6 +64,15 @@ class LongTexts:
         self._remember(key, text)
         return text
 
+    def jobs(self, *, after: float, before: float) -> Iterator[str]:
+        """Ids of jobs that have texts put there in between, each once."""
+        last = ""
+        for key in self._bucket.stored(_TEXTS, after=after, before=before):
+            job_id = key.removeprefix(_TEXTS).partition("/")[0]
+            if job_id != last:
+                last = job_id
+                yield job_id
+
     def forget(self, job_id: str) -> None:
         """Delete every text of the job."""
         self._bucket.delete(*(key for key, _ in self._bucket.list(_folder(job_id))))
@@ -87,4 +99,4 @@ def is_shelved(value: dict[str, Any]) -> bool:
 
 
 def _folder(job_id: str) -> str:
-    return f"texts/{job_id}/"
+    return f"{_TEXTS}{job_id}/"

@@ -178,6 +178,14 @@ class FolderBlobs:
         self._uploads.remove(upload_id)
         return info
 
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+        for card in (self._folder / "objects").glob("*/*.json"):
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                if after < card.stat().st_mtime < before:
+                    key: str = json.loads(card.read_bytes())["key"]
+                    if key.startswith(prefix):
+                        yield key
+
     def sweep(self, *, now: float) -> int:
         gone = 0
         for marker in sorted(path.name for path in (self._folder / "expiring").iterdir()):
