@@ -134,6 +134,7 @@ def assemble(
     steward = grouping.steward(settings, parts, lighter, submit)
     groups = grouping.groups(settings, parts, steward)
     let_go = LettingGo(catalogue, parts, clock)
+    steward.let_go = let_go.later
     return Services(
         settings=settings,
         clock=clock,
@@ -169,7 +170,7 @@ def assemble(
             parts.announcer,
             clock=clock,
             settings=settings,
-            let_go=let_go,
+            let_go=let_go.later,
         ),
         dead_letters=_undertaker(settings, parts),
         orphans=_orphans(parts, clock),

@@ -8,8 +8,9 @@ it is still to be done.
 from __future__ import annotations
 
 import json
+import queue
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pilotlight.observability import logs
 from pilotlight.ports.feed import NewEntry
@@ -20,32 +21,56 @@ if TYPE_CHECKING:
     from pilotlight.contracts.job import Job
     from pilotlight.ports.clock import Clock
 
+    Wish = tuple[Job, threading.Event]
+
+_WAIT_S: Final = 4.0
+"""A little more than an upstream is given to answer."""
+
 
 class LettingGo:
-    """Call it with a terminal row that has a note; it never raises.
-
-    A store across a network is written to from threads anyway: there it blocks, for seconds at
-    most, because what is left in the background may be frozen with its process.
-    """
+    """Takes terminal rows that have a note; never raises. One thread does the asking."""
 
     def __init__(self, catalogue: Catalogue, parts: IngressParts, clock: Clock) -> None:
         self._catalogue, self._parts, self._clock = catalogue, parts, clock
+        self._wishes: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def __call__(self, job: Job) -> None:
+        """For a caller who waits: where the store is across a network they are on a thread.
+
+        There it blocks for a moment, because such a process may be frozen once it has answered.
+        """
+        done = self.later(job)
+        if self._parts.store.remote:
+            done.wait(_WAIT_S)
+
+    def later(self, job: Job) -> threading.Event:
+        """Set when it is done."""
+        done = threading.Event()
         worker = self._catalogue.workers.get(job.worker)
         if worker is None or not worker.spec.upstream or job.note is None:
-            return
-        if self._parts.store.remote:
-            self._do(job)
-        else:
-            threading.Thread(target=self._do, args=(job,), name="letting-go", daemon=True).start()
+            done.set()
+            return done
+        self._wishes.put((job, done))
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._live, name="letting-go", daemon=True)
+                self._thread.start()
+        return done
+
+    def _live(self) -> None:
+        while True:
+            job, done = self._wishes.get()
+            try:
+                self._do(job)
+            except Exception:  # noqa: BLE001 - a worker's own code, and what it cannot do is not ours
+                logs.failure("job.not_let_go", job_id=job.id, worker=job.worker)
+            done.set()
 
     def _do(self, job: Job) -> None:
-        try:
-            worker = self._catalogue.workers[job.worker]
-            said = worker.let_go(called=job.endpoint, note=job.note or "")
-            if said:
-                body = json.dumps({"message": said, "level": "log"})
-                self._parts.feed.append([NewEntry(job.id, "log", body, self._clock.now())])
-        except Exception:  # noqa: BLE001 - a worker's own code, and what it cannot do is not ours
-            logs.failure("job.not_let_go", job_id=job.id, worker=job.worker)
+        worker = self._catalogue.workers[job.worker]
+        said = worker.let_go(called=job.endpoint, note=job.note or "")
+        if said:
+            body = json.dumps({"message": said, "level": "log"})
+            self._parts.feed.append([NewEntry(job.id, "log", body, self._clock.now())])

@@ -106,7 +106,7 @@ class Reaper:
     announcer: Announcer
     clock: Clock
     settings: Settings
-    let_go: Callable[[Job], None] = _nothing
+    let_go: Callable[[Job], object] = _nothing
     """Told of a job that ended here and left a note."""
 
     def __call__(self, now: float | None = None) -> Reaped:

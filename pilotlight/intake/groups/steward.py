@@ -19,7 +19,7 @@ from pilotlight.intake.groups.opening import PREFIX
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pilotlight.contracts.group import Tally
     from pilotlight.contracts.job import Job
@@ -56,6 +56,8 @@ class Steward:
     clock: Clock
     kinds: Mapping[str, Kind]
     look_s: float = LOOK_S
+    let_go: Callable[[Job], object] | None = None
+    """Told of a cancelled member that left a note."""
     lit: threading.Event = field(default_factory=threading.Event)
     """Set when there may be something to do before the moment that the last look named."""
     busy: bool = True
@@ -162,6 +164,8 @@ class Steward:
         for job in gone:
             if job.owner is not None:
                 self.queue.poke(job.worker, job.id)
+            if job.note is not None and self.let_go is not None:
+                self.let_go(job)
         if gone:
             self.announcer.changed([job.id for job in gone])
 
