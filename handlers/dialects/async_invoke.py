@@ -9,7 +9,6 @@ submit, ``fields`` in errors. It lists nothing: ours, ``/api/jobs?tag=KEY=VALUE`
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +20,7 @@ from handlers import envelope, limits, outcome
 from handlers.auth import caller_of
 from handlers.dialect import Dialect, speaks
 from handlers.envelope import TagFields
+from handlers.moments import iso
 from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url
@@ -108,9 +108,9 @@ def words(job: Job, *, output: bytes | None, error: JobError | None) -> dict[str
         "request_id": job.id,
         "model_id": job.endpoint,
         "status": _word(job),
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "completed_at": _iso(job.ended_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "completed_at": iso(job.ended_at),
         "output": None if output is None else json.loads(output),
         "error": None if error is None else error.message,
         "tags": [one._asdict() for one in tags.read(job.tags)],
@@ -121,12 +121,6 @@ def _word(job: Job) -> str:
     if job.status.is_terminal:
         return "COMPLETED" if job.status is JobStatus.SUCCEEDED else "FAILED"
     return "IN_PROGRESS" if job.status in HELD else "QUEUED"
-
-
-def _iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 DIALECT = Dialect(

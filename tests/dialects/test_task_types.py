@@ -134,7 +134,7 @@ def test_the_record_from_the_submit_to_the_output(stage, client, clock):
         "model": "jack",
         "status": "pending",
         "progress": 0.0,
-        "created_at": "2030-01-01T00:00:00+00:00",
+        "created_at": "2030-01-01T00:00:00.000000Z",
         "started_at": None,
         "completed_at": None,
         "output": None,
@@ -150,7 +150,7 @@ def test_the_record_from_the_submit_to_the_output(stage, client, clock):
         **waiting,
         "status": "running",
         "progress": 0.25,
-        "started_at": "2030-01-01T00:00:01+00:00",
+        "started_at": "2030-01-01T00:00:01.000000Z",
     }
     assert client.get(f"{PATH}/{rid}").json() == running
 
@@ -161,7 +161,7 @@ def test_the_record_from_the_submit_to_the_output(stage, client, clock):
             **running,
             "status": "completed",
             "progress": 1.0,
-            "completed_at": "2030-01-01T00:00:02+00:00",
+            "completed_at": "2030-01-01T00:00:02.000000Z",
             "output": {"seed": 1},
         }
 

@@ -69,7 +69,7 @@ async def submit(request: Request) -> Response:
     services, caller = services_of(request), await caller_of(request, "jobs:write")
     asked = await envelope.opened(request, Task)
     endpoint = naming.endpoint_for(services.catalogue, asked.task, asked.model)
-    _check(asked)
+    _check(asked, endpoint)
     wish = _submission(request, asked, caller=caller, endpoint=endpoint)
     with envelope.inside(asked.field):
         job = await services.submit(wish)
@@ -80,11 +80,9 @@ async def submit(request: Request) -> Response:
     return await _record(request, job, http_status=202)
 
 
-def _check(asked: Task) -> None:
+def _check(asked: Task, endpoint: str) -> None:
     if asked.document.get("stream"):
-        message = (
-            f"a task is answered whole; stream by /run/{asked.model}/stream, or as OpenAI does"
-        )
+        message = f"a task is answered whole; stream by /run/{endpoint}/stream, or as OpenAI does"
         raise InvalidInput(
             message, Problem(("body", asked.field, "stream"), message, "value_error", given=True)
         )

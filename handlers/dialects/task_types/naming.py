@@ -40,6 +40,8 @@ def endpoint_for(catalogue: Catalogue, task: str, model: str) -> str:
     Raises InvalidInput that names ``task`` when there is no such type, or the model is of another;
     UnknownEndpoint, with the models that do the task, when there is no such model.
     """
+    if catalogue.knows(model) and catalogue.contract(model).task == task:
+        return model  # most calls, and no list is walked for them
     kinds = kinds_of(task)
     listed = list(catalogue.listed())
     if task not in TASKS and not any(one.task == task for one in listed):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
 from handlers import envelope, limits
+from handlers.moments import iso
 from pilotlight.catalogue import Catalogue
 from pilotlight.contracts import tags
 from pilotlight.contracts.job import HELD, Job, JobError, JobStatus
@@ -28,9 +28,9 @@ def record(job: Job, *, output: bytes | None, error: JobError | None) -> dict[st
         "model": asked.get("model", job.endpoint),
         "status": _word(job),
         "progress": 1.0 if job.status is JobStatus.SUCCEEDED else round(job.progress, 4),
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "completed_at": _iso(job.ended_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "completed_at": iso(job.ended_at),
         "output": None if output is None else json.loads(output),
         "error": None if error is None else told(error)["error"],
         "tags": [one._asdict() for one in tags.read(job.tags)],
@@ -48,10 +48,6 @@ def _word(job: Job) -> str:
     if job.status.is_terminal:
         return "completed" if job.status is JobStatus.SUCCEEDED else "failed"
     return "running" if job.status in HELD else "pending"
-
-
-def _iso(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
 
 
 def told(error: JobError) -> dict[str, Any]:
