@@ -14,15 +14,21 @@ from tests.receiver import receiver
 STEPS = {
     "before it is asked": ("POST /queue", False),
     "when it was asked and not answered": ("POST /queue", True),
-    "while it is followed": ("GET /queue/fal-ai/flux-pro/requests", False),
+    "while it is followed": (r"GET /queue/.*/status\?", False),
+    "while its result comes": (r"GET /queue/[^?]*/requests/[^/?]+$", False),
     "while its file comes": ("GET /cdn", False),
 }
-KILLS = [
+VICTIMS = ("child", "replica", "everything")
+ALWAYS = {
     *itertools.product(["child"], STEPS),
     ("replica", "when it was asked and not answered"),
     ("replica", "while it is followed"),
     ("everything", "when it was asked and not answered"),
     ("everything", "while its file comes"),
+}
+KILLS = [
+    pytest.param(*kill, marks=() if kill in ALWAYS else pytest.mark.slow)
+    for kill in itertools.product(VICTIMS, STEPS)
 ]
 _numbers = itertools.count(1)
 

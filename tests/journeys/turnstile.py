@@ -3,7 +3,7 @@
 ::
 
     with turnstile(upper.url) as gate:
-        step = gate.stop("POST /queue", after=True)   # the next one that begins so
+        step = gate.stop("POST /queue", after=True)   # the next one that begins with this pattern
         step.reached()                                # it is there, its answer is not
         step.open()
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import http.server
+import re
 import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -55,7 +56,7 @@ class Turnstile:
 
     def _step(self, asked):
         with self._lock:
-            found = next((step for step in self._steps if asked.startswith(step.words)), None)
+            found = next((step for step in self._steps if re.match(step.words, asked)), None)
             if found is not None:
                 self._steps.remove(found)
         return found
