@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.emulated.journey import deployed
 from infra.emulated.server import running
 from infra.emulated.stack import PACKAGE, deploy
+from infra.emulated.story import story
 from infra.template.__main__ import ARTIFACT
 from infra.template.facts import ROOT
 from pilotlight.adapters.local.clock import SystemClock
@@ -28,14 +29,8 @@ def main() -> int:
         with deployed(emulator, stack, Path(name)) as there:
             _say(f"ingress: {there.function_url} (HTTPS through an edge of ours)")
             began = clock.monotonic()
-            found = there.submit("pilotlight/echo", {"text": "hello"}).result()
-            _say(f"echo from zero: {found['output']} in {clock.monotonic() - began:.1f} s")
-            began = clock.monotonic()
-            found = there.submit("pilotlight/shapes", {"prompt": "a red circle on blue"}).result()
-            _say(f"shapes from zero: {found['output']['images'][0]['url'][:80]}...")
-            _say(f"  in {clock.monotonic() - began:.1f} s, replicas: {len(there.host.processes)}")
-            codes = there.host.stop()
-            _say(f"replicas drained and ended with {codes}")
+            for line in story(there):
+                _say(f"{clock.monotonic() - began:5.1f} s  {line}")
     return 0
 
 

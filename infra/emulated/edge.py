@@ -50,18 +50,27 @@ def edge(host: str, port: int, folder: Path) -> Iterator[Edge]:
     try:
         yield Edge(server.sockets[0].getsockname()[1], path)
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
 async def _server(context: ssl.SSLContext, port: int) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             await _serve(reader, writer, context, port)
-        writer.close()
 
     return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    here = asyncio.current_task()
+    others = [one for one in asyncio.all_tasks() if one is not here]
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _serve(
@@ -73,7 +82,8 @@ async def _serve(
     await writer.drain()
     await writer.start_tls(context)
     answers, asks = await asyncio.open_connection("127.0.0.1", port)
-    await asyncio.gather(_pipe(reader, asks), _pipe(answers, writer))
+    with contextlib.closing(asks):
+        await asyncio.gather(_pipe(reader, asks), _pipe(answers, writer))
 
 
 async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

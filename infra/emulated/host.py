@@ -37,6 +37,9 @@ class Host:
         self.protected: list[bool] = []
         """What replicas asked of the agent, in order."""
         self._agent = _agent(self)
+        self.has_machines = threading.Event()
+        """Clear it, and tasks wait as they do while EC2 has no GPU to give."""
+        self.has_machines.set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
@@ -67,6 +70,8 @@ class Host:
 
     def _live(self) -> None:
         while not self._over.wait(0.2):
+            if not self.has_machines.is_set():
+                continue
             for task in self._wanted():
                 if task["taskArn"] not in self.processes:
                     self._start(task)

@@ -10,7 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pilotlight.bootstrap.ingress import Services
 
 KEY: Final = "emulated-journey-key"
-PATIENCE_S: Final = 100.0
+PATIENCE_S: Final = 240.0
+_CALLER: Final = (sys.executable, "-m", "infra.emulated.caller")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Deployed:
     services: Services
     host: Host
     edge: Edge
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def function_url(self) -> str:
@@ -59,32 +61,38 @@ class Deployed:
             **self.edge.environment(),
         }
         process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "infra.emulated.caller", endpoint, *([webhook] * bool(webhook))],
+            [*_CALLER, endpoint, json.dumps(arguments), *([webhook] if webhook else [])],
             cwd=ROOT,
             env=environment,
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        return Call(process, json.dumps(arguments))
+        call = Call(process)
+        self.calls.append(call)
+        return call
 
 
 class Call:
     """One call of the client under way."""
 
-    def __init__(self, process: subprocess.Popen[str], arguments: str) -> None:
-        self._process, self._arguments = process, arguments
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
 
     def result(self) -> dict[str, Any]:
         """``request_id`` and ``output``. Raises AssertionError with what the client said."""
-        out, err = self._process.communicate(self._arguments, timeout=PATIENCE_S)
+        out, err = self._process.communicate(timeout=PATIENCE_S)
         if self._process.returncode:
             raise AssertionError(
                 f"the client ended with {self._process.returncode}:\n{err[-3000:]}"
             )
         found: dict[str, Any] = json.loads(out)
         return found
+
+    def end(self) -> None:
+        """Whatever it still waits for."""
+        self._process.kill()
+        self._process.communicate()
 
 
 @contextlib.contextmanager
@@ -98,7 +106,10 @@ def deployed(emulator: Emulator, stack: Stack, folder: Path) -> Iterator[Deploye
             edge(name, emulator.port, folder) as way,
             Host(emulator, stack.resources["Cluster"], folder) as host,
         ):
-            yield Deployed(emulator, stack, services, host, way)
+            found = Deployed(emulator, stack, services, host, way)
+            yield found
+            for call in found.calls:
+                call.end()
     finally:
         services.close()
 

@@ -54,6 +54,7 @@ class Emulator:
             "PILOTLIGHT_AWS__ENDPOINT_URL": self.url,
             "PILOTLIGHT_AWS__EMULATED": "true",
             "PILOTLIGHT_ALLOW_LOOPBACK": "true",  # webhooks come back to this machine
+            "PILOTLIGHT_QUEUE__WAIT_S": "2",  # a request costs nothing here, leaving waits for it
         }
 
 

@@ -1,13 +1,18 @@
 """The functions' zip: this checkout, and the libraries of ``pilotlight[http,aws]`` from the venv.
 
-Nothing is fetched: what is packed is what was tested. The same files give the same bytes.
+Nothing is fetched: what is packed is what was tested. It holds what Python would compile at each
+cold start, compiled: a Lambda cannot keep that for the next one.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
+import marshal
 import re
+import struct
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import Requirement
@@ -16,7 +21,6 @@ from infra.template.facts import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 EXTRAS: Final = ("http", "aws")
 _OURS: Final = ("pilotlight", "handlers", "workers", "infra/ingress.sh")
@@ -24,8 +28,15 @@ _NOT_NEEDED: Final = re.compile(
     r"(^|/)(__pycache__|tests?)(/|$)|\.(pyc|pyi|pyx|pxd|c|h)$|^\.\./|(^|/)starters/"
 )
 """Also the starter models' weights: no model is loaded in a Lambda."""
-_KEPT: Final = ("pilotlight/", "fastapi/", "botocore/", "cryptography/")
+_KEPT: Final = ("pilotlight/", "cryptography/")
 """Packages whose folders of these names are code."""
+_SERVICES: Final = ("dynamodb", "ecs", "lambda", "s3", "sqs", "ssm", "sso", "sso-oidc", "sts")
+"""Whose requests botocore describes in some megabytes each: those we make, and finding a role."""
+_UNASKED: Final = re.compile(rf"^botocore/data/(?!(?:{'|'.join(_SERVICES)})/)[^/]+/")
+_COMPILED: Final = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little") + bytes(8)
+"""Head of a file that is taken as it is: its source is not looked at (PEP 552)."""
+_HEAD_BYTES: Final = 16
+_DEFLATED: Final = zipfile.ZIP_DEFLATED
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -33,12 +44,32 @@ def write(path: Path) -> None:
     """Make the zip, smallest surprises first: sorted names, one moment, one mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     files = dict(_libraries()) | dict(_checkout())
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
+    with zipfile.ZipFile(path, "w", _DEFLATED, compresslevel=6) as bundle:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = _DEFLATED
             info.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
             bundle.writestr(info, files[name].read_bytes())
+            if name.endswith(".py"):
+                cached = importlib.util.cache_from_source(name)
+                bundle.writestr(zipfile.ZipInfo(cached, _EPOCH), _compiled(files[name]), _DEFLATED)
+
+
+def _compiled(path: Path) -> bytes:
+    """What pip compiled at installation, if that is of this source, else compiled now."""
+    cached = Path(importlib.util.cache_from_source(str(path)))
+    if cached.exists():
+        found = cached.read_bytes()
+        stat = path.stat()
+        facts = (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF)
+        if found[:_HEAD_BYTES] == _TIMED.pack(importlib.util.MAGIC_NUMBER, 0, *facts):
+            return _COMPILED + found[_HEAD_BYTES:]
+    code = compile(path.read_bytes(), path.name, "exec", dont_inherit=True)
+    return _COMPILED + marshal.dumps(code)
+
+
+_TIMED: Final = struct.Struct("<4sLLL")
+"""Head of a file that is valid while its source has this moment and size."""
 
 
 def distributions() -> set[str]:
@@ -79,4 +110,4 @@ def _checkout() -> Iterator[tuple[str, Path]]:
 def _is_needed(name: str) -> bool:
     if name.startswith(_KEPT):
         return not name.endswith((".pyc", ".pyi"))
-    return not _NOT_NEEDED.search(name)
+    return not _NOT_NEEDED.search(name) and not _UNASKED.match(name)

@@ -1,0 +1,138 @@
+"""What a deployed stack has to do, one step after another. A step that fails says what it found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.emulated.journey import PATIENCE_S
+from pilotlight.adapters.aws.wire import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from infra.emulated.journey import Deployed
+
+ECHO: Final = "pilotlight/echo"
+SHAPES: Final = "pilotlight/shapes"
+
+
+class Broken(Exception):
+    """A promise that the deployed stack did not keep."""
+
+
+def story(there: Deployed) -> Iterator[str]:
+    """Runs each step and says in a line what it found. Raises Broken."""
+    yield from _a_lost_message(there)
+    yield from _a_picture(there)
+    yield from _the_end(there)
+
+
+def _a_lost_message(there: Deployed) -> Iterator[str]:
+    """What SQS does to a message that was received six times is done to this one by hand."""
+    sqs, name = there.emulator.client("sqs"), there.stack.name
+    lost = sqs.get_queue_url(QueueName=f"{name}-jobs-echo")["QueueUrl"]
+    dead = sqs.get_queue_url(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    there.host.has_machines.clear()
+    call = there.submit(ECHO, {"text": "hello"})
+    message = _soon(lambda: _received(sqs, lost), "the message in the worker's queue")
+    job_id = decode(message["Body"]).job_id
+    yield f"submitted over HTTPS to the ingress function; {job_id} waits in the stack's queue"
+    _soon(lambda: _desired(there, "echo") == 1, "the submit to raise the service")
+    yield "the kick asked ECS for one task of echo"
+
+    sqs.send_message(QueueUrl=dead, MessageBody=message["Body"])
+    sqs.delete_message(QueueUrl=lost, ReceiptHandle=message["ReceiptHandle"])
+    _soon(lambda: not _waiting(sqs, dead), "the dead-letter function to take the message")
+    yield "its message died; the dead-letter function took it and put the job back"
+    there.host.has_machines.set()
+    output = call.result()["output"]
+    if output != {"text": "hello"}:
+        raise Broken(f"echo answered {output}")
+    yield f"a replica was started as ECS starts it; the client has {output}"
+    if there.host.protected[:1] != [True]:
+        raise Broken(f"the replica asked the agent for {there.host.protected}")
+
+
+def _a_picture(there: Deployed) -> Iterator[str]:
+    with _receiver() as (url, posted):
+        found = there.submit(SHAPES, {"prompt": "a red circle on blue"}, url).result()
+        told = posted.get(timeout=PATIENCE_S)
+    bucket, job_id = there.stack.resources["FilesBucket"], found["request_id"]
+    listed = there.emulator.client("s3").list_objects_v2(
+        Bucket=bucket, Prefix=f"files/results/{job_id}/"
+    )
+    names = [one["Key"] for one in listed.get("Contents", ())]
+    if len(names) != 1:
+        raise Broken(f"the results of {job_id} in {bucket} are {names}")
+    yield f"s3://{bucket}/{names[0]} is the picture of {job_id}"
+    (picture,) = found["output"]["images"]
+    if not picture["url"].startswith(there.function_url):
+        raise Broken(f"the picture's URL is {picture['url']}")
+    if (told["request_id"], told["status"]) != (job_id, "OK"):
+        raise Broken(f"the webhook said {told}")
+    yield "the dispatch function posted the webhook"
+
+
+def _the_end(there: Deployed) -> Iterator[str]:
+    codes = there.host.stop()
+    left = [one.stage for one in there.services.fleet.replicas() if one.stage != "gone"]
+    if set(codes) != {0} or left or there.host.protected[-1]:
+        raise Broken(f"replicas ended with {codes}, left {left}")
+    yield f"{len(codes)} replicas drained on SIGTERM, gave their protection back and ended with 0"
+
+
+def _desired(there: Deployed, worker: str) -> int:
+    answer = there.emulator.client("ecs").describe_services(
+        cluster=there.stack.resources["Cluster"], services=[f"{there.stack.name}-{worker}"]
+    )
+    count: int = answer["services"][0]["desiredCount"]
+    return count
+
+
+def _received(sqs: Any, url: str) -> Any:
+    found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
+    return found[0] if found else None
+
+
+def _waiting(sqs: Any, url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(answer[name]) for name in names)
+
+
+def _soon(look: Callable[[], Any], what: str) -> Any:
+    waited = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.1)):
+        found = look()
+        if found:
+            return found
+        waited.wait(0.1)
+    raise Broken(f"waited {PATIENCE_S} s for {what}")
+
+
+@contextlib.contextmanager
+def _receiver() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+    """A webhook's receiver on this machine: its URL, and what it is told."""
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+            told.put(json.loads(body))
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/hook", told
+        finally:
+            server.shutdown()

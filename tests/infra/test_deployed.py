@@ -1,0 +1,52 @@
+"""The packaged stack, deployed on an emulator, and then used: nothing here is wired by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.emulated.journey import deployed
+from infra.emulated.server import running
+from infra.emulated.stack import deploy
+from infra.emulated.story import story
+from infra.template import bundle
+from infra.template.facts import all_facts
+from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.settings import Settings
+from tests.contract.emulator import needs_ministack
+from tests.infra.conftest import package
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """The checkout, packaged and deployed."""
+    needs_ministack()
+    folder = tmp_path_factory.mktemp("deployed")
+    zip_path = folder / "functions.zip"
+    bundle.write(zip_path)
+    packaged = package(tmp_path_factory.mktemp("package"), "dev")
+    with running(folder, SystemClock()) as emulator:
+        stack = deploy(emulator, packaged.path.parent, zip_path, SystemClock())
+        with deployed(emulator, stack, folder) as found:
+            yield found
+
+
+def test_only_types_that_the_emulator_lacks_were_left_out(there):
+    assert set(there.stack.left_out.values()) == {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::AutoScaling::WarmPool",
+        "AWS::Budgets::Budget",
+        "AWS::ECS::CapacityProvider",
+        "AWS::ECS::ClusterCapacityProviderAssociations",
+        "AWS::CloudWatch::Alarm",
+    }
+    alarms = {k for k, v in there.stack.left_out.items() if v == "AWS::CloudWatch::Alarm"}
+    workers = [one.logical for one in all_facts(Settings(), "us-east-1")]
+    assert alarms == {f"{one}{kind}" for one in workers for kind in ("ErrorAlarm", "FallbackAlarm")}
+
+
+def test_the_real_client_gets_its_results_whatever_happens_on_the_way(there):
+    """A lost message, no machine for a while, a picture, a webhook, a drain."""
+    assert len(list(story(there))) == 7
