@@ -12,7 +12,7 @@ import httpx
 
 from pilotlight.client import calls, wire
 from pilotlight.client.calls import Call, Frames
-from pilotlight.client.errors import Conflict, JobFailed, NotFinished, Unreachable
+from pilotlight.client.errors import Conflict, JobFailed, NotFinished
 from pilotlight.client.patience import Patience
 
 if TYPE_CHECKING:
@@ -115,32 +115,28 @@ class AsyncClient:
         tried = 0
         while True:
             tried += 1
+            trouble: wire.Trouble = None
             try:
-                wait_s = await self._fetch(arriving, tried)
-            except httpx.TransportError as error:
-                wait_s = self._patience.after_silence(tried)
-                if wait_s is None:
-                    raise wire.unreachable(arriving.url, error) from None
-            if wait_s is None:
+                await self._fetch(arriving)
                 return arriving.finish()
+            except (httpx.TransportError, wire.NotNow) as caught:
+                trouble = caught
+            wait_s = wire.pause_s(self._patience, trouble, tried)
+            if wait_s is None:
+                raise wire.given_up(arriving.url, trouble)
             await asyncio.sleep(wait_s)
 
-    async def _fetch(self, arriving: wire.Arriving, tried: int) -> float | None:
-        """None when all of it came; else how long to wait before the next try."""
+    async def _fetch(self, arriving: wire.Arriving) -> None:
         async with self._http.stream("GET", arriving.url, timeout=wire.timeout()) as answer:
             if not answer.is_success:
-                wait_s = self._patience.after_answer(tried, answer.status_code, answer.headers)
-                if wait_s is None:
-                    await answer.aread()
-                    raise wire.refused(answer)
-                return wait_s
+                await answer.aread()
+                raise wire.refused_stream(answer)
             arriving.begin()
             try:
                 async for chunk in answer.aiter_bytes(wire.CHUNK_BYTES):
                     await asyncio.to_thread(arriving.add, chunk)
             finally:
                 arriving.stop()
-        return None
 
     async def send(self, call: Call[T]) -> T:
         """Try until it is answered, or patience ends."""
@@ -152,7 +148,7 @@ class AsyncClient:
             except httpx.TransportError as error:
                 wait_s = self._patience.after_silence(tried)
                 if wait_s is None:
-                    raise wire.unreachable(self._site.url, error) from None
+                    raise wire.given_up(self._site.url, error) from None
             else:
                 wait_s = self._patience.after_answer(tried, answer.status_code, answer.headers)
                 if wait_s is None:
@@ -171,7 +167,7 @@ class AsyncClient:
         """See :meth:`AsyncJob.events`."""
         seen, tried = after, 0
         while True:
-            tried += 1
+            trouble: wire.Trouble = None
             try:
                 async with contextlib.aclosing(
                     self._stream(job_id, seen, calls.kinds_of(kinds))
@@ -181,13 +177,12 @@ class AsyncClient:
                         yield event
                         if calls.ends(event):
                             return
-                wait_s = self._patience.after_silence(max(tried, 1))
-            except httpx.TransportError as error:
-                wait_s = self._patience.after_silence(max(tried, 1))
-                if wait_s is None:
-                    raise wire.unreachable(self._site.url, error) from None
+            except (httpx.TransportError, wire.NotNow) as caught:
+                trouble = caught
+            tried += 1
+            wait_s = wire.pause_s(self._patience, trouble, tried)
             if wait_s is None:
-                raise Unreachable(f"{self._site.url} ends its streams too early")
+                raise wire.given_up(self._site.url, trouble)
             await asyncio.sleep(wait_s)
 
     async def _stream(
@@ -201,7 +196,7 @@ class AsyncClient:
         ) as answer:
             if not answer.is_success:
                 await answer.aread()
-                raise wire.refused(answer)
+                raise wire.refused_stream(answer)
             async for chunk in answer.aiter_raw():
                 for event in frames.feed(chunk):
                     yield event

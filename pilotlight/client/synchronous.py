@@ -11,7 +11,7 @@ import httpx
 
 from pilotlight.client import calls, wire
 from pilotlight.client.calls import Call, Frames
-from pilotlight.client.errors import Conflict, JobFailed, NotFinished, Unreachable
+from pilotlight.client.errors import Conflict, JobFailed, NotFinished
 from pilotlight.client.patience import Patience
 
 if TYPE_CHECKING:
@@ -112,32 +112,28 @@ class Client:
         tried = 0
         while True:
             tried += 1
+            trouble: wire.Trouble = None
             try:
-                wait_s = self._fetch(arriving, tried)
-            except httpx.TransportError as error:
-                wait_s = self._patience.after_silence(tried)
-                if wait_s is None:
-                    raise wire.unreachable(arriving.url, error) from None
-            if wait_s is None:
+                self._fetch(arriving)
                 return arriving.finish()
+            except (httpx.TransportError, wire.NotNow) as caught:
+                trouble = caught
+            wait_s = wire.pause_s(self._patience, trouble, tried)
+            if wait_s is None:
+                raise wire.given_up(arriving.url, trouble)
             _sleep(wait_s)
 
-    def _fetch(self, arriving: wire.Arriving, tried: int) -> float | None:
-        """None when all of it came; else how long to wait before the next try."""
+    def _fetch(self, arriving: wire.Arriving) -> None:
         with self._http.stream("GET", arriving.url, timeout=wire.timeout()) as answer:
             if not answer.is_success:
-                wait_s = self._patience.after_answer(tried, answer.status_code, answer.headers)
-                if wait_s is None:
-                    answer.read()
-                    raise wire.refused(answer)
-                return wait_s
+                answer.read()
+                raise wire.refused_stream(answer)
             arriving.begin()
             try:
                 for chunk in answer.iter_bytes(wire.CHUNK_BYTES):
                     arriving.add(chunk)
             finally:
                 arriving.stop()
-        return None
 
     def send(self, call: Call[T]) -> T:
         """Try until it is answered, or patience ends."""
@@ -149,7 +145,7 @@ class Client:
             except httpx.TransportError as error:
                 wait_s = self._patience.after_silence(tried)
                 if wait_s is None:
-                    raise wire.unreachable(self._site.url, error) from None
+                    raise wire.given_up(self._site.url, error) from None
             else:
                 wait_s = self._patience.after_answer(tried, answer.status_code, answer.headers)
                 if wait_s is None:
@@ -169,20 +165,19 @@ class Client:
         """See :meth:`Job.events`."""
         seen, tried = after, 0
         while True:
-            tried += 1
+            trouble: wire.Trouble = None
             try:
                 for event in self._stream(job_id, seen, calls.kinds_of(kinds)):
                     seen, tried = event.id, 0
                     yield event
                     if calls.ends(event):
                         return
-                wait_s = self._patience.after_silence(max(tried, 1))
-            except httpx.TransportError as error:
-                wait_s = self._patience.after_silence(max(tried, 1))
-                if wait_s is None:
-                    raise wire.unreachable(self._site.url, error) from None
+            except (httpx.TransportError, wire.NotNow) as caught:
+                trouble = caught
+            tried += 1
+            wait_s = wire.pause_s(self._patience, trouble, tried)
             if wait_s is None:
-                raise Unreachable(f"{self._site.url} ends its streams too early")
+                raise wire.given_up(self._site.url, trouble)
             _sleep(wait_s)
 
     def _stream(self, job_id: str, after: str, params: dict[str, str]) -> Iterator[Event]:
@@ -194,7 +189,7 @@ class Client:
         ) as answer:
             if not answer.is_success:
                 answer.read()
-                raise wire.refused(answer)
+                raise wire.refused_stream(answer)
             for chunk in answer.iter_raw():
                 yield from frames.feed(chunk)
 

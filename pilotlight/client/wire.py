@@ -10,11 +10,13 @@ from urllib.parse import urljoin
 import httpx
 
 from pilotlight.client.errors import ApiError, Unreachable, refusal
+from pilotlight.client.patience import PASSING
 
 if TYPE_CHECKING:
     from typing import TypeVar
 
     from pilotlight.client.calls import Call
+    from pilotlight.client.patience import Patience
     from pilotlight.client.shapes import Artifact
 
     T = TypeVar("T")
@@ -78,8 +80,37 @@ def refused(answer: httpx.Response) -> ApiError:
     return refusal(answer.status_code, said)
 
 
-def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
-    return Unreachable(f"nothing answers at {url} ({str(error) or type(error).__name__})")
+class NotNow(Exception):
+    """An answer that says: try again later. Its body was read."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
+Trouble = httpx.TransportError | NotNow | None
+"""What ended a try; None is a stream that ended before its end."""
+
+
+def refused_stream(answer: httpx.Response) -> ApiError | NotNow:
+    """What a refusal stands for where the answer is not kept. Its body must have been read."""
+    return NotNow(answer) if answer.status_code in PASSING else refused(answer)
+
+
+def pause_s(patience: Patience, trouble: Trouble, tried: int) -> float | None:
+    """How long to wait before the next try; None: give up."""
+    if isinstance(trouble, NotNow):
+        answer = trouble.answer
+        return patience.after_answer(tried, answer.status_code, answer.headers)
+    return patience.after_silence(tried)
+
+
+def given_up(url: str, trouble: Trouble) -> ApiError | Unreachable:
+    if isinstance(trouble, NotNow):
+        return refused(trouble.answer)
+    if trouble is None:
+        return Unreachable(f"{url} ends its streams too early")
+    return Unreachable(f"nothing answers at {url} ({str(trouble) or type(trouble).__name__})")
 
 
 class Arriving:

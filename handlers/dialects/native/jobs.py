@@ -36,8 +36,9 @@ async def submit(request: Request) -> Response:
     services, caller = services_of(request), await caller_of(request, "jobs:write")
     wait_s = _wait_s(request)
     wish = await envelope.opened(request, JobWish)
+    submission = _submission(request, caller, wish)
     with envelope.inside("input"):
-        job = await services.submit(_submission(request, caller, wish))
+        job = await services.submit(submission)
     return await _answer(request, await _waited(request, job, wait_s), _CREATED)
 
 
