@@ -21,6 +21,7 @@ from handlers import events, files, health, jwks, metrics, openapi, source
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
+from handlers.tracing import Tracing
 from pilotlight.bootstrap.ingress import Services
 
 
@@ -55,6 +56,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
             Route("/", landing),
         ],
         middleware=[
+            Middleware(Tracing),
             Middleware(Hosts, dialects=tuple(dialects.values())),
             Middleware(Cors, prefixes=_open_to_browsers(dialects)),
         ],

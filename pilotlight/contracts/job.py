@@ -59,6 +59,8 @@ class Job:
     """JSON text the origin wants back when the job is read: it is never looked at by the core."""
     tags: str | None = None
     """JSON text of the caller's own words for it: :mod:`pilotlight.contracts.tags`."""
+    trace: str | None = None
+    """Trace id that its request brought; see :mod:`pilotlight.observability.trace`."""
     created_at: float
 
     status: JobStatus = JobStatus.ACCEPTED

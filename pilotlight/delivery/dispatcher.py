@@ -20,7 +20,7 @@ from pilotlight.delivery.hosts import Hosts, host_of
 from pilotlight.delivery.posting import Posting, report, result_of, settling_move
 from pilotlight.delivery.receivers import Receivers
 from pilotlight.delivery.schedule import Delivered, Disable, Outcome, Result, RetryAt, next_try
-from pilotlight.observability import logs
+from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
     import random
@@ -203,7 +203,11 @@ class Dispatcher:
         future = self._pool.submit(
             self._poster.post,
             posting.url,
-            headers={"Content-Type": "application/json", **headers},
+            headers={
+                "Content-Type": "application/json",
+                trace.HEADER: trace.traceparent(trace.of(posting.job.id, posting.job.trace)),
+                **headers,
+            },
             body=announcement.body,
         )
         future.add_done_callback(partial(self._note, posting))

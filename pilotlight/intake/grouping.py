@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pilotlight.contracts import moves
 from pilotlight.contracts.message import JobMessage
 from pilotlight.errors import Unavailable
-from pilotlight.observability import logs
+from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,14 @@ class Recorder:
 
     def _send(self, job: Job) -> None:
         try:
-            self._queue.send(JobMessage(job_id=job.id, worker=job.worker, caller=job.caller))
+            self._queue.send(
+                JobMessage(
+                    job_id=job.id,
+                    worker=job.worker,
+                    caller=job.caller,
+                    trace=trace.of(job.id, job.trace),
+                )
+            )
             if not self._rides:
                 due = min(job.start_by, job.created_at + self._resend_s)
                 self._store.move(job.id, moves.queued(job, due_at=due))

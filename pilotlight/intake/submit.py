@@ -14,6 +14,7 @@ from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
 from pilotlight.intake.ids import new_id
 from pilotlight.intake.reading import read
 from pilotlight.intake.terms import terms
+from pilotlight.observability import trace
 
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
@@ -101,6 +102,7 @@ class Submit:
             input=text,
             options=json.dumps(submission.options) if submission.options else "{}",
             tags=tags.written(submission.tags) if submission.tags else None,
+            trace=trace.current.get(),
             created_at=now,
             priority=submission.priority,
             streaming=submission.streaming,

@@ -12,6 +12,8 @@ import sys
 import traceback
 from typing import Final
 
+from pilotlight.observability.trace import current
+
 log: Final = logging.getLogger("pilotlight")
 
 
@@ -60,6 +62,8 @@ def configure(level: str) -> None:
 
 
 def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
+    if (trace := current.get()) is not None:
+        fields["trace"] = trace
     log.log(level, name, extra={"fields": fields})
 
 

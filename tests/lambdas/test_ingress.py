@@ -12,6 +12,7 @@ from handlers import aws_lambda
 from handlers.lambda_http import Bridge, scope_of
 from pilotlight.contracts.job import JobStatus
 from tests.lambdas.conftest import Context, event
+from tests.receiver import receiver
 
 ECHO = "/queue/pilotlight/echo"
 
@@ -53,6 +54,20 @@ def test_strangers_and_wrong_paths_are_answered_as_everywhere(stack):
     assert stack.ask("POST", ECHO, {"text": "hi"})["statusCode"] == 401
     assert stack.ask("GET", "/none/such", key=stack.key())["statusCode"] == 404
     assert stack.ask("GET", "/healthz")["statusCode"] == 200
+
+
+def test_one_trace_leads_from_the_request_to_the_row_and_the_webhook(stack):
+    """A Function URL brings X-Ray's header with every request."""
+    with receiver() as hook:
+        key = stack.key()
+        answer = stack.ask("POST", ECHO, {"text": "hi"}, key=key, query=f"fal_webhook={hook.url}")
+        job_id = json.loads(answer["body"])["request_id"]
+        assert stack.rig.job(job_id).trace == "6920a7c12ab8a1f07e2c1d4b5a6f7e80"
+        stack.rig.start()
+        stack.rig.succeeded(job_id)
+        aws_lambda.dispatch(event("schedule"), Context())
+        told = hook.next().headers["traceparent"]
+    assert told.startswith("00-6920a7c12ab8a1f07e2c1d4b5a6f7e80-")
 
 
 # The bridge alone

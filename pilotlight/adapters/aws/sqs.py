@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pilotlight.adapters.aws import wire
 from pilotlight.adapters.aws.queues import queue_url
 from pilotlight.errors import Unavailable
-from pilotlight.observability import logs
+from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +39,24 @@ class SqsSender:
         url = queue_url(self._settings, message.worker)
         try:
             self._client.send_message(
-                QueueUrl=url, MessageBody=wire.encode(message), **wire.fair_group(message)
+                QueueUrl=url,
+                MessageBody=wire.encode(message),
+                **wire.fair_group(message),
+                **_traced(message),
             )
         except (ClientError, BotoCoreError) as error:
             raise Unavailable(f"SQS: {error}") from error
 
     def poke(self, worker: str, *job_ids: str) -> None:
         """Nothing to do: a replica sees at its next beat that a row is not its own any more."""
+
+
+def _traced(message: JobMessage) -> dict[str, Any]:
+    """X-Ray's own place on a message: it is not counted as part of it."""
+    if not message.trace:
+        return {}
+    header = {"DataType": "String", "StringValue": trace.xray(message.trace)}
+    return {"MessageSystemAttributes": {"AWSTraceHeader": header}}
 
 
 class SqsReceiver:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from pilotlight.contracts.message import JobMessage
+from pilotlight.observability import trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,11 @@ def fair_group(message: JobMessage) -> dict[str, Any]:
     return {"MessageGroupId": hashlib.sha256(message.caller.encode()).hexdigest()[:32]}
 
 
+def traced(message: JobMessage) -> dict[str, str]:
+    """Headers of the Celery message."""
+    return {trace.HEADER: trace.traceparent(message.trace)} if message.trace else {}
+
+
 def encode(message: JobMessage) -> str:
     """The body of an SQS message."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
@@ -52,7 +58,14 @@ def encode(message: JobMessage) -> str:
         "body": inner,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": {"lang": "py", "task": TASK, "id": one, "root_id": one, "retries": 0},
+        "headers": {
+            "lang": "py",
+            "task": TASK,
+            "id": one,
+            "root_id": one,
+            "retries": 0,
+            **traced(message),
+        },
         "properties": {
             "correlation_id": one,
             "delivery_mode": 2,

@@ -35,6 +35,7 @@ class CelerySender:
                 args=wire.arguments(message),
                 queue=queue_name(self._settings, message.worker),
                 ignore_result=True,
+                headers=wire.traced(message),
                 **wire.fair_group(message),
             )
         except (ClientError, BotoCoreError, KombuError, OSError) as error:

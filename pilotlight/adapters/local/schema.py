@@ -18,7 +18,7 @@ from pilotlight.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 def listed(statuses: frozenset[JobStatus]) -> str:
