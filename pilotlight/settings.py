@@ -397,6 +397,8 @@ def lacking(settings: Settings, name: str) -> str | None:
     one = upstream(settings, name)
     if one is None:
         return f"name the address and the key of {name} in {PREFIX}UPSTREAMS"
+    if one.key_env.startswith(PREFIX):
+        return f"give {name} a key_env that does not begin with {PREFIX}: no replica inherits those"
     if upstream_key(one) is None:
         return f"set the environment variable {one.key_env} to your key for {name} ({one.url})"
     return None

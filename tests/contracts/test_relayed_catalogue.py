@@ -111,6 +111,13 @@ def test_an_upstream_that_nobody_described_says_so():
     assert "PILOTLIGHT_UPSTREAMS" in lacking(settings, "yours")
 
 
+def test_a_key_where_no_replica_would_find_it_is_refused(monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_KEY_OF_FAL", "k")
+    mine = UpstreamSettings(url="https://a.b", key_env="PILOTLIGHT_KEY_OF_FAL")
+
+    assert "does not begin with PILOTLIGHT_" in lacking(Settings(upstreams={"fal": mine}), "fal")
+
+
 def test_the_doctor_says_which_key_is_missing(tmp_path, monkeypatch):
     mine = {"mine": UpstreamSettings(url="https://a.example", key_env="MINE_KEY")}
     settings = Settings(data=tmp_path, upstreams=mine, ingress={"port": 0})

@@ -69,7 +69,7 @@ class House:
 
 
 @contextlib.contextmanager
-def house(folder, *, of_lower=None, **settings):
+def house(folder, **settings):
     """``settings`` are the upstream's beside its address."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_ENV, KEY)
@@ -85,6 +85,6 @@ def house(folder, *, of_lower=None, **settings):
                 "poll_s": 0.5,
                 **settings,
             }
-            told = {"UPSTREAMS": json.dumps({"fal": facts}), **(of_lower or {})}
+            told = {"UPSTREAMS": json.dumps({"fal": facts}), "REPLICA__GRACE_S": "2"}
             lower = stack.enter_context(up(folder / "lower", settings=told))
             yield House(upper, lower, gate)

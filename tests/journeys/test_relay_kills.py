@@ -81,3 +81,16 @@ def test_the_upstream_may_die_while_it_has_the_request(relay, hook, tmp_path):
     relay.upper.start()
 
     succeeded_once(relay, hook, job_id, word)
+
+
+def test_a_restart_in_peace_lets_the_request_go_on(relay, hook, tmp_path):
+    gate, began = tmp_path / "gate", tmp_path / "began"
+    word = f"light-{next(_numbers)}"
+    prompt = f"{word} GATE={gate} BEGAN={began}"
+    job_id = relay.lower.submit(DRAWS, {"prompt": prompt}, query=f"?fal_webhook={hook.url}")
+    until(lambda: began.exists() and relay.note(job_id).get("id"), what="the request to run")
+    assert relay.lower.stop() == 0
+    relay.lower.start()
+    gate.touch()
+
+    succeeded_once(relay, hook, job_id, word)
