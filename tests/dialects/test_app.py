@@ -25,7 +25,15 @@ FAL_HOSTS = {
 
 
 def test_these_dialects_are_found():
-    assert sorted(found()) == ["async-invoke", "fal", "native", "openai", "task-types", "yescale"]
+    assert sorted(found()) == [
+        "agents",
+        "async-invoke",
+        "fal",
+        "native",
+        "openai",
+        "task-types",
+        "yescale",
+    ]
     assert DIALECT.hosts == FAL_HOSTS
 
 
