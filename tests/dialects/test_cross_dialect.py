@@ -13,7 +13,7 @@ import pytest
 
 from handlers.app import create_app
 from handlers.dialect import found
-from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.settings import RouteSettings
 from tests.dialects.stage import Stage, served, services_in
 
@@ -162,17 +162,34 @@ def stage(tmp_path_factory):
     bare = RouteSettings(endpoint=BARE, worker="pictures")
     folder = tmp_path_factory.mktemp("cross")
     with (
-        services_in(folder, SystemClock(), routes=(bare,)) as services,
+        services_in(folder, ManualClock(), routes=(bare,)) as services,
         served(create_app(services)) as url,
     ):
         yield Stage(services, url)
 
 
-def submit(client, dialect, endpoint="acme/app"):
-    path, body = DIALECTS[dialect].submit(endpoint)
-    reply = client.post(path, json=body)
-    assert reply.is_success, reply.text
-    return DIALECTS[dialect].id_of(reply.json())
+@pytest.fixture(scope="module")
+def client(stage):
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stranger(stage):
+    with stage.client("somebody else's key") as client:
+        yield client
+
+
+@pytest.fixture
+def submit(stage, client):
+    def submit(dialect, endpoint="acme/app"):
+        path, body = DIALECTS[dialect].submit(endpoint)
+        reply = client.post(path, json=body)
+        assert reply.is_success, reply.text
+        stage.services.clock.sleep(1)  # some look a moment longer at a job that is young
+        return DIALECTS[dialect].id_of(reply.json())
+
+    return submit
 
 
 def test_every_dialect_there_is_stands_in_the_table():
@@ -181,11 +198,11 @@ def test_every_dialect_there_is_stands_in_the_table():
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
 def test_a_job_of_any_dialect_is_followed_to_its_picture_in_every_dialect(
-    stage, client, writer, reader
+    stage, client, submit, writer, reader
 ):
     read = DIALECTS[reader].read
     for endpoint in ENDPOINTS:
-        job_id = submit(client, writer, endpoint)
+        job_id = submit(writer, endpoint)
         assert (stage.job(job_id).origin, stage.job(job_id).endpoint) == (writer, endpoint)
         assert json.loads(stage.job(job_id).input)["prompt"] == "a cat"
 
@@ -213,6 +230,7 @@ def test_tags_of_any_dialect_find_their_jobs_in_the_list(stage, client, stranger
     path, body = DIALECTS[writer].submit("acme/app")
     made = {}
     for colour in ("red", "blue"):
+        stage.services.clock.sleep(1)
         words = [{"key": "by", "value": writer}, {"key": "colour", "value": colour}]
         made[colour] = DIALECTS[writer].id_of(
             client.post(path, json={**body, "tags": words}).json()
@@ -229,8 +247,10 @@ def test_tags_of_any_dialect_find_their_jobs_in_the_list(stage, client, stranger
 
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
-def test_why_a_job_of_any_dialect_failed_is_told_in_every_dialect(stage, client, writer, reader):
-    job_id = submit(client, writer)
+def test_why_a_job_of_any_dialect_failed_is_told_in_every_dialect(
+    stage, client, submit, writer, reader
+):
+    job_id = submit(writer)
     stage.fail(job_id, "worker_error", "the lamp went out")
 
     assert DIALECTS[reader].read(client, job_id) == Said("failed", error="the lamp went out")
@@ -238,9 +258,9 @@ def test_why_a_job_of_any_dialect_failed_is_told_in_every_dialect(stage, client,
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
 def test_a_job_of_any_dialect_is_another_callers_404_in_every_dialect(
-    stage, client, stranger, writer, reader
+    stage, client, stranger, submit, writer, reader
 ):
-    job_id = submit(client, writer)
+    job_id = submit(writer)
     for path in DIALECTS[reader].paths:
         reply = stranger.get(path.format(id=job_id))
         assert reply.status_code == 404, path
@@ -253,10 +273,10 @@ def test_a_job_of_any_dialect_is_another_callers_404_in_every_dialect(
 
 
 @pytest.mark.parametrize("canceller", [name for name in DIALECTS if DIALECTS[name].cancel])
-def test_a_cancel_in_one_dialect_is_the_end_in_all(stage, client, canceller):
+def test_a_cancel_in_one_dialect_is_the_end_in_all(client, submit, canceller):
     method, path = DIALECTS[canceller].cancel
     for writer in DIALECTS:
-        job_id = submit(client, writer)
+        job_id = submit(writer)
         assert client.request(method, path.format(id=job_id)).is_success
         told = {name: spoken.read(client, job_id) for name, spoken in DIALECTS.items()}
         assert {said.state for said in told.values()} == {"failed"}
