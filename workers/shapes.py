@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from pilotlight import Context, Endpoint, Image, Worker, WorkerSpec
+from pilotlight import Context, Endpoint, Image, WeightsUrl, Worker, WorkerSpec
+from workers.engines.adaptations import Adaptations, Wanted
 from workers.engines.diffusers import flux_text_to_image
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ SIDE = 96
 class ImageSize(BaseModel):
     width: Literal[96] = 96
     height: Literal[96] = 96
+
+
+class LoraWeight(BaseModel):
+    path: WeightsUrl = Field(description="Safetensors, as pilotlight/trainer makes them.")
+    scale: float = Field(default=1, ge=0, le=4, description="How strongly it is added.")
 
 
 class Input(BaseModel):
@@ -49,6 +55,7 @@ class Input(BaseModel):
         default=None, ge=0, le=2**53 - 1, description="Image k is drawn from seed + k."
     )
     num_images: int = Field(default=1, ge=1, le=10)
+    loras: list[LoraWeight] = Field(default=[], max_length=4, description="Added to the model.")
     output_format: Literal["png", "jpeg"] = "png"
     sync_mode: bool = Field(
         default=False, description="Return images as data URIs; the dialect sees to it."
@@ -99,6 +106,7 @@ class Shapes(Worker[Input, Output]):
 
     def load(self) -> None:
         self.model = flux_text_to_image(WEIGHTS)
+        self.adaptations = Adaptations(self.model.pipe)
 
     def run(self, job_input: Input, context: Context) -> Output:
         """Draw one by one; a watcher sees every step, and a cancelled job ends at the next."""
@@ -106,16 +114,24 @@ class Shapes(Worker[Input, Output]):
             context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
         page = _Page(self.model.defaults, job_input, context, seed)
-        for number in range(job_input.num_images):
-            picture = self.model.draw(
-                job_input.prompt,
-                seed=seed + number,
-                steps=page.steps,
-                guidance=page.guidance,
-                on_step=page.stepped,
-            )
-            page.finish(picture)
+        with self.adaptations.added(_wanted(job_input, context)):
+            for number in range(job_input.num_images):
+                picture = self.model.draw(
+                    job_input.prompt,
+                    seed=seed + number,
+                    steps=page.steps,
+                    guidance=page.guidance,
+                    on_step=page.stepped,
+                )
+                page.finish(picture)
         return page.output()
+
+
+def _wanted(job_input: Input, context: Context) -> list[Wanted]:
+    return [
+        Wanted(context.input_file(one.path), one.scale, ("loras", number, "path"))
+        for number, one in enumerate(job_input.loras)
+    ]
 
 
 class _Page:

@@ -1,0 +1,90 @@
+"""Pictures and captions out of a zip that somebody sent: nothing in it is trusted.
+
+``cat.png`` is described by ``cat.txt``; a picture without one gets the caption for all of them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from pilotlight import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+PICTURES: Final = {".png", ".jpg", ".jpeg", ".webp"}
+MOST_FILES: Final = 2000
+MOST_BYTES: Final = 512 * 1024**2
+"""Of all files together, unpacked: a zip of 5 MB can hold 5 GB of zeros."""
+MOST_PIXELS: Final = 40_000_000
+_CAPTION_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    picture: Image
+    caption: str
+
+
+def examples(archive: Path, *, caption: str, field: str) -> list[Example]:
+    """Every picture, in the order of their names. Raises InvalidInput that names ``field``."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = _allowed(opened, field)
+            texts = {_stem(one): one for one in entries if one.filename.lower().endswith(".txt")}
+            found = []
+            for entry in sorted(entries, key=lambda one: one.filename):
+                if PurePosixPath(entry.filename).suffix.lower() in PICTURES:
+                    note = texts.get(_stem(entry))
+                    said = _caption(opened, note, field) if note else caption
+                    found.append(Example(_picture(opened, entry, field), said))
+            return found
+    except zipfile.BadZipFile:
+        raise _refused(field, "is no zip, or a damaged one") from None
+
+
+def _allowed(opened: zipfile.ZipFile, field: str) -> list[zipfile.ZipInfo]:
+    """The files in it; sizes are what the zip says and what reading it will hold it to."""
+    entries = [one for one in opened.infolist() if not one.is_dir()]
+    if len(entries) > MOST_FILES:
+        raise _refused(field, f"holds {len(entries)} files; at most {MOST_FILES}")
+    if sum(one.file_size for one in entries) > MOST_BYTES:
+        raise _refused(field, f"holds more than {MOST_BYTES // 1024**2} MiB unpacked")
+    for one in entries:
+        if one.flag_bits & 1:
+            raise _refused(field, f"{one.filename} is encrypted")
+    shown = [one for one in entries if not one.filename.startswith("__MACOSX/")]
+    return [one for one in shown if not PurePosixPath(one.filename).name.startswith(".")]
+
+
+def _stem(entry: zipfile.ZipInfo) -> str:
+    return str(PurePosixPath(entry.filename).with_suffix(""))
+
+
+def _caption(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> str:
+    if entry.file_size > _CAPTION_BYTES:
+        raise _refused(field, f"{entry.filename} is longer than {_CAPTION_BYTES} bytes")
+    return opened.read(entry).decode("utf-8", "replace").strip()
+
+
+def _picture(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> Image:
+    from PIL import Image as Pictures
+    from PIL import UnidentifiedImageError
+
+    try:
+        picture = Pictures.open(io.BytesIO(opened.read(entry)))
+        if picture.width * picture.height > MOST_PIXELS:
+            raise _refused(field, f"{entry.filename} has more than {MOST_PIXELS} pixels")
+        return picture.convert("RGB")
+    except (UnidentifiedImageError, OSError, Pictures.DecompressionBombError):
+        raise _refused(field, f"{entry.filename} is no picture that can be read") from None
+
+
+def _refused(field: str, words: str) -> InvalidInput:
+    return InvalidInput(f"{field} {words}", Problem(("body", field), words, "invalid_archive"))
