@@ -54,10 +54,10 @@ setup-starters: $(STARTERS)  ## Small real models for every task: says how many 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
 
-test: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER)  ## All tests that need no GPU and no AWS account
+test: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
-slow: $(READY) $(EMULATOR) $(CLIENTS)  ## The tests that take minutes or gigabytes
+slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## The tests that take minutes or gigabytes
 	@$(BIN)/python -m pytest -q -m slow
 
 check: $(READY)  ## Format, lint, types, layering
@@ -89,7 +89,7 @@ package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, unde
 	@node_modules/.bin/osls package --stage $(STAGE) $(foreach p,$(PARAM),--param="$(p)")
 
 deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a job through it
-	@$(BIN)/python -m infra.emulated
+	@AWS_ACCESS_KEY_ID=000000000000 AWS_SECRET_ACCESS_KEY=emulated $(BIN)/python -m infra.emulated
 
 bench-weights: $(READY)  ## Weights from disk and from a server of ranges, beside plain reads
 	@$(BIN)/python -m tests.bench.weights --passes $(or $(PASSES),5) --gib $(or $(GIB),1)
