@@ -33,6 +33,19 @@ def stage(tmp_path_factory, clock):
         yield Stage(services, url)
 
 
+@pytest.fixture(scope="module")
+def client(stage):
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stranger(stage):
+    """Somebody with another key."""
+    with stage.client("somebody else's key") as client:
+        yield client
+
+
 def invoke(client, model_id="acme/app", **more):
     headers = more.pop("headers", {})
     body = {"model_id": model_id, "input": {"prompt": "a cat"}} | more

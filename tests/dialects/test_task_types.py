@@ -85,6 +85,19 @@ def stage(tmp_path_factory, clock):
         yield Stage(services, url)
 
 
+@pytest.fixture(scope="module")
+def client(stage):
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stranger(stage):
+    """Somebody with another key."""
+    with stage.client("somebody else's key") as client:
+        yield client
+
+
 def until(condition):
     """Look until it holds; the deadline is only for a test that fails."""
     for _ in range(DEADLINE_S * 1000):

@@ -31,6 +31,19 @@ def stage(tmp_path_factory, clock):
         yield Stage(services, url)
 
 
+@pytest.fixture(scope="module")
+def client(stage):
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stranger(stage):
+    """Somebody with another key."""
+    with stage.client("somebody else's key") as client:
+        yield client
+
+
 def submit(client, path="acme/app", body=None, **more):
     return client.post(
         f"/fal-ai/{path}", json={"prompt": "a cat"} if body is None else body, **more
