@@ -9,7 +9,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from handlers.dialect import Documented, Schema
-from handlers.dialects.native import endpoints, events, files, jobs, keys, listing, shapes, webhooks
+from handlers.dialects.native import (
+    endpoints,
+    events,
+    files,
+    jobs,
+    keys,
+    listing,
+    shapes,
+    webhooks,
+    wishes,
+)
 from handlers.dialects.native.words import JOBS
 from pilotlight.intake.scopes import Scope
 
@@ -41,7 +51,7 @@ class Op(NamedTuple):
 
 _LISTING = (listing.FILTERS, listing.PAGING)
 OPS: Final = (
-    Op("post", JOBS, "Submit a job.", "jobs:write", shapes.WholeJob, shapes.JobWish,
+    Op("post", JOBS, "Submit a job.", "jobs:write", shapes.WholeJob, wishes.JobWish,
        (jobs.WAIT,), "202"),
     Op("get", JOBS, "List your jobs, newest first.", "jobs:read", shapes.Jobs, None, _LISTING),
     Op("get", _ONE, "Look at a job.", "jobs:read", shapes.WholeJob, None, (jobs.WAIT,)),
@@ -58,7 +68,7 @@ OPS: Final = (
     Op("post", files.PATH, "Bring a file: its bytes are the body.", "jobs:write", shapes.FileLink,
        None, (files.NAME,), "201"),
     Op("post", files.PATH + "/uploads", "Get a URL to PUT a file to.", "jobs:write",
-       shapes.Upload, shapes.UploadWish, (), "201"),
+       shapes.Upload, wishes.UploadWish, (), "201"),
     Op("get", files.PATH, "List your files, newest first.", "jobs:read", shapes.Files, None,
        (listing.PAGING,)),
     Op("get", files.PATH + "/{file_id}", "Get a signed URL of a file.", "jobs:read",
@@ -67,14 +77,14 @@ OPS: Final = (
     Op("get", webhooks.PATH, "List the webhooks of your jobs, newest first.", "jobs:read",
        shapes.Deliveries, None, (listing.PAGING,)),
     Op("post", webhooks.PATH + "/replay", "Have webhooks posted again.", "jobs:write",
-       shapes.Replayed, shapes.ReplayWish, (), "202"),
+       shapes.Replayed, wishes.ReplayWish, (), "202"),
     Op("post", webhooks.PATH + "/{job_id}/replay", "Have one webhook posted again.", "jobs:write",
        shapes.Replayed, None, (), "202"),
     Op("get", keys.PATH, "List your keys.", "keys:manage", shapes.Keys),
     Op("post", keys.PATH, "Make a key that may do no more than yours.", "keys:manage",
-       shapes.NewKey, shapes.KeyWish, (), "201"),
+       shapes.NewKey, wishes.KeyWish, (), "201"),
     Op("post", keys.PATH + "/{key_id}/rotate", "Replace a key; the old one goes on for a while.",
-       "keys:manage", shapes.NewKey, shapes.RotateWish, (), "201"),
+       "keys:manage", shapes.NewKey, wishes.RotateWish, (), "201"),
     Op("delete", keys.PATH + "/{key_id}", "Revoke a key.", "keys:manage", shapes.Key),
 )  # fmt: skip
 
@@ -93,7 +103,7 @@ def describe(endpoint_id: str | None, name: str) -> Documented:
 
 def _narrowed(endpoint_id: str, name: str) -> Schema:
     own = {"endpoint": {"const": endpoint_id}, "input": {"$ref": f"{_REFS}{name}Input"}}
-    return {"allOf": [_ref(shapes.JobWish), {"properties": own, "required": ["endpoint", "input"]}]}
+    return {"allOf": [_ref(wishes.JobWish), {"properties": own, "required": ["endpoint", "input"]}]}
 
 
 def _operation(op: Op) -> Schema:

@@ -25,7 +25,7 @@ from handlers.auth import caller_of
 from handlers.bodies import streamed
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing
-from handlers.dialects.native.shapes import UploadWish
+from handlers.dialects.native.wishes import UploadWish
 from handlers.dialects.native.words import iso
 from handlers.files import content_type_of
 from handlers.services import ask, services_of

@@ -13,7 +13,7 @@ from handlers import envelope, outcome
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing, words
-from handlers.dialects.native.shapes import JobWish
+from handlers.dialects.native.wishes import JobWish
 from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url

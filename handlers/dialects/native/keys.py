@@ -15,7 +15,7 @@ from handlers import envelope
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors
-from handlers.dialects.native.shapes import KeyWish, RotateWish
+from handlers.dialects.native.wishes import KeyWish, RotateWish
 from handlers.dialects.native.words import iso
 from handlers.services import ask, services_of
 from pilotlight.intake.keyring import Keyring

@@ -13,7 +13,7 @@ from handlers import envelope
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing, words
-from handlers.dialects.native.shapes import ReplayWish
+from handlers.dialects.native.wishes import ReplayWish
 from handlers.services import ask, services_of
 from pilotlight.contracts.pages import Wanted
 from pilotlight.delivery.replay import replay_jobs, replay_since
