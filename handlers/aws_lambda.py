@@ -44,8 +44,12 @@ def _minute() -> MinuteUpkeep:
     return MinuteUpkeep(services())
 
 
-def upkeep(_event: Event, context: Context) -> dict[str, Any]:
-    """Each minute, and when a task of the cluster has stopped."""
+def upkeep(event: Event, context: Context) -> dict[str, Any]:
+    """Each minute, and when a task of the cluster has stopped; or as :func:`kick`, which it may
+    stand in for: called each minute, it is warm when the first submit comes.
+    """
+    if "worker" in event:
+        return kick(event, context)
     return {"looks": _minute()(within_s=_left_s(context))}
 
 

@@ -36,8 +36,6 @@ from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.aws.turn import ScalerTurn
 from pilotlight.adapters.aws.watch import PollingWatch
-from pilotlight.adapters.celery.producer import CelerySender
-from pilotlight.adapters.celery.receiver import CeleryReceiver
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.bootstrap import aws_fleet
 from pilotlight.bootstrap.parts import IngressParts
@@ -48,6 +46,10 @@ from pilotlight.execution.replica import ReplicaPorts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from types_boto3_sqs import SQSClient
+
+    from pilotlight.adapters.celery.producer import CelerySender
+    from pilotlight.adapters.celery.receiver import CeleryReceiver
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
@@ -126,18 +128,17 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     watch = PollingWatch()
     fleet = aws_fleet.fleet(settings, clients, account.register, specs, clock)
     sqs = account.clients.sqs()
-    celery = CelerySender(settings, specs)
-    loop = settings.queue.consumer == "loop"
+    sender = _sender(settings, sqs, specs)
 
     def close() -> None:
-        celery.close()
+        sender.close()
         account.clients.close()
 
     return IngressParts(
         store=account.store,
         groups=account.groups,
         agents=DynamoAgents(account.calls, settings.aws.jobs_table),
-        queue=SqsSender(sqs, settings) if loop else celery,
+        queue=sender,
         blobs=account.blobs,
         feed=account.feed,
         watch=watch,
@@ -156,6 +157,17 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
         close=close,
     )
+
+
+def _sender(
+    settings: Settings, sqs: SQSClient, specs: Mapping[str, WorkerSpec]
+) -> CelerySender | SqsSender:
+    """Celery is imported where it is asked for: a tenth of a second that a Lambda starts sooner."""
+    if settings.queue.consumer == "loop":
+        return SqsSender(sqs, settings)
+    from pilotlight.adapters.celery.producer import CelerySender  # noqa: PLC0415
+
+    return CelerySender(settings, specs)
 
 
 def _kick(settings: Settings, clients: Clients, clock: Clock) -> Kick | None:
@@ -203,6 +215,8 @@ def _receiver(
     hints = Hints(receipts, clock, slots=slots, visibility_s=queue.visibility_s)
     pulse = Pulse(clock, patience_s=_DEAF_POLLS * queue.wait_s + _DEAF_S)
     if queue.consumer == "celery":
+        from pilotlight.adapters.celery.receiver import CeleryReceiver  # noqa: PLC0415 - as above
+
         return CeleryReceiver(settings, spec.name, hints=hints, pulse=pulse, slots=slots)
     client = clients.sqs(wait_s=queue.wait_s)
     return SqsReceiver(client, url, hints=hints, pulse=pulse, wait_s=queue.wait_s)

@@ -53,6 +53,12 @@ def test_a_kick_starts_the_first_replica_once(stack, capsys):
     assert list(stages(lambda_house.services()).values()) == ["starting"]
 
 
+def test_upkeep_may_be_kicked_itself_because_it_is_warm(stack):
+    stack.rig.submit({"text": "hi"})
+    assert aws_lambda.upkeep({"worker": WORKER}, Context()) == {"looked": True}
+    assert stack.desired() == 1
+
+
 def test_a_kick_for_a_job_that_an_index_does_not_show_yet_looks_again(stack, services, clock):
     from handlers.lambda_upkeep import kick
 

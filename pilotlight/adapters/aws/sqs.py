@@ -50,6 +50,9 @@ class SqsSender:
     def poke(self, worker: str, *job_ids: str) -> None:
         """Nothing to do: a replica sees at its next beat that a row is not its own any more."""
 
+    def close(self) -> None:
+        """Its client is not its own."""
+
 
 def _traced(message: JobMessage) -> dict[str, Any]:
     """X-Ray's own place on a message: it is not counted as part of it."""
