@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from pilotlight.cli import (
+    agents,
     audit,
     doctor,
     endpoints,
@@ -68,6 +69,7 @@ app.command(rich_help_panel="Operate")(simulate.simulate)
 app.command(rich_help_panel="Operate")(tune.tune)
 app.command(rich_help_panel="Operate")(audit.audit)
 app.command(rich_help_panel="Operate")(doctor.doctor)
+app.add_typer(agents.commands, name="agents")
 app.add_typer(keys.commands, name="keys", rich_help_panel="Operate")
 app.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Operate")
 

@@ -101,9 +101,12 @@ def refusal(status: int, body: bytes) -> PilotlightError:
 
 
 def words(body: bytes) -> str:
-    """What an error body says: its ``detail``, a sentence or a list of problems with fields."""
+    """What an error body says: its ``detail``, a sentence or a list of problems with fields, or
+    the ``message`` of its ``error``.
+    """
     try:
-        detail = json.loads(body)["detail"]
+        said = json.loads(body)
+        detail = said["detail"] if "detail" in said else said["error"]["message"]
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace").strip()[:500]
     if isinstance(detail, list):

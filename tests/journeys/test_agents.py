@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from tests.live import until, up
+import pytest
+from typer.testing import CliRunner
+
+from pilotlight.cli import app
+from tests.live import ROOT, until, up
 from tests.receiver import receiver
 from tests.signatures import fal_signature_holds
 
@@ -114,6 +118,77 @@ def test_a_cancel_stops_what_runs_and_what_waits(live):
         what="every node to be cancelled",
     )
     assert live.ask("POST", f"/api/agent-runs/{run_id}/cancel").status == 409
+
+
+@pytest.fixture
+def command(live, monkeypatch, tmp_path):
+    monkeypatch.setenv("PILOTLIGHT_DATA", str(live.data))
+    monkeypatch.chdir(ROOT)
+
+    def command(*words):
+        return CliRunner().invoke(app, ["agents", *words])
+
+    return command
+
+
+@pytest.fixture
+def story(tmp_path):
+    nodes = [
+        say("words", "{{input.topic}}"),
+        {
+            "id": "draw",
+            "task": "fal/text-to-image",
+            "model": "shapes",
+            "payload": {"prompt": "{{nodes.words.output.text}}"},
+        },
+        say("each", "{{item}}", map="{{input.list}}", needs=["words"]),
+        say("end", "{{nodes.each.output.0.text}}", needs=["draw"]),
+    ]
+    output = {"picture": "{{nodes.draw.output.images.0}}", "text": "{{nodes.end.output.text}}"}
+    file = tmp_path / "story.json"
+    file.write_text(json.dumps({"nodes": nodes, "output": output}))
+    return file
+
+
+def test_the_command_line_checks_and_draws_a_graph(command, story):
+    drawn = command("validate", str(story))
+
+    assert drawn.exit_code == 0, drawn.output
+    lines = [line.strip("│├└─ ").split("  ") for line in drawn.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["words", "draw", "each x n", "end"]
+    assert lines[3][2] == "and draw"
+    nodes = json.loads(command("validate", str(story), "--json").stdout)
+    assert [node["endpoint"] for node in nodes] == [ECHO, "pilotlight/shapes", ECHO, ECHO]
+
+    wrong = command("validate", str(story), "topic=5", "list=[]")
+    assert wrong.exit_code == 2
+    assert "nodes.words.payload.text: Input should be a valid string" in wrong.stderr
+
+
+def test_the_command_line_runs_a_graph_and_saves_its_files(command, story, tmp_path):
+    done = command(
+        "run", str(story), "topic=a red circle", 'list=["x"]', "--save", str(tmp_path / "out")
+    )
+
+    assert done.exit_code == 0, done.output
+    assert [line[-4:] for line in done.stdout.split()] == [".png"]
+    assert "✓ each x 1, 1 done" in done.stderr
+    run_id = done.stderr.split("run ")[1].split(":")[0]
+    again = command("watch", run_id, "--save", str(tmp_path / "again"))
+    assert again.exit_code == 0
+    assert len(list((tmp_path / "again").iterdir())) == 1
+
+
+def test_the_command_line_keeps_agents_and_tells_of_failure(command, story, tmp_path, live):
+    kept = command("keep", str(story), "--name", "story").stdout.strip()
+    assert command("keep", str(story), "--as", kept).stderr.strip() == "version 2"
+
+    failed = command("run", kept, "topic=x", "list=[]", "--watch")
+
+    assert failed.exit_code == 1
+    assert "a list of 0 has no '0'" in failed.stderr
+    assert command("run", "no-such-agent").exit_code == 4
+    assert command("watch", "no-such-run").exit_code == 4
 
 
 def test_every_process_killed_and_a_run_ends_once(tmp_path):
