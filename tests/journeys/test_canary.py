@@ -60,6 +60,15 @@ def refused(live, key):
     yield ask("POST", f"/queue/{INDISCREET}{webhook}", {"prompt": SECRET}, key=key)
     picture = {"prompt": SECRET, "image_url": f"http://127.0.0.1:1/{SECRET}.png?token={SECRET}"}
     yield ask("POST", "/queue/tests/measure-picture", picture, key=key)
+    wish = {"endpoint": INDISCREET, "input": {"prompt": [SECRET]}, "webhook": f"gopher://{SECRET}"}
+    yield ask("POST", "/api/jobs", wish, key=key)
+    yield ask("POST", "/api/jobs", {SECRET: SECRET}, key=key, idempotency_key=SECRET)
+    yield ask("GET", f"/api/jobs/{SECRET}/events?after={SECRET}", key=key, last_event_id=SECRET)
+    yield ask("GET", f"/api/jobs?cursor={SECRET}&tag={SECRET}&worker={SECRET}", key=key)
+    yield ask("GET", f"/api/endpoints/{SECRET}", key=key)
+    yield ask("GET", f"/api/files/{SECRET}?expires_in_s={SECRET}", key=key)
+    yield ask("POST", "/api/webhooks/replay", {"job_ids": [SECRET]}, key=key)
+    yield ask("POST", "/api/keys", {"name": SECRET, "scopes": [SECRET]}, key=key)
     for header in ("x_fal_request_timeout", "x_fal_queue_priority"):
         yield ask("POST", f"/queue/{INDISCREET}", {"prompt": "x"}, key=key, **{header: SECRET})
 
@@ -105,6 +114,18 @@ def test_a_secret_in_any_field_reaches_no_log_and_no_other_caller(live):
             seen = live.ask(method, f"/queue/{INDISCREET}/requests/{job_id}{path}", key=other)
             assert seen.status == 404
             assert SECRET not in str(seen)
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/events"),
+            ("POST", "/cancel"),
+            ("POST", "/retry"),
+        ):
+            seen = live.ask(method, f"/api/jobs/{job_id}{path}", key=other)
+            assert seen.status == 404
+            assert SECRET not in str(seen)
+    for path in ("jobs", "files", "webhooks", "endpoints"):
+        seen = live.ask("GET", f"/api/{path}", key=other)
+        assert (seen.status, SECRET in str(seen)) == (200, False)
     for path in ("/", "/healthz", "/readyz", "/metrics"):
         assert SECRET not in str(live.ask("GET", path, key=None))
     assert live.stop() == 0

@@ -3,7 +3,7 @@
 ::
 
     POST   /api/files?name=a.png     the bytes as the body
-    POST   /api/files/uploads        a URL to PUT the bytes to, for large ones and for browsers
+    POST   /api/files/uploads        a URL to PUT the bytes to, for a program that has no key
     GET    /api/files                a page of them
     GET    /api/files/ID             one, with a fresh URL
     DELETE /api/files/ID
@@ -66,7 +66,7 @@ async def upload(request: Request) -> Response:
 
 @speaks(errors.render)
 async def announce(request: Request) -> Response:
-    """A place for one file that is brought without a key; on AWS straight into the bucket."""
+    """A place for one file, to be brought without a key."""
     services = services_of(request)
     await caller_of(request, "jobs:write")
     wish = await envelope.opened(request, UploadWish)
