@@ -247,6 +247,14 @@ class QueueSettings(_Group):
     fifth more, and the grace of a cancel, its child is dead within 20 s. Two requests a beat."""
 
 
+class PoolSettings(_Group):
+    """Hosts that several workers share: those that declare ``pool``."""
+
+    memory_gib: PositiveFloat | None = None
+    """Of the machine's memory, for models that are loaded; on a host without a GPU the one in use
+    counts as well. None: half of the machine's."""
+
+
 class RouteSettings(_Group):
     """A worker put behind a public id, as ``[[route]]`` in the file of ``up --routes``."""
 
@@ -374,6 +382,8 @@ class Settings(_Group):
     quota: QuotaSettings = QuotaSettings()
     replica: ReplicaSettings = ReplicaSettings()
     scaling: ScalingSettings = ScalingSettings()
+    pools: dict[str, PoolSettings] = {}
+    """By pool, such as ``{"a10g": {"memory_gib": 24}}``."""
     webhook: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
     aws: AwsSettings = AwsSettings()

@@ -61,6 +61,7 @@ def test_the_public_surface_is_exactly_this():
         "Worker",
         "WorkerError",
         "WorkerSpec",
+        "stage",
     ]
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from pilotlight import catalogue
 from pilotlight.adapters.local.clock import SystemClock
+from pilotlight.contracts.pools import Pools
 from pilotlight.errors import SettingsError
 from pilotlight.settings import lacking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pilotlight.bootstrap.ingress import Services
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
     from pilotlight.settings import Settings
+
+
+def _members(settings: Settings, name: str) -> tuple[WorkerSpec, ...]:
+    """Of the pool of this name; empty when a worker has it, or nobody."""
+    try:
+        catalogue.find(settings.workers, name)
+    except SettingsError:
+        found = catalogue.discover(settings.workers).workers
+        specs = {one: catalogue.with_routes(w.spec, settings.routes) for one, w in found.items()}
+        return Pools(specs).members.get(name, ())
+    return ()
 
 
 class _Mode(Protocol):
@@ -40,6 +52,16 @@ class _Mode(Protocol):
     def parts(
         self, settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock
     ) -> IngressParts: ...
+
+    def pooled_replica(
+        self,
+        settings: Settings,
+        pool: str,
+        members: Sequence[WorkerSpec],
+        replica_id: str | None,
+        *,
+        supervisor_fd: int | None,
+    ) -> Replica: ...
 
     def replica(
         self,
@@ -116,7 +138,12 @@ def replica(
 ) -> Replica:
     """One replica's parent, ready to run; without an id it enrols itself, in mode ``aws``.
 
-    Raises SettingsError for an unknown worker.
+    ``worker`` may be a pool. Raises SettingsError for an unknown one.
     """
+    members = _members(settings, worker)
+    if members:
+        return _mode(settings).pooled_replica(
+            settings, worker, members, replica_id, supervisor_fd=supervisor_fd
+        )
     spec = catalogue.with_routes(catalogue.find(settings.workers, worker).spec, settings.routes)
     return _mode(settings).replica(settings, spec, replica_id, supervisor_fd=supervisor_fd)

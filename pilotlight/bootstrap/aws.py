@@ -6,6 +6,7 @@ Only imported in that mode: boto3, celery and kombu are not for local mode to lo
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets as chance
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,15 @@ from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.aws.turn import ScalerTurn
 from pilotlight.adapters.aws.watch import PollingWatch
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.bootstrap import aws_fleet
+from pilotlight.bootstrap import aws_fleet, pools
 from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.bootstrap.replicas import assemble
+from pilotlight.contracts.pools import Pools, merged
 from pilotlight.errors import SettingsError
 from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_sqs import SQSClient
 
@@ -123,7 +125,7 @@ def _secret() -> bytes:
 
 def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> IngressParts:
     """Raises SettingsError for settings that cannot work."""
-    account = _Account(settings, tuple(specs), clock)
+    account = _Account(settings, (*specs, *Pools(specs).members), clock)
     aws, calls, clients = settings.aws, account.calls, account.clients
     watch = PollingWatch()
     fleet = aws_fleet.fleet(settings, clients, account.register, specs, clock)
@@ -196,6 +198,49 @@ def replica(
     )
     made = assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
     receiver.pulse.on_death = made.stop
+    return made
+
+
+def pooled_replica(
+    settings: Settings,
+    pool: str,
+    members: Sequence[WorkerSpec],
+    replica_id: str | None,
+    *,
+    supervisor_fd: int | None,
+) -> Replica:
+    """Every member's queue has its own long poll; boto3's loop, since Celery is one to a process."""
+    settings, clock, spec = _prompt(settings), SystemClock(), merged(pool, tuple(members))
+    account = _Account(settings, tuple(member.name for member in members), clock)
+    enrolment = aws_fleet.Enrolment(settings, account.clients, account.calls, clock)
+    if supervisor_fd is None or replica_id is None:
+        replica_id = enrolment.enrolled(account.register, spec, replica_id)
+    looping = settings.queue.model_copy(update={"consumer": "loop"})
+    each = settings.model_copy(update={"queue": looping})
+    receivers = {one.name: _receiver(each, one, account.clients, clock) for one in members}
+    arrivals = itertools.count()
+    queue = pools.queue_of(
+        settings,
+        pool,
+        members,
+        receivers,
+        rank=lambda _job_id: (0, next(arrivals)),
+        clock=clock,
+        holds=True,
+    )
+    ports = ReplicaPorts(
+        store=account.store,
+        queue=queue,
+        feed=account.feed,
+        blobs=account.blobs,
+        roster=enrolment.roster(),
+        announcer=PollingWatch(),
+        clock=clock,
+        settings=settings,
+    )
+    made = pools.assemble(replica_id, pool, members, ports, queue, supervisor_fd=supervisor_fd)
+    for receiver in receivers.values():
+        receiver.pulse.on_death = made.stop
     return made
 
 

@@ -17,6 +17,7 @@ from pilotlight.adapters.aws.register import DynamoRegister
 from pilotlight.adapters.aws.roster import DynamoRoster
 from pilotlight.adapters.local.fleet import LocalFleet
 from pilotlight.adapters.local.processes import started_at
+from pilotlight.contracts.pools import Pools
 from pilotlight.settings import task_agent
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def fleet(
     if not aws.cluster:
         return LocalFleet(rows, settings=settings, specs=specs, clock=clock)
     ecs = Ecs(clients.control("ecs"), cluster=aws.cluster, prefix=aws.service_prefix)
-    return EcsFleet(rows, ecs, specs, clock=clock, lease=settings.lease)
+    return EcsFleet(rows, ecs, Pools(specs).fleets, clock=clock, lease=settings.lease)
 
 
 def overrules(

@@ -13,6 +13,7 @@ from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
 from pilotlight.bootstrap import groups as grouping
 from pilotlight.bootstrap.letting_go import LettingGo
+from pilotlight.contracts.pools import Pools
 from pilotlight.delivery.dispatcher import LOOK_S, Dispatcher
 from pilotlight.delivery.signing import Signer
 from pilotlight.execution.dead_letters import Undertaker
@@ -158,7 +159,7 @@ def assemble(
         turn=parts.turn,
         pepper=pepper,
         submit=submit,
-        control=_control(parts, clock, let_go),
+        control=_control(parts, clock, Pools(specs).fleet_of, let_go),
         authenticate=Authenticate(parts.keys, clock, pepper),
         quotas=quotas,
         tokens=Tokens(secrets.get_or_create("tokens", _secret), clock),
@@ -220,7 +221,9 @@ def _undertaker(settings: Settings, parts: IngressParts) -> Undertaker | None:
     )
 
 
-def _control(parts: IngressParts, clock: Clock, let_go: LettingGo) -> Control:
+def _control(
+    parts: IngressParts, clock: Clock, fleet_of: Callable[[str], str], let_go: LettingGo
+) -> Control:
     return Control(
         store=parts.store,
         queue=parts.queue,
@@ -231,6 +234,7 @@ def _control(parts: IngressParts, clock: Clock, let_go: LettingGo) -> Control:
         blobs=parts.blobs,
         clock=clock,
         let_go=let_go,
+        fleet_of=fleet_of,
     )
 
 

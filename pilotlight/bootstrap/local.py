@@ -11,23 +11,25 @@ from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.feed import SqliteFeed, WakeAnnouncer
-from pilotlight.adapters.local.queue import TableQueueReceiver, TableQueueSender
+from pilotlight.adapters.local.queue import TableQueueReceiver, TableQueueSender, ranks
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.bootstrap.replicas import assemble
+from pilotlight.contracts.pools import Pools
 from pilotlight.errors import SettingsError
 from pilotlight.execution.replica import ReplicaPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pilotlight.bootstrap.parts import IngressParts
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
+    from pilotlight.ports.queue import QueueReceiver
     from pilotlight.settings import Settings
 
 
@@ -84,7 +86,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         store=SqliteStore(database),
         groups=SqliteGroups(database),
         agents=SqliteAgents(database),
-        queue=TableQueueSender(database, wake),
+        queue=TableQueueSender(database, wake, Pools(specs).fleet_of),
         blobs=_blobs(settings, secrets, clock),
         feed=SqliteFeed(database),
         watch=WakeWatch(database, wake),
@@ -107,9 +109,43 @@ def replica(
         raise SettingsError("in local mode `pilotlight up` starts the replicas, each with an id")
     clock = SystemClock()
     database, wake = Database(database_path(settings)), WakeSocket()
-    ports = ReplicaPorts(
+    queue = TableQueueReceiver(database, wake, clock, worker=spec.name, replica_id=replica_id)
+    ports = _replica_ports(settings, database, wake, queue, clock)
+    return assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
+
+
+def pooled_replica(
+    settings: Settings,
+    pool: str,
+    members: Sequence[WorkerSpec],
+    replica_id: str | None,
+    *,
+    supervisor_fd: int | None,
+) -> Replica:
+    if replica_id is None:
+        raise SettingsError("in local mode `pilotlight up` starts the replicas, each with an id")
+    from pilotlight.bootstrap import pools  # noqa: PLC0415 - nothing for those with one worker
+
+    clock = SystemClock()
+    database, wake = Database(database_path(settings)), WakeSocket()
+    receivers = {
+        spec.name: TableQueueReceiver(
+            database, wake, clock, worker=spec.name, replica_id=replica_id, fleet=pool
+        )
+        for spec in members
+    }
+    rank = ranks(database)
+    queue = pools.queue_of(settings, pool, members, receivers, rank=rank, clock=clock, holds=False)
+    ports = _replica_ports(settings, database, wake, queue, clock)
+    return pools.assemble(replica_id, pool, members, ports, queue, supervisor_fd=supervisor_fd)
+
+
+def _replica_ports(
+    settings: Settings, database: Database, wake: WakeSocket, queue: QueueReceiver, clock: Clock
+) -> ReplicaPorts:
+    return ReplicaPorts(
         store=SqliteStore(database),
-        queue=TableQueueReceiver(database, wake, clock, worker=spec.name, replica_id=replica_id),
+        queue=queue,
         feed=SqliteFeed(database),
         blobs=_blobs(settings, FileSecrets(settings.data / "secrets"), clock),
         roster=SqliteRoster(database, pid=os.getpid()),
@@ -117,4 +153,3 @@ def replica(
         clock=clock,
         settings=settings,
     )
-    return assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)

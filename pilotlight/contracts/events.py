@@ -49,6 +49,17 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """Parent of a pooled host: let go of these models, and put this worker's in place."""
+
+    worker: str = ""
+    """Empty: only let go."""
+    park: str = ""
+    """Whose model gives up the GPU and stays in memory."""
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Parent: close the model and exit."""
 
@@ -69,6 +80,27 @@ class Ready:
     load_s: float
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds by stage of the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """Child of a pooled host: this worker's model is in place."""
+
+    worker: str
+    took_s: float
+    size_gib: float = 0.0
+    """Memory that it took; 0 where nobody can tell."""
+    dropped: tuple[str, ...] = ()
+    """Models that should have been parked and cannot be."""
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFailed:
+    """Child of a pooled host: this worker's ``load`` raised; what was to go has gone."""
+
+    worker: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +172,9 @@ Event = (
     Run
     | Cancel
     | Leave
+    | Switch
+    | Switched
+    | SwitchFailed
     | Noted
     | Loading
     | Ready
@@ -158,6 +193,9 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Run,
         Cancel,
         Leave,
+        Switch,
+        Switched,
+        SwitchFailed,
         Noted,
         Loading,
         Ready,

@@ -60,6 +60,10 @@ class WorkerSpec(BaseModel):
     """The child answers a ping within this or is killed: it catches a stopped process."""
     memory_limit_gib: NonNegativeFloat = 0
     """Resident memory at which the child is killed; 0 sets no limit."""
+    pool: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{0,62})?$")
+    """Pool of hosts that it shares with other workers; empty: replicas of its own."""
+    model_gib: NonNegativeFloat = 0
+    """What the loaded model takes of a pooled host's memory; 0: measured at its first load."""
     jobs_per_replica: PositiveInt = 1
     """Jobs one replica runs at a time: its slots."""
     min_replicas: NonNegativeInt = 0
@@ -142,6 +146,16 @@ class Worker(abc.ABC, Generic[InputT, OutputT]):
         A generator's return value, else the last value it yields, is the output. Must be safe
         to call again with the same input.
         """
+
+    def park(self) -> bool:
+        """Move the weights to the machine's memory, so that another model may have the GPU.
+
+        Only asked of pooled workers. False: this one cannot, so it is closed and loaded again.
+        """
+        return False
+
+    def wake(self) -> None:
+        """Move them back. Called before the next job of a worker that was parked."""
 
     @classmethod
     def let_go(cls, *, called: str, note: str) -> str:  # noqa: ARG003 - most begin nothing elsewhere

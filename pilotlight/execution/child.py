@@ -53,7 +53,7 @@ class Child:
     def __init__(self, end: ChildEnd, *, ping_s: float) -> None:
         self._end = end
         self._ping_s = ping_s
-        self._waiting: queue.SimpleQueue[events.Run | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[events.Run | events.Switch | None] = queue.SimpleQueue()
         self._running: dict[str, AttemptContext] = {}
         self._loop = child_run.LoopThread()
         self._streams: list[JobStream] = []
@@ -71,7 +71,7 @@ class Child:
 
     def serve(self, name: str, packages: Sequence[str]) -> int:
         """Load, run jobs until asked to leave; the exit code."""
-        threading.Thread(target=self._listen, name="control", daemon=True).start()
+        self._start_listening()
         if not self._load(name, packages):
             return EXIT_LOAD_FAILED
         self._slots = self._worker.spec.jobs_per_replica
@@ -80,6 +80,9 @@ class Child:
         self._work()
         self._worker.close()
         return 0
+
+    def _start_listening(self) -> None:
+        threading.Thread(target=self._listen, name="control", daemon=True).start()
 
     def _load(self, name: str, packages: Sequence[str]) -> bool:
         began = time.monotonic()
@@ -100,8 +103,12 @@ class Child:
 
     def _work(self) -> None:
         """One slot: run job after job; the end of the first slot is the end of the process."""
-        while (run := self._waiting.get()) is not None:
-            contextvars.copy_context().run(self._run, run)
+        while (word := self._waiting.get()) is not None:
+            contextvars.copy_context().run(self._take, word)
+
+    def _take(self, word: events.Run | events.Switch) -> None:
+        assert isinstance(word, events.Run)  # only a pooled host's child has models to switch
+        self._run(word)
 
     def _run(self, run: events.Run) -> None:
         current_job.set(run.job_id)
@@ -196,7 +203,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run_child(kind: type[Child], argv: Sequence[str] | None = None) -> int:
+    """The exit code of the process; ``kind`` is what it does with its models."""
     parser = argparse.ArgumentParser(prog="pilotlight.execution.child")
     parser.add_argument("worker")
     parser.add_argument("--packages", required=True, help="comma-separated")
@@ -208,10 +216,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(ours, _ignore)
     faulthandler.enable()
     os.set_inheritable(args.socket, False)
-    child = Child(ChildEnd(socket.socket(fileno=args.socket)), ping_s=args.ping_s)
+    child = kind(ChildEnd(socket.socket(fileno=args.socket)), ping_s=args.ping_s)
     child.capture_output()
     return child.serve(args.worker, args.packages.split(","))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_child(Child))

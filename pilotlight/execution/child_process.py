@@ -25,9 +25,12 @@ _KILL_WAIT_S: Final = 30
 """A killed process may take this long to give its GPU memory back."""
 
 
-def child_argv(worker: str, packages: Sequence[str]) -> list[str]:
-    """The command that runs a worker's child, to which the parent adds its own arguments."""
-    module = "pilotlight.execution.child"
+def child_argv(worker: str, packages: Sequence[str], *, pooled: bool = False) -> list[str]:
+    """The command that runs a worker's child, to which the parent adds its own arguments.
+
+    ``pooled``: ``worker`` is the name of a pool.
+    """
+    module = "pilotlight.execution.child_pool" if pooled else "pilotlight.execution.child"
     return [sys.executable, "-u", "-m", module, worker, "--packages", ",".join(packages)]
 
 

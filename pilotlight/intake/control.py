@@ -63,6 +63,8 @@ class Control:
     clock: Clock
     let_go: Callable[[Job], None] = _nothing
     """Told of a cancelled job that left a note."""
+    fleet_of: Callable[[str], str] = str
+    """Of a worker: its own name, or that of the pool it is in."""
 
     def job(self, job_id: str, *, caller: str) -> Job:
         """Raises UnknownJob, for another caller's job too: an id tells nothing."""
@@ -75,10 +77,11 @@ class Control:
         if job.status not in READY:
             return View(job, None, None)
         position = self.store.ahead_of(job)
-        replicas = [replica for replica in self.fleet.replicas() if replica.worker == job.worker]
+        fleet = self.fleet_of(job.worker)
+        replicas = [replica for replica in self.fleet.replicas() if replica.worker == fleet]
         if any(replica.stage == "ready" for replica in replicas):
             return View(job, position, None)
-        history = self.fleet.cold_starts(job.worker)
+        history = self.fleet.cold_starts(fleet)
         return View(job, position, cold_start.stage(replicas, history, now=self.clock.now()))
 
     def cancel(self, job_id: str, *, caller: str) -> Job:

@@ -6,8 +6,10 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from pilotlight.contracts.pools import Pools
 from pilotlight.observability.logs import event
 from pilotlight.ports.store import Load
+from pilotlight.scaling.fleets import by_fleet
 from pilotlight.scaling.learning import Learner
 from pilotlight.scaling.policy import Snapshot, decide
 from pilotlight.scaling.terms import overruled, terms_of
@@ -47,9 +49,11 @@ class Controller:
     ) -> None:
         self._store, self._fleet = store, fleet
         self._clock = clock
-        self._terms = {name: terms_of(spec, settings) for name, spec in specs.items()}
+        self._pools = Pools(specs)
+        self._terms = {n: terms_of(spec, settings) for n, spec in self._pools.fleets.items()}
         self._overrules = overrules
-        self._learner = Learner(learned, {name: one.slots for name, one in self._terms.items()})
+        slots = {name: one.slots for name, one in self._terms.items()}
+        self._learner = Learner(learned, slots, self._pools.fleet_of)
         self.lit = threading.Event()
         """Set when somebody wants a look before the next tick; a look clears it."""
         self.decisions: dict[str, Decision] = {}
@@ -59,6 +63,7 @@ class Controller:
         self._lit_at: dict[str, float] = {}
 
     def light(self, worker: str) -> None:
+        worker = self._pools.fleet_of(worker)
         if worker not in self._lit_at:
             self._lit_at[worker] = self._clock.monotonic()
         if not self.lit.is_set():  # reading is cheaper than the lock that setting takes
@@ -92,7 +97,7 @@ class Controller:
     def _snapshots(self, now: float) -> dict[str, Snapshot]:
         """Of each worker that has jobs or replicas."""
         self._learner.refresh(now)
-        loads = self._store.load(now=now)
+        loads = by_fleet(self._store.load(now=now), self._pools)
         replicas = defaultdict[str, list["Replica"]](list)
         for replica in self._fleet.replicas():
             replicas[replica.worker].append(replica)

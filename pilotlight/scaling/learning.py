@@ -11,7 +11,7 @@ from pilotlight.ports.fleet import ColdStart
 from pilotlight.scaling.knowledge import Knowledge, Prior
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pilotlight.ports.learned import Learned, Warmth
     from pilotlight.scaling.scene import Snapshot
@@ -26,8 +26,14 @@ _SEQ: Final = "seq"
 class Learner:
     """One thread at a time. Without ``learned`` nothing outlives it and no run is timed."""
 
-    def __init__(self, learned: Learned | None, slots: Mapping[str, int]) -> None:
-        self._learned, self._slots = learned, slots
+    def __init__(
+        self,
+        learned: Learned | None,
+        slots: Mapping[str, int],
+        fleet_of: Callable[[str], str] = str,
+    ) -> None:
+        """``fleet_of`` a worker: its own name, or that of the pool it is in."""
+        self._learned, self._slots, self._fleet_of = learned, slots, fleet_of
         self._prior = Prior()
         self._known: dict[str, Knowledge] = {}
         self._active: dict[str, float] = {}
@@ -45,7 +51,7 @@ class Learner:
 
     def usual_s(self, worker: str) -> float | None:
         """How long its own jobs run; None before enough have. Changes nothing, from any thread."""
-        known = self._known.get(worker)
+        known = self._known.get(self._fleet_of(worker))
         return known.service_s if known is not None and known.is_own else None
 
     def refresh(self, now: float) -> None:
@@ -66,8 +72,9 @@ class Learner:
         self._behind = len(runs) == PAGE
         for run in runs:
             self._seq = max(run.seq, seen)
-            if run.seq > seen and run.worker in self._slots:
-                self.of(run.worker).finished(run.ended_at - run.started_at)
+            fleet = self._fleet_of(run.worker)
+            if run.seq > seen and fleet in self._slots:
+                self.of(fleet).finished(run.ended_at - run.started_at)
                 self._changed = True
 
     def _recall(self, learned: Learned) -> None:

@@ -6,12 +6,14 @@ others have to be read from disk. Pure bookkeeping, the same for simulated hosts
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+RATE_S: Final = 3600.0
 MOST_BYPASSED: Final = 20
 """Jobs that may be served before one that waited longer ..."""
 MOST_BYPASSED_S: Final = 30.0
@@ -26,15 +28,21 @@ class Model:
     size_gib: float
     from_memory_s: float
     from_disk_s: float
+    parks: bool = True
+    """It can give up the GPU and stay in memory."""
 
 
 @dataclass(slots=True)
 class Cache:
-    """One host's models. ``memory_gib`` is for those that are not on the GPU."""
+    """One host's models. ``memory_gib`` is for those that are not on the GPU.
+
+    ``shared``: it has no GPU, so that the one in use takes its part of the same memory.
+    """
 
     memory_gib: float
     on_gpu: Model | None = None
     in_memory: dict[str, Model] = field(default_factory=dict)
+    shared: bool = False
 
     def load_s(self, model: Model) -> float:
         """Until the model could run here, were the host free."""
@@ -50,23 +58,52 @@ class Cache:
         took_s = self.load_s(model)
         before, self.on_gpu = self.on_gpu, model
         self.in_memory.pop(model.name, None)
+        gone = []
         if before is not None and before.name != model.name:
-            self.in_memory[before.name] = before
-        return took_s, self._fit(rates)
+            if before.parks:
+                self.in_memory[before.name] = before
+            else:
+                gone.append(before.name)
+        return took_s, gone + self.fit(rates)
 
-    def _fit(self, rates: Mapping[str, float]) -> list[str]:
+    def fit(self, rates: Mapping[str, float]) -> list[str]:
+        """Give up models until the rest fits; never the one in use."""
         evicted = []
         while self.in_memory and self._used_gib() > self.memory_gib:
             least = min(
                 self.in_memory.values(),
-                key=lambda one: one.from_disk_s * rates.get(one.name, 0.0) / one.size_gib,
+                key=lambda one: (
+                    one.from_disk_s * rates.get(one.name, 0.0) / max(one.size_gib, 1e-9)
+                ),
             )
             del self.in_memory[least.name]
             evicted.append(least.name)
         return evicted
 
     def _used_gib(self) -> float:
-        return sum(model.size_gib for model in self.in_memory.values())
+        there = [*self.in_memory.values()]
+        if self.shared and self.on_gpu is not None:
+            there.append(self.on_gpu)
+        return sum(model.size_gib for model in there)
+
+
+class Rates:
+    """How often each model is asked for, fading by two thirds in RATE_S."""
+
+    def __init__(self) -> None:
+        self._rates: dict[str, float] = {}
+        self._at: dict[str, float] = {}
+
+    def add(self, name: str, now: float) -> None:
+        faded = math.exp((self._at.get(name, now) - now) / RATE_S)
+        self._rates[name] = 1.0 + self._rates.get(name, 0.0) * faded
+        self._at[name] = now
+
+    def at(self, now: float) -> dict[str, float]:
+        return {
+            name: rate * math.exp((self._at[name] - now) / RATE_S)
+            for name, rate in self._rates.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

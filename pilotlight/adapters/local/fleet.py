@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import processes
+from pilotlight.contracts.pools import Pools
 from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class LocalFleet:
         command: Sequence[str] = (sys.executable, "-m", "workers"),
     ) -> None:
         self._rows = rows
-        self._settings, self._specs, self._clock = settings, specs, clock
+        self._settings, self._specs, self._clock = settings, Pools(specs).fleets, clock
         self._command = tuple(command)
         self._logs = settings.data / "logs"
         self._scratch = settings.data / "scratch"

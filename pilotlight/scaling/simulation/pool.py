@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from pilotlight.scaling.placement import Cache, Host, Model, Waiting, note_bypass, place
+from pilotlight.scaling.placement import Cache, Host, Model, Rates, Waiting, note_bypass, place
 from pilotlight.scaling.simulation.fleet import SimFleet, Turn
 from pilotlight.scaling.sketch import Sketch
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from pilotlight.scaling.simulation.engine import Engine, Kind
     from pilotlight.scaling.simulation.trace import Arrival
     from pilotlight.scaling.terms import Terms
-
-_RATE_S: Final = 3600.0
-"""Over which a model's rate fades by two thirds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +41,14 @@ class SimPool(SimFleet):
         self._runs: dict[str, str] = {}
         """By busy host, whose job it runs."""
         self._took: defaultdict[str, Sketch] = defaultdict(Sketch)
-        self._rates: dict[str, float] = {}
-        self._rated_at: dict[str, float] = {}
+        self._rates = Rates()
 
     def _model(self, worker: str) -> Model:
         return Model(worker, 1.0, self._hosts.switch_s, self._hosts.disk_s)
 
     def _push(self, arrival: Arrival) -> None:
         worker = arrival.worker
-        faded = math.exp((self._rated_at.get(worker, arrival.at) - arrival.at) / _RATE_S)
-        self._rates[worker] = 1.0 + self._rates.get(worker, 0.0) * faded
-        self._rated_at[worker] = arrival.at
+        self._rates.add(worker, arrival.at)
         seq = next(self._seq)
         self._queues[worker].append((seq, arrival))
         self._count += 1
@@ -82,7 +75,7 @@ class SimPool(SimFleet):
             self._heads[worker] = Waiting(job.model, self._queues[worker][0][0])
         self.idle.remove(host.id)
         self._runs[host.id] = worker
-        took_s, _ = host.cache.switch(job.model, self._faded())
+        took_s, _ = host.cache.switch(job.model, self._rates.at(self.engine.now))
         self.engine.outcome.switches += took_s > 0
         return Turn(arrival, host.id, took_s)
 
@@ -101,13 +94,6 @@ class SimPool(SimFleet):
         if cache is None:
             cache = self._caches[name] = Cache(self._hosts.in_memory)
         return cache
-
-    def _faded(self) -> dict[str, float]:
-        now = self.engine.now
-        return {
-            worker: rate * math.exp((self._rated_at[worker] - now) / _RATE_S)
-            for worker, rate in self._rates.items()
-        }
 
     def _expect(self) -> None:
         """One mean over pictures and trainings would mislead: what waits is known by worker."""

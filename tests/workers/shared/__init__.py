@@ -1,0 +1,1 @@
+"""Workers of one pool, which write down what is done with them."""
