@@ -69,8 +69,8 @@ class House:
 
 
 @contextlib.contextmanager
-def house(folder, **settings):
-    """``settings`` are the upstream's beside its address."""
+def house(folder, *, options=(), **settings):
+    """``options`` are the lower one's, ``settings`` the upstream's beside its address."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_ENV, KEY)
         with contextlib.ExitStack() as stack:
@@ -86,5 +86,5 @@ def house(folder, **settings):
                 **settings,
             }
             told = {"UPSTREAMS": json.dumps({"fal": facts}), "REPLICA__GRACE_S": "2"}
-            lower = stack.enter_context(up(folder / "lower", settings=told))
+            lower = stack.enter_context(up(folder / "lower", settings=told, options=options))
             yield House(upper, lower, gate)
