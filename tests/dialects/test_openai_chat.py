@@ -306,3 +306,25 @@ def test_the_older_stream_is_pieces_of_text(openai_stage, openai_client):
     assert [one["choices"][0]["text"] for one in heard[:-1]] == ["xa", " b", ""]
     assert heard[-2]["choices"][0]["finish_reason"] == "stop"
     assert {one["object"] for one in heard[:-1]} == {"text_completion"}
+
+
+def test_a_caller_who_leaves_before_the_first_word_cancels_the_work(openai_stage):
+    body = json.dumps({**HELLO, "stream": True}).encode()
+    host, port = openai_stage.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as line:
+        line.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+            b"Authorization: Bearer a key for tests\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        job = openai_stage.only_job()
+    until(lambda: openai_stage.job(job.id).status.is_terminal)
+
+    assert openai_stage.job(job.id).status is JobStatus.CANCELLED
+
+
+def test_without_a_model_the_choices_are_named(openai_stage, openai_client):
+    reply = openai_client.post("/v1/audio/speech", json={"input": "x", "voice": "tin"})
+
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "model")
+    assert "tests/whistle, tests/whistle/whole" in reply.json()["error"]["message"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
+from starlette import formparsers
 
 from handlers.app import create_app
 from handlers.dialects.openai import forms
-from tests.dialects.stage import Stage, served, services_in
+from tests.dialects.stage import DEADLINE_S, Stage, served, services_in
+from tests.dialects.test_fal_run import until
 
 
 def upload(client, data=b'{"a":1}\n', prefix="/v1", **fields):
@@ -126,7 +130,7 @@ def test_too_large_a_file_is_refused_and_leaves_nothing(tmp_path, clock):
         served(create_app(services)) as url,
         Stage(services, url).client() as client,
     ):
-        for size in (1001, 200_000):
+        for size in (1001, 3_000_000):
             reply = upload(client, b"x" * size)
             assert (reply.status_code, reply.json()["error"]["code"]) == (413, "body_too_large")
         assert services.files.list_files(caller="alice") == []
@@ -145,3 +149,38 @@ def test_a_large_file_is_on_disk_while_it_arrives(client, monkeypatch):
     monkeypatch.setattr(forms, "_sorted", look)
     assert upload(client, bytes(3 * 1024 * 1024)).json()["bytes"] == 3 * 1024 * 1024
     assert seen == [True]
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["announced", "chunked"])
+def test_an_upload_that_breaks_off_or_grows_too_large_leaves_no_file_open(
+    tmp_path, clock, length, monkeypatch
+):
+    """What was spooled is closed at once, not when somebody collects the garbage."""
+    opened = []
+    original = formparsers.SpooledTemporaryFile
+
+    def spooled(*args, **more):
+        opened.append(original(*args, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(formparsers, "SpooledTemporaryFile", spooled)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + b"y" * 2_000_000
+    )
+    head = (
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a key for tests\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n"
+    )
+    framing = "Content-Length: 3000000\r\n\r\n" if length else "Transfer-Encoding: chunked\r\n\r\n"
+    sent = body if length else b"%x\r\n%s\r\n" % (len(body), body)
+    with (
+        services_in(tmp_path, clock, ingress={"max_upload_bytes": 5_000_000}) as services,
+        served(create_app(services)) as url,
+    ):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as line:
+            line.sendall((head + framing).encode() + sent)
+            until(lambda: opened and opened[0]._rolled)
+        until(lambda: opened[0].closed)
+        assert services.files.list_files(caller="alice") == []

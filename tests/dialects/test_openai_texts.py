@@ -213,6 +213,27 @@ def test_a_webhook_brings_the_answer(openai_stage, openai_client):
     assert event["data"]["response"]["choices"][0]["message"]["content"] == "hello"
 
 
+def test_one_key_is_one_request_however_often_it_is_sent(openai_stage, openai_client):
+    def send(**change):
+        return openai_client.post(
+            "/v1/chat/completions",
+            json={**HELLO, "async": True, **change},
+            headers={"Idempotency-Key": "once"},
+        )
+
+    assert send().json()["id"] == send().json()["id"]
+    other = send(n=2)
+    assert (other.status_code, other.json()["error"]["code"]) == (400, "idempotency_mismatch")
+
+
+def test_what_cannot_stream_answers_whole(openai_stage, openai_client):
+    body = {"model": "tests/embed", "input": "a", "stream": True}
+    job, reply = answered(openai_stage, openai_client, "/v1/embeddings", body, POINTS)
+
+    assert reply.json()["object"] == "list"
+    assert not job.streaming
+
+
 # Models
 
 
@@ -260,6 +281,28 @@ def test_a_route_puts_a_worker_behind_a_name_that_clients_have_in_their_code(tmp
         assert (job.worker, job.endpoint) == ("parrot", "gpt-4o-mini")
         assert reply.json()["model"] == "gpt-4o-mini"
         assert client.get("/v1/models/gpt-4o-mini").json()["route"] == "settings"
+
+
+def test_a_workers_name_stands_for_its_endpoint_of_the_kind(openai_stage, openai_client):
+    body = {"model": "ranker", "text_1": "a", "text_2": "b"}
+    job, _ = answered(openai_stage, openai_client, "/v1/score", body, {"data": []})
+
+    assert job.endpoint == "tests/score"
+    assert openai_client.post("/v1/embeddings", json=body).status_code == 404
+
+
+def test_a_page_of_any_origin_may_call_with_a_key(openai_client):
+    headers = {
+        "origin": "https://a.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+    }
+    for path in ("/v1/chat/completions", "/openai/v1/files"):
+        reply = openai_client.options(path, headers=headers)
+        assert reply.status_code == 204
+        assert "x-stainless-lang" in reply.headers["access-control-allow-headers"]
+    reply = openai_client.get("/v1/models", headers={"origin": "https://a.example"})
+    assert "x-request-id" in reply.headers["access-control-expose-headers"]
 
 
 # What goes wrong

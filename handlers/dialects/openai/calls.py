@@ -62,7 +62,7 @@ def prepared(
     served = models.target_of(catalogue, operation, asked.get("model"))
     asked["model"] = served.endpoint.id
     later, way = yes(manners.get("async")), operation.way(asked, served)
-    if later:
+    if later or (way == "events" and operation.narrator is None):
         asked.pop("stream", None)
         way = "whole"
     wish = operation.translate(asked, served)

@@ -5,6 +5,7 @@ Clients write lists as ``name[]`` and objects as ``name[key]``.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,9 +15,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from handlers.bodies import Interrupted
+from handlers.bodies import IDLE_S, Interrupted
 from handlers.dialects.openai.errors import WrongUse
-from pilotlight.errors import BodyTooLarge
+from pilotlight.errors import BodyTooLarge, PilotlightError
 
 _MOST_FILES, _MOST_FIELDS = 20, 200
 _FIELD = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<key>[^\[\]]*)\])?")
@@ -30,6 +31,14 @@ class Form(NamedTuple):
 
 def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+class _Broken(MultiPartException):
+    """Carries an error of ours through the parser, which then closes its files."""
+
+    def __init__(self, error: PilotlightError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @contextlib.asynccontextmanager
@@ -49,10 +58,10 @@ async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
     )
     try:
         data = await parser.parse()
+    except _Broken as broken:
+        raise broken.error from None
     except MultiPartException as error:
         raise WrongUse(f"the body is no multipart form: {error.message}") from None
-    except ClientDisconnect:
-        raise Interrupted("the body stopped before its end") from None
     except (KeyError, ValueError, LookupError):  # no boundary, a charset that is none
         raise WrongUse("the body is no multipart form that can be read") from None
     try:
@@ -62,12 +71,20 @@ async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
 
 
 async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
+    size, source = 0, request.stream()
+    while (chunk := await _next(source)) is not None:
         size += len(chunk)
         if size > max_bytes:
-            raise _too_large(max_bytes)
+            raise _Broken(_too_large(max_bytes))
         yield chunk
+
+
+async def _next(source: AsyncGenerator[bytes, None]) -> bytes | None:
+    try:
+        async with asyncio.timeout(IDLE_S):
+            return await anext(source, None)
+    except (ClientDisconnect, TimeoutError):
+        raise _Broken(Interrupted("the body stopped before its end")) from None
 
 
 def _sorted(data: FormData) -> Form:

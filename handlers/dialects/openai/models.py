@@ -34,7 +34,7 @@ def target_of(catalogue: Catalogue, operation: Operation, model: object) -> Serv
         return _only(catalogue, operation)
     if not isinstance(model, str):
         raise WrongUse("model is the id of an endpoint, a text", param="model")
-    served = catalogue.endpoint(model)
+    served = catalogue.endpoint(_endpoint_of(catalogue, operation, model))
     if served.endpoint.task not in operation.tasks:
         able = ", ".join(sorted(operation.tasks))
         raise WrongUse(
@@ -43,6 +43,15 @@ def target_of(catalogue: Catalogue, operation: Operation, model: object) -> Serv
             param="model",
         )
     return served
+
+
+def _endpoint_of(catalogue: Catalogue, operation: Operation, model: str) -> str:
+    """A worker's name stands for its endpoint of this kind: one model to callers."""
+    worker = None if catalogue.knows(model) else catalogue.workers.get(model)
+    if worker is None:
+        return model
+    fit = (one.id for one in worker.spec.endpoints if one.task in operation.tasks)
+    return next((one for one in fit if catalogue.knows(one)), model)
 
 
 def _only(catalogue: Catalogue, operation: Operation) -> Served:
