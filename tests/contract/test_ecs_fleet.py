@@ -13,11 +13,12 @@ import pytest
 from pilotlight.adapters.aws import enrolment, protection
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.ecs import Ecs
-from pilotlight.adapters.aws.ecs_fleet import START_PATIENCE_S, EcsFleet
+from pilotlight.adapters.aws.ecs_fleet import START_PATIENCE_S, EcsFleet, tasks_wanted
 from pilotlight.adapters.aws.enrolment import Task, enrol
 from pilotlight.adapters.aws.register import DynamoRegister
 from pilotlight.adapters.aws.roster import DynamoRoster
 from pilotlight.adapters.aws.store import DynamoStore
+from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.errors import Unavailable
 from pilotlight.settings import LeaseSettings
 from tests.contract import emulator
@@ -223,6 +224,37 @@ def test_a_replica_of_an_older_image_goes_when_it_is_idle(  # noqa: PLR0917
     store.move(job.id, moves.succeed(job, now=clock.now(), output="{}"))
     fleet._hold(["quiet"])
     assert stages(fleet)[busy] == "draining"
+
+
+@pytest.mark.parametrize(
+    ("desired", "newer", "older", "wanted"),
+    [
+        (0, 2, 0, 2),
+        (5, 2, 0, 2),
+        (1, 0, 1, 1),  # a roll-out begins: ECS is about to start the newer one
+        (1, 1, 1, 1),  # it is there, and the older one works: no third
+        (1, 2, 1, 2),  # another was asked for
+        (3, 1, 1, 2),
+        (0, 0, 1, 0),  # ECS starts nothing in its place, and need not
+        (1, 0, 0, 0),
+    ],
+)
+def test_a_roll_out_replaces_and_adds_nothing(desired, newer, older, wanted):
+    assert tasks_wanted(desired, newer=newer, older=older) == wanted
+
+
+def test_while_no_newer_replica_is_ready_an_older_one_stays_for_a_while(account, register, roster):
+    clock = ManualClock(account.ecs.services(["quiet"])["quiet"].since)
+    fleet = EcsFleet(register, account.ecs, WORKERS, clock=clock, lease=LeaseSettings())
+    older = Task(task().arn, f"{account.family}:0", account.cluster)
+    idle = enrolled(register, roster, older, clock)
+    account.ecs.want("quiet", 1)
+    fleet._hold(["quiet"])
+    assert (stages(fleet)[idle], account.desired()) == ("ready", 1)
+
+    clock.sleep(START_PATIENCE_S + 60)
+    fleet._hold(["quiet"])
+    assert stages(fleet)[idle] == "draining"
 
 
 # With tasks, which only ministack starts

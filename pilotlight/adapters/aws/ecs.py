@@ -27,6 +27,8 @@ class Service:
     """ARN of what a task that starts now would run."""
     said: str
     """Its newest message, such as that no machine has room for a task."""
+    since: float
+    """When that task definition was rolled out, seconds since the epoch."""
 
 
 @contextlib.contextmanager
@@ -58,10 +60,7 @@ class Ecs:
                 answer = self._client.describe_services(cluster=self.cluster, services=batch)
             for one in answer["services"]:
                 if one.get("status") == "ACTIVE":
-                    said = next((event["message"] for event in one.get("events", ())), "")
-                    found[names[one["serviceName"]]] = Service(
-                        one["desiredCount"], one.get("taskDefinition", ""), said
-                    )
+                    found[names[one["serviceName"]]] = _service(one)
         return found
 
     def want(self, worker: str, tasks: int) -> None:
@@ -89,6 +88,16 @@ class Ecs:
         """SIGTERM, and SIGKILL after its stop timeout; protected or not."""
         with _translated():
             self._client.stop_task(cluster=self.cluster, task=task, reason=why)
+
+
+def _service(said: dict[str, Any]) -> Service:
+    rollouts = [one for one in said.get("deployments", ()) if one.get("status") == "PRIMARY"]
+    return Service(
+        desired=said["desiredCount"],
+        task_definition=said.get("taskDefinition", ""),
+        said=next((event["message"] for event in said.get("events", ())), ""),
+        since=max((one["createdAt"].timestamp() for one in rollouts), default=0.0),
+    )
 
 
 def _words(task: dict[str, Any]) -> str:

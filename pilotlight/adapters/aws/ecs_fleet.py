@@ -12,8 +12,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pilotlight.adapters.aws import replica_items as items
 from pilotlight.observability.logs import event
@@ -142,43 +141,60 @@ class EcsFleet:
         return Exit(replica_id, fate.worker, fate.stage)
 
     def _hold(self, workers: Iterable[str]) -> None:
-        rows = self._register.open_items()
-        live = Counter(row[items.WORKER]["S"] for row in rows if _is_live(row))
-        services = self._ecs.services(workers)
+        rows, services = self._register.open_items(), self._ecs.services(workers)
         for worker in workers:
-            service, wanted = services.get(worker), live[worker]
+            own = [row for row in rows if row[items.WORKER]["S"] == worker and _is_live(row)]
+            service = services.get(worker)
             if service is None:
-                if wanted:
-                    self._give_up(worker, rows)
-            elif service.desired != wanted:
+                self._give_up(worker, own)
+                continue
+            older = [row for row in own if _is_older(row, service)]
+            wanted = tasks_wanted(service.desired, newer=len(own) - len(older), older=len(older))
+            if service.desired != wanted:
                 self._ecs.want(worker, wanted)
                 event("fleet.wants", worker=worker, tasks=wanted, before=service.desired)
-            if service is not None:
-                self._renew(rows, worker, service)
+            if older:
+                self._renew(older, own, service)
 
-    def _give_up(self, worker: str, rows: Sequence[Item]) -> None:
+    def _give_up(self, worker: str, own: Sequence[Item]) -> None:
         name = self._ecs.service_name(worker)
         words = f"ECS has no service {name} in {self._ecs.cluster}: deploy the stack again"
-        for row in rows:
-            if row[items.WORKER]["S"] == worker and "task" not in row:
+        for row in own:
+            if "task" not in row:
                 self._end(row, words)
 
-    def _renew(self, rows: Sequence[Item], worker: str, service: Service) -> None:
-        """One that runs an older image goes as soon as it is idle: ECS itself may not stop it."""
-        for row in rows:
-            revision = items.text(row, "revision")
-            if row[items.WORKER]["S"] != worker or not revision or not _is_live(row):
-                continue
-            if not service.task_definition.endswith(f"/{revision}"):
-                with_words: dict[str, Any] = {"replica": row["id"]["S"], "worker": worker}
-                if self._register.retire(row["id"]["S"]):
-                    event("fleet.renews", **with_words)
+    def _renew(self, older: Sequence[Item], own: Sequence[Item], service: Service) -> None:
+        """One that runs an older image goes when it is idle and a newer one is ready, or none can
+        be: ECS itself may not stop it.
+        """
+        ready = any(
+            items.text(row, "stage") == "ready" and not _is_older(row, service) for row in own
+        )
+        if not ready and self._clock.now() < service.since + START_PATIENCE_S:
+            return
+        for row in older:
+            if self._register.retire(row["id"]["S"]):
+                event("fleet.renews", replica=row["id"]["S"], worker=row[items.WORKER]["S"])
 
     def stop_all(self, grace_s: float) -> Sequence[Exit]:  # noqa: ARG002 - not ours to end
         return []
 
     def forget(self, *, ended_before: float) -> int:
         return self._register.forget(ended_before=ended_before)
+
+
+def tasks_wanted(desired: int, *, newer: int, older: int) -> int:
+    """How many tasks a service should run, whose count is only of what it would start now.
+
+    Places and tasks of its task definition are wanted. Tasks of an older one are not among those
+    it counts: it runs so many more as there is room for, to take their place.
+    """
+    return min(max(desired, newer), newer + older)
+
+
+def _is_older(row: Item, service: Service) -> bool:
+    revision = items.text(row, "revision")
+    return revision is not None and not service.task_definition.endswith(f"/{revision}")
 
 
 def _is_live(row: Item) -> bool:
