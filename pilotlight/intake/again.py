@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.artifact import BLOB_SCHEME
+from pilotlight.contracts.group import NO_WORKER
 from pilotlight.contracts.job import Job
 from pilotlight.contracts.media import has_media, media_fields
 from pilotlight.contracts.routes import files_by
@@ -48,6 +49,10 @@ class Again:
     async def __call__(self, job: Job, *, idempotency_key: str | None = None) -> Job:
         if not job.status.is_terminal:
             raise NotFinished(f"the job is {job.status}; cancel it first", job_id=job.id)
+        if job.worker == NO_WORKER:
+            raise IllegalTransition(
+                "this job stands for a group; start the group anew", job_id=job.id
+            )
         served = self.submit.catalogue.endpoint(job.endpoint)
         _same_worker(job, served)
         await asyncio.to_thread(self._files_are_there, job, served)

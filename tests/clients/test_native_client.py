@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import io
 import json
 import subprocess
@@ -16,9 +17,11 @@ from PIL import Image
 from pilotlight.client import (
     ApiError,
     AsyncClient,
+    AsyncJob,
     Client,
     Conflict,
     InvalidRequest,
+    Job,
     JobFailed,
     NotFinished,
     NotFound,
@@ -194,6 +197,36 @@ def test_the_example_of_an_endpoint_works_when_pasted(client, live):
     (unrouted, *_) = client.endpoints(state="unrouted")
     assert (unrouted.worker, unrouted.example) == (None, None)
     assert "[[route]]" in unrouted.advice
+
+
+def test_every_endpoint_that_is_listed_can_be_looked_at(client, live):
+    listed = client.endpoints()
+    document = live.ask("GET", "/openapi.json").json
+
+    assert {one.state for one in listed} >= {"local", "unrouted"}
+    for one in listed:
+        whole = client.endpoint(one.id)
+        assert (whole.id, whole.task, whole.state, whole.dialects) == (
+            one.id, one.task, one.state, one.dialects,
+        )  # fmt: skip
+        assert bool(whole.example) == (one.worker is not None)
+    assert "/api/jobs" in document["paths"]
+
+
+def test_both_clients_have_the_same_methods_that_take_the_same():
+    for one, other in ((Client, AsyncClient), (Job, AsyncJob)):
+        ours, theirs = (
+            {name: made for name, made in vars(kind).items() if not name.startswith("_")}
+            for kind in (one, other)
+        )
+        assert set(ours) == set(theirs)
+        for name in ours:
+            if callable(ours[name]):
+                parameters = [
+                    list(inspect.signature(made[name]).parameters.values())
+                    for made in (ours, theirs)
+                ]
+                assert parameters[0] == parameters[1], name
 
 
 def test_a_busy_server_is_asked_again(live, proxy):

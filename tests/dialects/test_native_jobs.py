@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
 from pilotlight.contracts import moves
+from pilotlight.contracts.group import NO_WORKER
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import Problem
 from pilotlight.ports.fleet import ColdStart
@@ -321,6 +323,28 @@ def test_a_retry_needs_the_files_that_the_first_one_had(stage, client, clock):
 
     assert again.status_code == 202
     assert (refused.status_code, "image_url" in refused.json()["error"]["message"]) == (409, True)
+
+
+def test_what_stands_for_a_group_is_not_done_again_by_itself(stage, client):
+    first = stage.job(submit(client)["id"])
+    stage.services.store.create([replace(first, id="head", worker=NO_WORKER, group_id="head")])
+    assert client.post(f"{JOBS}/head/cancel").status_code == 200
+
+    status, error = error_of(client.post(f"{JOBS}/head/retry"))
+
+    assert (status, error["code"]) == (409, "illegal_transition")
+    assert "group" in error["message"]
+
+
+def test_a_retry_in_a_routed_world_goes_to_the_same_worker_or_nowhere(stage, client):
+    first = stage.job(submit(client)["id"])
+    stage.services.store.create([replace(first, id="moved", worker="another")])
+    client.post(f"{JOBS}/moved/cancel")
+
+    status, error = error_of(client.post(f"{JOBS}/moved/retry"))
+
+    assert status == 409
+    assert "served by pictures now, and was by another" in error["message"]
 
 
 def test_the_list_holds_ones_own_jobs_page_by_page(stage, client, stranger, clock):

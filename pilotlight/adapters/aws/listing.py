@@ -40,6 +40,7 @@ def page(
     size = min(limit + 1, BATCH) if wanted.any_in_span else BATCH
     entries = _entries(queries, wanted, caller=caller, after=after, size=size)
     jobs: list[Job] = []
+    batch: list[Found] = []
     for _ in range(_MOST_BATCHES):
         batch = list(islice(entries, size))
         rows = (job_of(item, texts) for item in queries.rows(_worth(batch, wanted)))
