@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
+import os
+import signal
 import threading
 import wave
+from pathlib import Path
 
 import openai
 import pytest
@@ -118,6 +122,34 @@ def test_a_stream_that_is_closed_early_cancels_its_job(client, live, tmp_path):
         return client.get(f"/requests/{request_id}", cast_to=object)["status"]
 
     until(lambda: status() == "cancelled", what="the job to be cancelled")
+
+
+def models_of(live, worker):
+    """Process ids of the model itself, in every replica of a worker."""
+    words = b"pilotlight.execution.child\0" + worker.encode()
+    found = []
+    for pid in live.processes():
+        with contextlib.suppress(OSError):
+            if words in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
+def test_a_stream_outlives_its_model(client, live, tmp_path):
+    """``kill -9`` behind the first word: another attempt begins anew, and nothing is said twice."""
+    gate = tmp_path / "gate"
+    stream = client.chat.completions.create(
+        model=PARROT, messages=turns("one two three"), stream=True, extra_body={"gate": str(gate)}
+    )
+    heard = ""
+    for chunk in stream:
+        heard += chunk.choices[0].delta.content or ""
+        if heard == "one" and not gate.exists():
+            for pid in models_of(live, "parrot"):
+                os.kill(pid, signal.SIGKILL)
+            gate.touch()
+
+    assert heard == "one two three"
 
 
 def test_tools_are_called_and_formats_kept(client):
