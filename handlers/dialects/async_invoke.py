@@ -16,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from handlers import describing as say
 from handlers import envelope, limits, outcome
 from handlers.auth import caller_of
-from handlers.dialect import Dialect, speaks
+from handlers.dialect import Dialect, Documented, speaks
 from handlers.envelope import TagFields
 from handlers.moments import iso
 from handlers.receiver import receiver
@@ -123,6 +124,28 @@ def _word(job: Job) -> str:
     return "IN_PROGRESS" if job.status in HELD else "QUEUED"
 
 
+def describe(endpoint_id: str | None, name: str) -> Documented:
+    answered = say.fields(
+        "request_id", "model_id", "status", "created_at",
+        request_id=say.TEXT, model_id=say.TEXT,
+        status=say.words("QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED"),
+        created_at=say.MOMENT, started_at=say.MOMENT, completed_at=say.MOMENT,
+        output=say.output_of(name), error=say.TEXT, tags=say.TAGS,
+    )  # fmt: skip
+    wish = say.fields(
+        "model_id", "input",
+        model_id={"const": endpoint_id} if endpoint_id else say.TEXT,
+        input=say.input_of(name), tags=say.TAGS, webhook_url=say.URL,
+    )  # fmt: skip
+    submit = say.operation(NAME, "Invoke a model.", "jobs:write", answered, wish, "202")
+    look = say.operation(
+        NAME, "Look at an invocation.", "jobs:read", answered, places=("request_id",)
+    )
+    place = PATH + "/{request_id}"
+    paths = {PATH: {"post": submit}, place: {"get": look}, place + "/status": {"get": look}}
+    return Documented(paths, {})
+
+
 DIALECT = Dialect(
     name=NAME,
     routes=(
@@ -132,4 +155,5 @@ DIALECT = Dialect(
     ),
     announce=words,
     open_to_browsers=(PATH,),
+    describe=describe,
 )

@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from handlers import describing as say
 from handlers import envelope, limits, outcome
 from handlers.auth import caller_of
 from handlers.bodies import whole
-from handlers.dialect import Dialect, speaks
+from handlers.dialect import Dialect, Documented, speaks
 from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url
@@ -120,6 +121,26 @@ def _percent(job: Job) -> int:
     return min(int(job.progress * 100), _ALMOST) if job.status in HELD else 0
 
 
+def describe(endpoint_id: str | None, name: str) -> Documented:
+    accepted = say.fields("data", code=say.TEXT, message=say.TEXT, data=say.TEXT, task_id=say.TEXT)
+    whole_record = say.fields(
+        action=say.TEXT, data=say.output_of(name), finish_time={"type": "integer"},
+        message=say.TEXT, platform=say.TEXT, progress=say.TEXT,
+        status=say.words("SUBMITTED", "QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"),
+        submit_time={"type": "integer"}, task_id=say.TEXT,
+    )  # fmt: skip
+    path, own = PATH + "{path}", ("path",)
+    submit = say.operation(
+        NAME, "Submit a task.", "jobs:write", accepted, say.input_of(name),
+        places=() if endpoint_id else own,
+    )  # fmt: skip
+    look = say.operation(NAME, "Get a task by its id.", "jobs:read", whole_record, places=own)
+    if endpoint_id is None:
+        return Documented({path: {"post": submit, "get": look}}, {})
+    called = PATH + endpoint_id.removeprefix(PATH[1:])
+    return Documented({called: {"post": submit}, path: {"get": look}}, {})
+
+
 DIALECT = Dialect(
     name=NAME,
     routes=(
@@ -128,4 +149,5 @@ DIALECT = Dialect(
     ),
     announce=record,
     open_to_browsers=(PATH,),
+    describe=describe,
 )

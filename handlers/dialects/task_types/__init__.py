@@ -7,18 +7,20 @@ server (pending, running, completed, failed).
 
 ::
 
-    naming.py   task type and model -> endpoint      words.py   a job -> a record, errors
-    calls.py    submit, read, cancel, the table
+    naming.py     task type and model -> endpoint    words.py   a job -> a record, errors
+    documents.py  all of it for /openapi.json        calls.py   submit, read, cancel, the table
 """
 
 from __future__ import annotations
 
 from handlers.dialect import Dialect
 from handlers.dialects.task_types import calls, words
+from handlers.dialects.task_types.documents import describe
 
 DIALECT = Dialect(
     name=words.NAME,
     routes=calls.ROUTES,
     announce=words.record,
     open_to_browsers=(calls.PATH, calls.POLLED + "/"),
+    describe=describe,
 )
