@@ -19,7 +19,11 @@ class Speak(BaseModel):
 
 
 class Speech(BaseModel):
-    """``audio_url`` is a file in the attempt's folder, as ``File.at(path).url`` gives it."""
+    """``audio_url`` is a file in the attempt's folder, as ``File.at(path).url`` gives it.
+
+    In a partial output it is what comes next, a file of its own of 256 KiB at most: all pieces
+    together are the beginning of the file in the output.
+    """
 
     audio_url: str
     content_type: str | None = None
