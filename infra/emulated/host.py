@@ -36,6 +36,7 @@ class Host:
         """By task."""
         self.protected: list[bool] = []
         """What replicas asked of the agent, in order."""
+        self._keys: dict[str, dict[str, str]] = {}
         self._agent = _agent(self)
         self.has_machines = threading.Event()
         """Clear it, and tasks wait as they do while EC2 has no GPU to give."""
@@ -95,12 +96,31 @@ class Host:
             self.processes[task["taskArn"]] = subprocess.Popen(  # noqa: S603 - our own entry point
                 [*entry_point(), *container["command"]],
                 cwd=ROOT,
-                env=self._environment(container, token, place),
+                env=self._environment(definition["taskDefinition"], token, place),
                 stdout=log,
                 stderr=log,
             )
 
-    def _environment(self, container: dict[str, Any], token: str, place: Path) -> dict[str, str]:
+    def _credentials(self, role: str) -> dict[str, str]:
+        """What the agent would hand out for the task's role. Only ECS may assume it, so a user is
+        given the very same policies."""
+        iam, user = self._emulator.client("iam"), f"task-{role}"
+        if user not in self._keys:
+            iam.create_user(UserName=user)
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+                iam.put_user_policy(
+                    UserName=user, PolicyName=name, PolicyDocument=json.dumps(policy)
+                )
+            self._keys[user] = iam.create_access_key(UserName=user)["AccessKey"]
+        key = self._keys[user]
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def _environment(self, definition: dict[str, Any], token: str, place: Path) -> dict[str, str]:
+        (container,) = definition["containerDefinitions"]
         given = {one["name"]: one["value"] for one in container["environment"]}
         given |= self._emulator.environment()
         own = f"https://sqs.{given['PILOTLIGHT_AWS__REGION']}.amazonaws.com"
@@ -115,7 +135,8 @@ class Host:
                     given[name] = path + value.removeprefix(there)
         uri = f"http://127.0.0.1:{self._agent.server_address[1]}/{token}"
         agent = {"ECS_AGENT_URI": uri, "ECS_CONTAINER_METADATA_URI_V4": uri}
-        return {"PATH": os.defpath} | given | agent  # nothing of this shell's
+        role = self._credentials(definition["taskRoleArn"].rpartition("/")[2])
+        return {"PATH": os.defpath} | given | agent | role  # nothing of this shell's
 
     def task_of(self, token: str) -> dict[str, Any]:
         """What the metadata endpoint says."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pilotlight.bootstrap.ingress import Services
 
 KEY: Final = "emulated-journey-key"
-PATIENCE_S: Final = 240.0
+PATIENCE_S: Final = 150.0
 _CALLER: Final = (sys.executable, "-m", "infra.emulated.caller")
 
 
@@ -121,5 +121,5 @@ def operators_settings(emulator: Emulator, stack: Stack, folder: Path) -> Settin
     there = f"https://sqs.{said['aws']['region']}.amazonaws.com"
     said["aws"] = {
         name: value.replace(there, emulator.url) for name, value in said["aws"].items()
-    } | {"endpoint_url": emulator.url, "emulated": True}
+    } | {"endpoint_url": emulator.url}
     return Settings.model_validate(said | {"data": folder / "operator"})

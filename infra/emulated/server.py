@@ -39,7 +39,7 @@ class Emulator:
         return int(self.url.rpartition(":")[2])
 
     def client(self, service: Any) -> Any:
-        """An operator's: any credentials do."""
+        """An operator's: the account's own key may do everything."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -49,10 +49,10 @@ class Emulator:
         )
 
     def environment(self) -> dict[str, str]:
-        """What leads a process of ours here, on top of what the stack gives it."""
+        """What leads a process of ours here, on top of what the stack gives it. Its credentials are
+        those of its role."""
         return {
             "PILOTLIGHT_AWS__ENDPOINT_URL": self.url,
-            "PILOTLIGHT_AWS__EMULATED": "true",
             "PILOTLIGHT_ALLOW_LOOPBACK": "true",  # webhooks come back to this machine
             "PILOTLIGHT_QUEUE__WAIT_S": "2",  # a request costs nothing here, leaving waits for it
         }
@@ -75,6 +75,7 @@ def running(folder: Path, clock: Clock) -> Iterator[Emulator]:
                 "GATEWAY_PORT": str(port),
                 "BIND_HOST": "127.0.0.1",
                 "LOG_LEVEL": "INFO",
+                "AUTH": "true",  # roles and bucket policies are held to
             },
             stdout=out,
             stderr=out,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _JOBS: Final = [att("JobsTable", "Arn"), sub("${JobsTable.Arn}/index/*")]
 _SECRETS: Final = [att("SecretsTable", "Arn")]
 _DEAD: Final = [att("DeadLetterQueue", "Arn")]
-_IN_CLUSTER: Final = {"ArnEquals": {"ecs:cluster": att("Cluster", "Arn")}}
 
 
 def allow(actions: str, resources: list[Value], condition: Value = None) -> dict[str, Value]:
@@ -81,9 +80,8 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
         allow("sqs: SendMessage", queues),
         allow("ssm: GetParametersByPath", [_parameters()]),
-        allow("ecs: UpdateService DescribeServices", [_in_cluster("service")], _IN_CLUSTER),
-        allow("ecs: DescribeTasks StopTask", [_in_cluster("task")], _IN_CLUSTER),
-        allow("ecs: ListTasks", ["*"], _IN_CLUSTER),
+        allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
+        allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
     ]
 
 
@@ -132,7 +130,7 @@ def replica(worker: Facts) -> list[dict[str, Value]]:
             "sqs: ReceiveMessage DeleteMessage ChangeMessageVisibility",
             [att(f"{worker.logical}Queue", "Arn")],
         ),
-        allow("ecs: GetTaskProtection UpdateTaskProtection", [_in_cluster("task")], _IN_CLUSTER),
+        allow("ecs: GetTaskProtection UpdateTaskProtection", [_in_cluster("task")]),
     ]
 
 
