@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 
 from pilotlight.adapters.aws import listing as dynamo
+from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local import listing as sqlite
 from pilotlight.contracts import moves, tags
 from pilotlight.contracts.job import JobStatus
@@ -155,3 +156,16 @@ def test_a_look_is_bounded_and_says_where_the_next_goes_on(store, make_job, cloc
     assert list(chain(*pages)) == [jobs[1].id]
     assert len(pages) >= 3
     assert pages[0] == []
+
+
+def test_on_dynamodb_a_page_is_one_query_and_one_read_of_its_rows(aws, make_job, clock):
+    store = DynamoStore(aws.calls, aws.table, aws.texts, workers=())
+    for _ in range(30):
+        clock.sleep(1)
+        store.create([make_job(created_at=clock.now())])
+
+    for wanted, found in ((ALL, 20), (Wanted(endpoint="acme/none"), 0)):
+        with aws.account.counted() as requests:
+            page = store.page(wanted, caller="alice", limit=20)
+        assert len(page.jobs) == found
+        assert dict(requests) == {"Query": 1, "BatchGetItem": 1}

@@ -114,3 +114,4 @@ def test_a_wrong_place_is_refused_before_the_stream_begins(stage, client, strang
             422, "query." + query[1:].partition("=")[0],
         )  # fmt: skip
     assert stranger.get(path).status_code == 404
+    assert client.head(path).status_code == 200  # and it is not followed

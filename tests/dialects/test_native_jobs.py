@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from dataclasses import replace
@@ -390,10 +391,11 @@ def test_another_callers_cursor_leads_to_ones_own_jobs_only(client, stranger, cl
     assert stranger.get(JOBS, params={"cursor": cursor}).json()["jobs"] == []
 
 
+HUGE = base64.urlsafe_b64encode(b"[1" + b"0" * 400 + b', "x"]').decode()
 WRONG_QUERIES = (
     "status=done", "limit=0", "limit=1000", "limit=x", "cursor=x", "cursor=bnVsbA==",
     "cursor=WzEsMl0=", "created_from=yesterday", "created_before=1e400", "tag=x", "stat=queued",
-    "created_from=nan", "cursor=ü",
+    "created_from=nan", "cursor=ü", f"cursor={HUGE}",
 )  # fmt: skip
 
 

@@ -191,6 +191,8 @@ def test_webhooks_are_posted_again_when_asked(stage, client, stranger, clock):
         "job_ids": []
     }
     assert client.post("/api/webhooks/replay", json={}).status_code == 422
+    placeless = client.post("/api/webhooks/replay", json={"since": "2026-11-20T09:30:00"})
+    assert placeless.json()["error"]["field"] == "since"
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ async def events(request: Request) -> Response:
     services, caller = services_of(request), await caller_of(request, "jobs:read")
     after, kinds = _after(request), _kinds(request)
     job = await ask(services, services.control.job, request.path_params["job_id"], caller=caller)
+    if request.method == "HEAD":
+        return Response(media_type=sse.EventStream.media_type)
     return sse.EventStream(_frames(request, job, after, kinds), headers={})
 
 

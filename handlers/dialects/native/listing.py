@@ -73,7 +73,7 @@ def cursor(query: QueryParams) -> Place | None:
         created_at, job_id = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
         if isinstance(job_id, str) and math.isfinite(created_at):
             return Place(float(created_at), job_id)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise bad("cursor", "is not one that a list gave out", text)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from handlers.envelope import TagFields
 
@@ -56,7 +55,9 @@ class UploadWish(Asked):
 
 class ReplayWish(Asked):
     job_ids: list[str] | None = Field(default=None, max_length=1000)
-    since: datetime | None = Field(default=None, description="All jobs that ended then or later.")
+    since: AwareDatetime | None = Field(
+        default=None, description="All jobs that ended then or later."
+    )
 
 
 class KeyWish(Asked):
