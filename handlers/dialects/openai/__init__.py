@@ -10,16 +10,26 @@
     moderations.py, ranking.py: translations    models.py      what can be called
     forms.py, uploads.py: multipart             files.py       what a caller keeps here
     errors.py      an error -> its body         announce.py    a finished job -> a webhook
+    documents.py   the routes in OpenAPI
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """
 
 from __future__ import annotations
 
-from handlers.dialect import Dialect
+from handlers.dialect import Dialect, Documented
 from handlers.dialects.openai import calls, files, models, operations, requests
 from handlers.dialects.openai.announce import announce
 from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
+
+
+def describe(endpoint_id: str | None, name: str) -> Documented:  # noqa: ARG001 - Describe's
+    """See :class:`handlers.dialect.Describe`."""
+    # Models of every task type: for whoever asks for the document, not for every start.
+    from handlers.dialects.openai import documents  # noqa: PLC0415
+
+    return documents.describe(endpoint_id)
+
 
 DIALECT = Dialect(
     name=DIALECT_NAME,
@@ -32,4 +42,5 @@ DIALECT = Dialect(
     announce=announce,
     open_to_browsers=tuple(f"{prefix}/" for prefix in PREFIXES),
     tasks=operations.TASKS,
+    describe=describe,
 )
