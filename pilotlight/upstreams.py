@@ -12,6 +12,7 @@ upstream's own address and is in no error and no log.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pilotlight.adapters.web.outbound import Answer
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.http import Fetched
     from pilotlight.settings import Settings
@@ -125,26 +127,44 @@ class Upstream:
 
         Raises NoAnswer, and KeyMissing and WrongAddress before anything is asked.
         """
-        self.check()
-        key = upstream_key(self.settings)
-        sent = {"Authorization": f"{_SCHEMES[self.settings.speaks]} {key}", **(headers or {})}
+        sent = self._sealed(headers)
         if document is not None:
             body = json.dumps(document, separators=(",", ":")).encode()
             sent["Content-Type"] = "application/json"
         url = (base_url or self.settings.url).rstrip("/") + path
-        return self._ask(method, url, within_s=within_s, headers=sent, body=body)
+        with self._asking(method, url, within_s=within_s, headers=sent, body=body) as answer:
+            return Reply(answer.status, answer.headers, b"".join(answer.chunks()))
+
+    @contextmanager
+    def listen(
+        self, path: str, *, within_s: float, document: Any, headers: Mapping[str, str]
+    ) -> Iterator[Answer]:
+        """POST as :meth:`ask` does, and hear the answer as it comes. Raises as that."""
+        sent = {**self._sealed(headers), "Content-Type": "application/json"}
+        body = json.dumps(document, separators=(",", ":")).encode()
+        url = self.settings.url.rstrip("/") + path
+        with self._asking("POST", url, within_s=within_s, headers=sent, body=body) as answer:
+            yield answer
+
+    def _sealed(self, headers: Mapping[str, str] | None) -> dict[str, str]:
+        self.check()
+        key = upstream_key(self.settings)
+        return {"Authorization": f"{_SCHEMES[self.settings.speaks]} {key}", **(headers or {})}
 
     def send_file(self, url: str, path: Path, *, content_type: str, within_s: float) -> Reply:
         """PUT a file to where the upstream said, without the key. Raises as :meth:`ask`."""
         headers = {"Content-Type": content_type, "Content-Length": str(path.stat().st_size)}
-        return self._ask("PUT", url, within_s=within_s, headers=headers, body=_chunks(path))
+        body = _chunks(path)
+        with self._asking("PUT", url, within_s=within_s, headers=headers, body=body) as answer:
+            return Reply(answer.status, answer.headers, b"".join(answer.chunks()))
 
     def fetch(self, url: str, into: Path) -> Fetched:
         """Bring a result's file, without the key. Raises FetchFailed."""
         most = self.settings.max_result_bytes
         return self._fetcher.fetch(url, kind="any", max_bytes=most, into=into)
 
-    def _ask(
+    @contextmanager
+    def _asking(
         self,
         method: str,
         url: str,
@@ -152,7 +172,7 @@ class Upstream:
         within_s: float,
         headers: Mapping[str, str],
         body: bytes | Iterator[bytes],
-    ) -> Reply:
+    ) -> Iterator[Answer]:
         limits = Limits(
             connect_s=min(_CONNECT_S, within_s),
             first_byte_s=within_s,
@@ -164,7 +184,7 @@ class Upstream:
             target = guard.parse(url, self._outbound.policy)
             asking = self._outbound.ask(method, target, patience, headers=headers, body=body)
             with asking as answer:
-                return Reply(answer.status, answer.headers, b"".join(answer.chunks()))
+                yield answer
         except FetchFailed as error:
             if error.reason in _REFUSED:
                 told = f"{self.name} cannot be asked at {url.partition('?')[0][:200]}: {error}"

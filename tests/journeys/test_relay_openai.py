@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import urllib.request
 
 import pytest
 
@@ -20,18 +21,26 @@ ROUTES = [
 ]
 
 
+def facts(gate, **more):
+    told = {"url": f"{gate.url}/v1", "speaks": "openai", "key_env": KEY_ENV, "names": NAMES}
+    upstreams = {"openai": {**told, "idempotent": True, "poll_s": 0.3, **more}}
+    return {"UPSTREAMS": json.dumps(upstreams), "ROUTES": json.dumps(ROUTES)}
+
+
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("relay")
+def above(tmp_path_factory):
+    """The upper one, and the way to it."""
+    own = {"WORKERS": '["tests.workers.standins"]'}
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv(KEY_ENV, KEY)
-        own = {"WORKERS": '["tests.workers.standins"]'}
-        upper = stack.enter_context(up(folder / "upper", settings=own))
-        gate = stack.enter_context(turnstile(upper.url))
-        facts = {"url": f"{gate.url}/v1", "speaks": "openai", "key_env": KEY_ENV, "names": NAMES}
-        facts |= {"jobs": True, "idempotent": True, "poll_s": 0.3}
-        told = {"UPSTREAMS": json.dumps({"openai": facts}), "ROUTES": json.dumps(ROUTES)}
-        lower = stack.enter_context(up(folder / "lower", settings=told))
+        upper = stack.enter_context(up(tmp_path_factory.mktemp("upper"), settings=own))
+        yield upper, stack.enter_context(turnstile(upper.url))
+
+
+@pytest.fixture(scope="module")
+def relay(above, tmp_path_factory):
+    upper, gate = above
+    with up(tmp_path_factory.mktemp("lower"), settings=facts(gate, jobs=True)) as lower:
         yield House(upper, lower, gate)
 
 
@@ -76,3 +85,24 @@ def test_a_death_after_the_question_costs_no_second_one(relay):
     told = relay.lower.finished("chatty/x", asked["request_id"])
     assert told.json["choices"][0]["message"]["content"] == "one lamp only"
     assert len(relay.rows(relay.upper, "id", "input LIKE '%one lamp only%'")) == 1
+
+
+def test_a_conversation_is_heard_while_it_is_written(above, tmp_path):
+    upper, _ = above
+    gate = tmp_path / "gate"
+    body = {"model": "chatty", "stream": True, "gate": str(gate)}
+    body["messages"] = [{"role": "user", "content": "lamp by lamp"}]
+    with up(tmp_path / "lower", settings=facts(upper)) as lower:
+        asked = urllib.request.Request(
+            f"{lower.url}/v1/chat/completions",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            first = next(line for line in answer if b"lamp" in line)
+            gate.touch()
+            rest = b"".join(answer)
+
+    assert b"by" not in first
+    assert b"by" in rest
+    assert rest.rstrip().endswith(b"data: [DONE]")

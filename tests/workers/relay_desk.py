@@ -32,11 +32,11 @@ class Desk:
         made.upstream = Upstream(name, Settings(upstreams=upstreams, **more))
         return made
 
-    def attempt(self, document=None, *, files=None, called=None):
+    def attempt(self, document=None, *, files=None, called=None, streaming=False):
         self.folder.mkdir(exist_ok=True)
         run = Run(
             job_id="job-1", fence=1, endpoint=self.endpoint, attempt=1, input="{}", called=called or self.called,
-            folder=str(self.folder), note=self.note, timeout_s=600.0,
+            folder=str(self.folder), note=self.note, timeout_s=600.0, streaming=streaming,
             files={name: str(path) for name, path in (files or {}).items()},
         )  # fmt: skip
         self.context = AttemptContext(run, self._hear)

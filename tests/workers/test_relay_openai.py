@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pilotlight.errors import Cancelled, InvalidInput
+from pilotlight.upstreams import NoAnswer
 from tests.workers.relay_desk import SECRET, Desk
 from tests.workers.upstream_server import Told, upstream_server
 from workers.engines.relay import refusals
@@ -149,6 +150,56 @@ def test_pictures_become_files_whether_inline_or_by_url(desk_of, server):
 
     assert [file_of(one["url"]).read_bytes() for one in told["data"]] == [b"one", b"two"]
     assert "response_format" not in server.asked[0].json
+
+
+def chunks(*deltas, end="stop"):
+    """A stream of one choice's deltas, in OpenAI's words."""
+    said = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    if end:
+        said.append({"choices": [{"index": 0, "delta": {}, "finish_reason": end}]})
+    said.append({"choices": [], "usage": {"total_tokens": 7}})
+    lines = [f"data: {json.dumps(one)}\r\n\r\n" for one in said]
+    return Told(body="".join([": hello\n\n", *lines, "data: [DONE]\n\n"]).encode())
+
+
+def test_a_conversation_that_is_followed_is_heard_as_it_is_written(desk_of, server):
+    call = {"index": 0, "id": "c-1", "function": {"name": "light", "arguments": '{"a"'}}
+    more = {"index": 0, "function": {"arguments": ":1}"}}
+    server.tell(
+        "POST /v1/chat/completions",
+        chunks({"role": "assistant", "content": "Hel"}, {"content": "lo"}),
+        chunks({"tool_calls": [call]}, {"tool_calls": [more]}, end="tool_calls"),
+    )
+    desk = desk_of("openai/chat-completion")
+
+    spoken = desk.attempt(CHAT, streaming=True)
+    desk.note = ""
+    (called,) = desk.attempt(CHAT, streaming=True)["choices"]
+
+    assert spoken["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}
+    assert spoken["usage"] == {"total_tokens": 7}
+    assert called["finish_reason"] == "tool_calls"
+    assert called["message"]["tool_calls"] == [
+        {"id": "c-1", "type": "function", "function": {"name": "light", "arguments": '{"a":1}'}}
+    ]
+    assert server.asked[0].json["stream_options"] == {"include_usage": True}
+
+
+def test_a_conversation_that_breaks_off_is_no_answer(desk_of, server):
+    server.tell("POST /v1/chat/completions", chunks({"content": "Hel"}, end=None))
+
+    failed = desk_of("openai/chat-completion").fails(NoAnswer, document=CHAT, streaming=True)
+
+    assert failed.retryable
+
+
+def test_a_refusal_of_a_followed_conversation_keeps_its_field(desk_of, server):
+    error = {"message": "too hot", "type": "x", "param": "temperature", "code": None}
+    server.tell("POST /v1/chat/completions", Told({"error": error}, 400))
+
+    wrong = desk_of("openai/chat-completion").fails(InvalidInput, document=CHAT, streaming=True)
+
+    assert wrong.problems[0].loc == ("body", "temperature")
 
 
 def test_errors_in_openais_shape_keep_their_field(desk_of, server):

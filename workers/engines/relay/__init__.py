@@ -11,7 +11,8 @@
     outlasting.py wait for an answer, but no longer than the job lives
     following.py what is taken at once and finished later: followed, let go
     fal_queue.py an upstream that speaks fal's queue
-    openai.py    an upstream that speaks OpenAI's API; forms.py: with a file
+    openai.py    an upstream that speaks OpenAI's API; forms.py: with a file;
+                 chat_stream.py: heard as it comes
 
 An attempt asks once. It notes that it is about to, asks, and notes the id that it got, before it
 waits: whoever goes on with the job after a death finds the request and follows it. Between the

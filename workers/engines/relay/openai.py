@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import Context, File
+from workers.engines.relay.chat_stream import listened
 from workers.engines.relay.errand import Errand
 from workers.engines.relay.following import Following, Look, Places
 from workers.engines.relay.forms import form
@@ -32,10 +33,11 @@ WAIT_S: Final = 600.0
 """What OpenAI's own clients wait where nobody says otherwise."""
 _OURS: Final = frozenset({"stream", "stream_options", "async", "webhook", "sync_mode"})
 """Manners of a caller towards us."""
+_CHAT: Final = "/chat/completions"
 _PATHS: Final[Mapping[str, str]] = {
-    "openai/chat-completion": "/chat/completions",
-    "openai/chat-completion/vision": "/chat/completions",
-    "openai/chat-completion/ocr": "/chat/completions",
+    "openai/chat-completion": _CHAT,
+    "openai/chat-completion/vision": _CHAT,
+    "openai/chat-completion/ocr": _CHAT,
     "openai/chat-completion/moderation": "/moderations",
     "openai/embeddings": "/embeddings",
     "openai/rerank": "/rerank",
@@ -89,7 +91,16 @@ class _Call:
             asked.pop("response_format", None)  # not every model knows it; either way is read
         # Nothing is uploaded: files travel in the request itself.
         asked, _ = sendable(asked, self.context, self.upstream, {})
-        return self._ask(_PATHS[self.task], headers, document=asked)
+        path = _PATHS[self.task]
+        if self.context.streaming and path == _CHAT and not manners:
+            return self._listen(path, headers, asked)
+        return self._ask(path, headers, document=asked)
+
+    def _listen(self, path: str, headers: dict[str, str], asked: Document) -> Send:
+        within_s = self.context.timeout_s or WAIT_S
+        return lambda: listened(
+            self.upstream, self.context, path, document=asked, headers=headers, within_s=within_s
+        )
 
     def _ask(self, path: str, headers: dict[str, str], **what: Any) -> Send:
         within_s = self.context.timeout_s or WAIT_S
