@@ -31,11 +31,17 @@ class AsyncClient:
     """
 
     def __init__(
-        self, url: str, key: str, *, patience: Patience | None = None, verify: bool | str = True
+        self,
+        url: str,
+        key: str,
+        *,
+        patience: Patience | None = None,
+        authority: Path | str | None = None,
     ) -> None:
-        """``verify``: as httpx takes it; the file of the authority that `pilotlight up` made."""
+        """``authority``: of a server with a certificate of its own, such as ``tls/ca.pem`` in the
+        data folder of `pilotlight up`."""
         self._site, self._patience = wire.Site(url, key), patience or Patience()
-        self._http = httpx.AsyncClient(verify=verify)
+        self._http = httpx.AsyncClient(verify=wire.trust(authority))
 
     async def submit(
         self,

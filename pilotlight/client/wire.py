@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
@@ -55,6 +56,11 @@ class Site:
             # Else it would be sent in chunks of unknown number, and refused late when too large.
             asked["headers"]["content-length"] = str(call.file.stat().st_size)
         return asked
+
+
+def trust(authority: Path | str | None) -> ssl.SSLContext | bool:
+    """Who vouches for the server: the usual ones, or the file of an authority of one's own."""
+    return True if authority is None else ssl.create_default_context(cafile=str(authority))
 
 
 def timeout(waits_s: float = 0.0) -> httpx.Timeout:

@@ -290,6 +290,18 @@ def test_where_nothing_answers_is_said(tmp_path):
             list(client.events("x"))
 
 
+def test_a_server_with_an_authority_of_its_own_is_trusted_when_told(live):
+    url = f"https://127.0.0.1:{live.tls_port}"
+
+    with Client(url, KEY, authority=live.ca) as client:
+        assert client.endpoint(ECHO).worker == "echo"
+    with (
+        Client(url, KEY, patience=HASTY) as stranger,
+        pytest.raises(Unreachable, match="certificate"),
+    ):
+        stranger.endpoint(ECHO)
+
+
 def test_how_long_is_waited_before_the_next_try():
     patience = Patience(tries=3, first_s=1, longest_s=5)
 
