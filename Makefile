@@ -94,6 +94,9 @@ deploy-emulated: package $(EMULATOR)  ## Deploy that on an emulator and run a jo
 bench-weights: $(READY)  ## Weights from disk and from a server of ranges, beside plain reads
 	@$(BIN)/python -m tests.bench.weights --passes $(or $(PASSES),5) --gib $(or $(GIB),1)
 
+bench-pool: $(READY)  ## A swap of models on a pooled host, beside a cold start
+	@$(BIN)/python -m tests.bench.pool --passes $(or $(PASSES),3)
+
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage .starters tests/clients/js/node_modules node_modules \

@@ -24,4 +24,5 @@ def store() -> WeightsStore:
 
 def cache() -> Path:
     """A folder for them on this machine, which outlives the process."""
-    return settings.load().data / "weights"
+    loaded = settings.load()
+    return (loaded.weights.folder if loaded.weights.bucket else loaded.data) / "fetched"

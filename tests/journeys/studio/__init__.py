@@ -1,0 +1,1 @@
+"""Three workers that share one replica: two draw with diffusers, one keeps accounts."""
