@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from pilotlight.cli import (
     agents,
     audit,
+    costs,
     doctor,
     endpoints,
     exits,
@@ -67,6 +68,7 @@ app.command(rich_help_panel="Operate")(operate.fleet)
 app.command(rich_help_panel="Operate")(warm.warm)
 app.command(rich_help_panel="Operate")(simulate.simulate)
 app.command(rich_help_panel="Operate")(tune.tune)
+app.command(rich_help_panel="Operate")(costs.costs)
 app.command(rich_help_panel="Operate")(audit.audit)
 app.command(rich_help_panel="Operate")(doctor.doctor)
 app.add_typer(agents.commands, name="agents")
