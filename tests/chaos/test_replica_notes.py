@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError, JobStatus
@@ -85,9 +86,22 @@ def test_a_cancelled_run_is_told_that_the_job_is_over(rig_of, tmp_path):
     assert rig.until(lambda: left(tmp_path), "the run to stop") == "over=True"
 
 
+class Later(SystemClock):
+    """Ahead of its time by so many seconds."""
+
+    ahead_s = 0.0
+
+    def now(self):
+        return super().now() + self.ahead_s
+
+
 def test_a_run_out_of_time_is_told_that_the_job_is_over(rig_of, tmp_path):
-    rig = rig_of(WORKER)
-    job_id = rig.submit(gated(tmp_path), run_timeout_s=0.5)
+    rig = rig_of(WORKER, start=False)
+    rig.clock = Later()
+    rig.start()
+    job_id = rig.submit(gated(tmp_path), run_timeout_s=3600)
+    rig.started(tmp_path / "started")
+    rig.clock.ahead_s = 4000
 
     assert rig.error(job_id)["code"] == "run_timeout"
     assert rig.until(lambda: left(tmp_path), "the run to stop") == "over=True"
