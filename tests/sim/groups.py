@@ -53,6 +53,10 @@ class Tallies:
         self.table.undo_with(undo)
         return tally
 
+    def next_mark(self) -> float | None:
+        marked = (row.group_due for row in self.table.rows.values())
+        return min((due for due in marked if due is not None), default=None)
+
 
 class SimGroups:
     chunk = 20
@@ -106,10 +110,7 @@ class SimGroups:
         return (row for row in self._tallies.table.rows.values() if row.group_due is not None)
 
     def next_mark(self) -> float | None:
-        return self._call("groups.next_mark", self._next_mark)
-
-    def _next_mark(self) -> float | None:
-        return min((row.group_due for row in self._marked()), default=None)  # type: ignore[type-var]
+        return self._call("groups.next_mark", self._tallies.next_mark)
 
     def settle(self, group_id: str, ended: Sequence[Job]) -> Tally | None:
         return self._call("groups.settle", self._settle, group_id, ended)

@@ -18,6 +18,7 @@ from pilotlight.contracts.job import JobStatus
 from pilotlight.intake import ids
 from tests.sim.clients import Clients
 from tests.sim.faults import KINDS, Faults
+from tests.sim.gatherings import Gatherings
 from tests.sim.house import House
 from tests.sim.site import START_TIMEOUT_S, Site
 from tests.sim.world import EPOCH, Violation, World
@@ -77,8 +78,9 @@ def simulate(
     kinds: Sequence[str] | None = None,
     remote: bool | None = None,
     script: dict[int, str] | None = None,
+    groups: int = 0,
 ) -> History:
-    """Run the seed to its end, or to its first violation.
+    """Run the seed to its end, or to its first violation. ``groups`` runs of agents beside the jobs.
 
     ``script`` gives the fate of single calls by number and takes every other fault away; the
     jobs then are plain ones that succeed.
@@ -88,7 +90,7 @@ def simulate(
     chosen = drawn if kinds is None else tuple(kinds)
     history = History(seed=seed, remote=mode, kinds=chosen)
     with tempfile.TemporaryDirectory(prefix="pilotlight-sim-") as folder, _quiet(seed):
-        run = Run(history, jobs, Path(folder), script=script)
+        run = Run(history, jobs, Path(folder), script=script, groups=groups)
         try:
             run.run()
         except Violation as violation:
@@ -123,7 +125,13 @@ class _Drawn:
 
 class Run:
     def __init__(
-        self, history: History, jobs: int, folder: Path, *, script: dict[int, str] | None
+        self,
+        history: History,
+        jobs: int,
+        folder: Path,
+        *,
+        script: dict[int, str] | None,
+        groups: int = 0,
     ) -> None:
         self.history = history
         self.world = World(history.seed)
@@ -132,12 +140,13 @@ class Run:
         self.site = Site(self.world, self.faults, folder, remote=history.remote)
         self.house = House(self.site)
         self.clients = Clients(self.site, self.house, jobs)
+        self.gatherings = Gatherings(self.site, self.house, groups)
 
     def run(self) -> None:
         world = self.world
         self.house.open()
         self.faults.run_outages()
-        last = self.clients.arrive()
+        last = max(self.clients.arrive(), self.gatherings.arrive())
         world.run(EPOCH + last + 600, stop=lambda: self._all_over and world.now > EPOCH + last)
         self.faults.stop()
         ends_at = world.now + SETTLE_S
@@ -148,6 +157,7 @@ class Run:
         world.run(world.now + WEBHOOKS_S, stop=lambda: self.site.table.next_webhook_due() is None)
         self._check_webhooks()
         self._check_rows()
+        self.gatherings.check()
         self._measure()
 
     def close(self) -> None:
@@ -159,7 +169,7 @@ class Run:
 
     @property
     def _all_over(self) -> bool:
-        return self.site.open == 0 and self.clients.waiting == 0
+        return self.site.open == 0 and self.clients.waiting == 0 and self.gatherings.over
 
     # Judgement
 
@@ -193,7 +203,10 @@ class Run:
     def _check_rows(self) -> None:
         by_key: Counter[tuple[str, str | None]] = Counter()
         for row in self.site.table.rows.values():
-            by_key[row.caller, row.idempotency_key] += 1
+            if row.idempotency_key is not None:
+                by_key[row.caller, row.idempotency_key] += 1
+            if row.group_id == row.id:
+                continue  # nobody runs it
             self.site.check_files(row)
             runs = self.site.models.runs.get(row.id, 0)
             self._need(runs or row.status is not JobStatus.SUCCEEDED, "I3", f"unrun: {row}")

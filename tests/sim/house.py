@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pilotlight.errors import Unavailable
 from tests.sim.duties import Duties, Webhooks
+from tests.sim.gatherings import steward_of
 from tests.sim.ingress import Ingress
 from tests.sim.process import Process
 from tests.sim.store import SimWatch
@@ -17,6 +18,7 @@ from tests.sim.store import SimWatch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilotlight.bootstrap.ingress import Services
     from pilotlight.ports.fleet import Replica
     from tests.sim.site import Site
 
@@ -27,6 +29,8 @@ class House:
         self.ingresses: list[Ingress] = []
         self.duties: list[Duties] = []
         self._trouble: list[str] = []
+        self.stewarded = False
+        """Whether there are groups, and so somebody to look after them."""
 
     def open(self) -> None:
         if not self._site.remote:
@@ -66,6 +70,7 @@ class House:
         duties = Duties(site, process, ingress.services)
         self._replace(self.ingresses, ingress)
         self._replace(self.duties, duties)
+        self._look_after_groups(process, ingress.services)
         self._recover(duties)
         Webhooks(site, process, ingress.services).start()
 
@@ -104,7 +109,12 @@ class House:
         process = self._process(name, "upkeep", lambda: self._duties(name))
         duties = Duties(self._site, process, self._site.services(process, SimWatch()))
         self._replace(self.duties, duties)
+        self._look_after_groups(process, duties._services)
         duties.start()
+
+    def _look_after_groups(self, process: Process, services: Services) -> None:
+        if self.stewarded:
+            steward_of(self._site, process, services)
 
     def _webhooks(self, name: str) -> None:
         process = self._process(name, "dispatcher", lambda: self._webhooks(name))

@@ -95,6 +95,7 @@ class Site:
         self.watches: dict[SimWatch, None] = {}
         self.secrets: dict[str, bytes] = {}
         self.ends: list[Callable[[Job], None]] = []
+        self.watchers: list[Callable[[Change], None]] = []
         self.moves: dict[str, int] = {}
         self.turns = 0
         self.live_leases_reaped = 0
@@ -171,6 +172,8 @@ class Site:
 
     def _changed(self, change: Change) -> None:
         old, new, move, by = change
+        for watch in self.watchers:
+            watch(change)
         if old is None or move is None:
             self.world.note(by, "T1", new.id, new.status)
             check_birth(new)

@@ -44,7 +44,9 @@ class Kind(Protocol):
         ...
 
     def advance(self, head: Job, ended: Sequence[Job]) -> None:
-        """These members are over, or none but new ones were added: start what waited for them."""
+        """Start whatever can be started by now. ``ended`` are members that are over and were not
+        told of before, often none.
+        """
         ...
 
     def finish(self, head: Job, tally: Tally) -> Result | JobError:

@@ -101,7 +101,8 @@ class Steward:
             self.groups.settle(group_id, ended)
             return
         kind = self.kinds[head.endpoint.removeprefix(PREFIX)]
-        if ended and head.status is JobStatus.WAITING:
+        if head.status is JobStatus.WAITING:
+            # Without ends too: whoever added the last members may not have lived to start others.
             kind.advance(head, ended)
         tally = self.groups.settle(group_id, ended)
         if tally is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import READY
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pilotlight.ports.store import JobStore
     from pilotlight.settings import JobSettings
 
-_AT_ONCE: Final = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waker:
@@ -34,6 +32,8 @@ class Waker:
     lighter: Lighter
     clock: Clock
     settings: JobSettings
+    at_once: int = 16
+    """Messages sent at a time, where each is a request."""
 
     def due_at(self, start_by: float) -> float:
         """When upkeep has to look at a job that may be leased from now on."""
@@ -47,11 +47,12 @@ class Waker:
         if self.queue.rides_on_store:
             for job in first:
                 self._send(job)
-        elif len(ready) > 1:
-            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="members") as pool:
+        elif len(ready) > 1 and self.at_once > 1:
+            with ThreadPoolExecutor(self.at_once, thread_name_prefix="members") as pool:
                 list(pool.map(self._sent, ready))
-        elif ready:
-            self._sent(ready[0])
+        else:
+            for job in ready:
+                self._sent(job)
         for job in first:
             self.lighter.light(job.worker)
 
