@@ -41,6 +41,33 @@ class _Broken(MultiPartException):
         self.error = error
 
 
+class _Parser(MultiPartParser):
+    """Starlette's, held to a size, and not content with a form that has no end."""
+
+    def __init__(self, request: Request, max_bytes: int) -> None:
+        super().__init__(
+            request.headers,
+            self._counted(request, max_bytes),
+            max_files=_MOST_FILES,
+            max_fields=_MOST_FIELDS,
+        )
+        self._ended = False
+
+    def on_end(self) -> None:
+        super().on_end()
+        self._ended = True
+
+    async def _counted(self, request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+        size, source = 0, request.stream()
+        while (chunk := await _next(source)) is not None:
+            size += len(chunk)
+            if size > max_bytes:
+                raise _Broken(_too_large(max_bytes))
+            yield chunk
+        if not self._ended:
+            raise _Broken(WrongUse("the body is a multipart form without an end"))
+
+
 @contextlib.asynccontextmanager
 async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
     """The files are gone afterwards.
@@ -50,12 +77,7 @@ async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
-    parser = MultiPartParser(
-        request.headers,
-        _counted(request, max_bytes),
-        max_files=_MOST_FILES,
-        max_fields=_MOST_FIELDS,
-    )
+    parser = _Parser(request, max_bytes)
     try:
         data = await parser.parse()
     except _Broken as broken:
@@ -68,15 +90,6 @@ async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
         yield _sorted(data)
     finally:
         await data.close()
-
-
-async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    size, source = 0, request.stream()
-    while (chunk := await _next(source)) is not None:
-        size += len(chunk)
-        if size > max_bytes:
-            raise _Broken(_too_large(max_bytes))
-        yield chunk
 
 
 async def _next(source: AsyncGenerator[bytes, None]) -> bytes | None:
