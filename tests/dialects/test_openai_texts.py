@@ -343,7 +343,7 @@ def test_a_wrong_body_names_its_field(openai_client, change, expected):
 
 
 def test_a_body_that_is_no_json_object_is_a_400(openai_client):
-    for body in (b"{", b"[]", b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff"):
+    for body in (b"{", b"[]", b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff", b'{"model":"\\uD83d"}'):
         reply = openai_client.post("/v1/chat/completions", content=body)
         assert (reply.status_code, reply.json()["error"]["type"]) == (400, INVALID)
 

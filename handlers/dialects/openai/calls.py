@@ -27,7 +27,7 @@ from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.catalogue import Catalogue, Served
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY, Job
-from pilotlight.errors import InvalidInput, Problem, RunTimeout
+from pilotlight.errors import InvalidInput, MalformedBody, Problem, RunTimeout
 from pilotlight.intake import strict
 from pilotlight.intake.submission import Submission
 
@@ -143,9 +143,19 @@ async def _read(request: Request, operation: Operation, caller: str) -> AsyncIte
 
 async def document_in(request: Request) -> Document:
     """The body as an object. Raises MalformedBody, BodyTooLarge."""
-    body = await whole(request, max_bytes=services_of(request).settings.ingress.max_body_bytes)
+    limit = services_of(request).settings.ingress.max_body_bytes
+    return document_of(await whole(request, max_bytes=limit))
+
+
+def document_of(body: bytes) -> Document:
+    """JSON text as an object. Raises MalformedBody, for half a surrogate pair too."""
     strict.check(body)
     found = json.loads(body)
+    if b"\\ud" in body.lower():
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise MalformedBody("the body holds half a surrogate pair, which is no text") from None
     if not isinstance(found, dict):
         raise errors.not_json()
     return found
