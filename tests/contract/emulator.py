@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
@@ -33,6 +34,15 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 _names = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients():
+    """Reading what a service can do takes longer than most tests: it is read once."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.loaders, "create_loader", lambda *_, **__: loader)
+        yield
 
 
 class Account:

@@ -15,11 +15,12 @@ from pilotlight.intake import keys
 from pilotlight.observability import logs
 from pilotlight.settings import WHOLE
 from tests.celery.conftest import endpoint, rig_of
+from tests.contract.emulator import quick_clients
 from tests.sqs_stage import REGION
 
 EVENTS = Path(__file__).parent / "events"
 WORKER = "echo"
-__all__ = ["endpoint", "rig_of"]
+__all__ = ["endpoint", "quick_clients", "rig_of"]
 
 
 def event(name):
