@@ -60,6 +60,15 @@ class PoolRig(Rig):
         endpoint = self.specs[to].endpoints[0].id
         return super().submit(job_input, worker=to, endpoint=endpoint, **changes)
 
+    def ready(self, count):
+        """So many hosts wait for jobs."""
+
+        def look():
+            rows = self.rows.recent(now=self.clock.now())
+            return sum(row.stage == "ready" for row in rows) == count
+
+        self.until(look, f"{count} hosts")
+
     def holds(self):
         """What the replica's row says it has, the model in use first."""
         return (self.replica_row().step or "").split(",")

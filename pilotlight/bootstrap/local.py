@@ -124,7 +124,9 @@ def pooled_replica(
 ) -> Replica:
     if replica_id is None:
         raise SettingsError("in local mode `pilotlight up` starts the replicas, each with an id")
-    from pilotlight.bootstrap import pools  # noqa: PLC0415 - nothing for those with one worker
+    # Nothing for replicas with one worker.
+    from pilotlight.adapters.local.neighbours import SqliteNeighbours  # noqa: PLC0415
+    from pilotlight.bootstrap import pools  # noqa: PLC0415
 
     clock = SystemClock()
     database, wake = Database(database_path(settings)), WakeSocket()
@@ -135,7 +137,17 @@ def pooled_replica(
         for spec in members
     }
     rank = ranks(database)
-    queue = pools.queue_of(settings, pool, members, receivers, rank=rank, clock=clock, holds=False)
+    queue = pools.queue_of(
+        settings,
+        pool,
+        members,
+        receivers,
+        rank=rank,
+        clock=clock,
+        holds=False,
+        host=replica_id,
+        neighbours=SqliteNeighbours(database, pool=pool, replica_id=replica_id),
+    )
     ports = _replica_ports(settings, database, wake, queue, clock)
     return pools.assemble(replica_id, pool, members, ports, queue, supervisor_fd=supervisor_fd)
 

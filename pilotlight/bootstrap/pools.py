@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica_ports import ReplicaPorts
     from pilotlight.ports.clock import Clock
+    from pilotlight.ports.pool import Neighbours
     from pilotlight.ports.queue import QueueReceiver
     from pilotlight.settings import Settings
 
@@ -41,10 +42,21 @@ def queue_of(
     rank: Callable[[str], tuple[int, int]],
     clock: Clock,
     holds: bool,
+    host: str = "here",
+    neighbours: Neighbours | None = None,
 ) -> PooledQueue:
+    """Without ``neighbours`` a host decides for itself alone."""
     gpu = any(spec.gpu_memory_gib for spec in members)
-    router = PoolRouter(members, memory_gib=memory_gib(settings, pool), gpu=gpu)
-    return PooledQueue(receivers, router, rank=rank, clock=clock, parks=gpu, holds=holds)
+    router = PoolRouter(members, memory_gib=memory_gib(settings, pool), gpu=gpu, host=host)
+    return PooledQueue(
+        receivers,
+        router,
+        rank=rank,
+        clock=clock,
+        parks=gpu,
+        holds=holds,
+        neighbours=neighbours,
+    )
 
 
 def assemble(

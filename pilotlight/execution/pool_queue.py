@@ -10,20 +10,23 @@ import selectors
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
+from pilotlight.execution.deadlines import RunTimes
 from pilotlight.observability import logs
-from pilotlight.ports.pool import Head
+from pilotlight.ports.pool import Head, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pilotlight.contracts.events import Event
     from pilotlight.ports.clock import Clock
-    from pilotlight.ports.pool import Held, Router, Switch
+    from pilotlight.ports.pool import Neighbour, Neighbours, Router, Switch
     from pilotlight.ports.queue import Delivery, QueueReceiver
 
 EXTEND_S: Final = 20.0
 """Messages that are held back are kept hidden from others at least this often."""
 KEEP_S: Final = 60.0
+_MOMENT_S: Final = 0.001
+"""Left to run of a job that should be over."""
 
 
 class PooledQueue:
@@ -44,10 +47,15 @@ class PooledQueue:
         clock: Clock,
         parks: bool,
         holds: bool,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._receivers, self._router, self._clock = receivers, router, clock
         self._rank, self._parks, self._holds = rank, parks, holds
         self._ranked: dict[str, Head] = {}
+        self._neighbours = neighbours
+        self._told: tuple[Held, float | None] | None = None
+        self._usual: dict[str, RunTimes] = {}
+        self._began: dict[str, tuple[str, float]] = {}
         self._heads: dict[str, Delivery] = {}
         self._worker_of: dict[Delivery, str] = {}
         self._extended_at = 0.0
@@ -65,8 +73,9 @@ class PooledQueue:
         now = self._clock.monotonic()
         if self._switch is not None or self._leaving or limit < 1:
             return []
+        self._tell(self._router.held(), None)
         self._look(now)
-        choice = self._router.choose(self._ranks(), now)
+        choice = self._router.choose(self._ranks(), now, self._others()) if self._heads else None
         if choice is None:
             return []
         if choice.switch is not None:
@@ -74,6 +83,9 @@ class PooledQueue:
             return []
         self._router.began(choice.worker, now)
         delivery = self._heads.pop(choice.worker)
+        self._began[delivery.job_id] = (choice.worker, now)
+        expected_s = self._usual.get(choice.worker, RunTimes()).expected() or 0.0
+        self._tell(self._router.held(), expected_s)
         self._worker_of[delivery] = choice.worker
         return [delivery]
 
@@ -99,9 +111,29 @@ class PooledQueue:
 
     def _begin(self, switch: Switch, now: float) -> None:
         self._switch, self._since = switch, now
+        coming = Held(switch.worker, self._router.held().in_memory)
+        self._tell(coming, self._router.expected_s(switch.worker))
         park = switch.park if self._parks else ""
         self.say(events.Switch(switch.worker, park, switch.drop))
         logs.event("pool.switch", to=switch.worker, parked=park, dropped=",".join(switch.drop))
+
+    def _tell(self, held: Held, busy_s: float | None) -> None:
+        """Others are told of what changed, and of every job's likely end."""
+        if self._neighbours is None or (busy_s is None and self._told == (held, None)):
+            return
+        self._told = (held, busy_s)
+        until = None if busy_s is None else self._clock.now() + busy_s
+        self._neighbours.tell(held, busy_until=until)
+
+    def _others(self) -> list[tuple[Neighbour, float]]:
+        """With the seconds until each is free: one that is late is free any moment now."""
+        if self._neighbours is None:
+            return []
+        now = self._clock.now()
+        return [
+            (one, 0.0 if one.busy_until is None else max(_MOMENT_S, one.busy_until - now))
+            for one in self._neighbours.others()
+        ]
 
     def fileno(self) -> int:
         return self._selector.fileno()
@@ -114,10 +146,14 @@ class PooledQueue:
             self._of(delivery).extend([delivery], seconds=seconds)
 
     def ack(self, delivery: Delivery) -> None:
+        worker, began = self._began.pop(delivery.job_id, ("", 0.0))
+        if worker:
+            self._usual.setdefault(worker, RunTimes()).add(self._clock.monotonic() - began)
         self._of(delivery).ack(delivery)
         self._worker_of.pop(delivery, None)
 
     def release(self, delivery: Delivery) -> None:
+        self._began.pop(delivery.job_id, None)
         self._of(delivery).release(delivery)
         self._worker_of.pop(delivery, None)
 

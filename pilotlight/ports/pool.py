@@ -47,11 +47,40 @@ class Held:
     in_memory: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another host of the pool, as it last described itself."""
+
+    id: str
+    held: Held
+    """While it switches: the model on its way is the one in place."""
+    busy_until: float | None = None
+    """Seconds since the epoch, as far as it can tell; None: it waits for jobs."""
+
+
+class Neighbours(Protocol):
+    """The hosts of one pool, and what they tell each other. Hints: nothing rests on them."""
+
+    def tell(self, held: Held, *, busy_until: float | None) -> None: ...
+
+    def others(self) -> list[Neighbour]:
+        """Those that are ready and not on their way out."""
+        ...
+
+
 class Router(Protocol):
     """One host's; monotonic seconds."""
 
-    def choose(self, heads: Mapping[str, Head], now: float) -> Choice | None:
-        """None: nothing to do here now. What it chose is taken as done once ``began`` is told."""
+    def choose(
+        self, heads: Mapping[str, Head], now: float, others: Iterable[tuple[Neighbour, float]] = ()
+    ) -> Choice | None:
+        """None: nothing to do here now, or another host does better: ``others``, each with the
+        seconds until it can begin. What it chose is taken as done once ``began`` is told.
+        """
+        ...
+
+    def expected_s(self, worker: str) -> float:
+        """How long a load of this worker's model takes here now."""
         ...
 
     def began(self, worker: str, now: float) -> None:

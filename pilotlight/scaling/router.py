@@ -6,13 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.ports.pool import Choice, Held, Switch
-from pilotlight.scaling.placement import Cache, Host, Model, Rates, Waiting, note_bypass, place
+from pilotlight.scaling.placement import (
+    Cache,
+    Host,
+    Model,
+    Placement,
+    Rates,
+    Waiting,
+    note_bypass,
+    place,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pilotlight.contracts.worker import WorkerSpec
-    from pilotlight.ports.pool import Head
+    from pilotlight.ports.pool import Head, Neighbour
 
 DISK_S: Final = 22.0
 MEMORY_S: Final = 8.5
@@ -20,6 +29,8 @@ MEMORY_S: Final = 8.5
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 300.0
 """A model that cannot be loaded is tried again after this, doubled each time."""
+LEFT_TO_OTHERS_S: Final = 2.0
+"""Who waits for longer for another host to take it is taken here."""
 _NEWS: Final = 0.5
 """What the newest load weighs in what is expected of the next."""
 
@@ -31,7 +42,17 @@ class PoolRouter:
     (``gpu`` False) the one in use is counted as well.
     """
 
-    def __init__(self, members: Sequence[WorkerSpec], *, memory_gib: float, gpu: bool) -> None:
+    def __init__(
+        self,
+        members: Sequence[WorkerSpec],
+        *,
+        memory_gib: float,
+        gpu: bool,
+        host: str = "here",
+    ) -> None:
+        self._id = host
+        self._seen: dict[int, float] = {}
+        """Since when a job was left to another host, by its place in the line."""
         self._models = {
             spec.name: Model(spec.name, spec.model_gib, MEMORY_S if gpu else 0.0, DISK_S)
             for spec in members
@@ -46,15 +67,18 @@ class PoolRouter:
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
 
-    def choose(self, heads: Mapping[str, Head], now: float) -> Choice | None:
+    def choose(
+        self, heads: Mapping[str, Head], now: float, others: Iterable[tuple[Neighbour, float]] = ()
+    ) -> Choice | None:
         self._look(heads)
         able = {name for name in heads if self._not_before.get(name, now) <= now}
         first = min((heads[name].priority for name in able), default=0)
         able = {name for name in able if heads[name].priority == first}
-        placed = place(
-            [Host("here", self._cache, 0.0)], [self._waiting[name] for name in able], now
-        )
-        if placed is None:
+        hosts = [Host(self._id, self._cache, 0.0), *(self._host(*other) for other in others)]
+        # Equals agree on who does it: an empty one before one that would have to give up a model.
+        hosts.sort(key=lambda host: (host.cache.on_gpu is not None, host.id))
+        placed = place(hosts, [self._waiting[name] for name in able], now)
+        if placed is None or (placed.host.id != self._id and not self._is_late(placed, now)):
             return None
         worker = placed.job.model.name
         here = self._cache.on_gpu
@@ -62,10 +86,27 @@ class PoolRouter:
             return Choice(worker)
         return Choice(worker, self._plan(worker, now))
 
+    def _host(self, other: Neighbour, left_s: float) -> Host:
+        """Loads take there what they take here: hosts of a pool are alike."""
+        held = other.held
+        memory = {name: self._models[name] for name in held.in_memory if name in self._models}
+        cache = Cache(self._cache.memory_gib, self._models.get(held.in_place), memory)
+        return Host(other.id, cache, left_s)
+
+    def _is_late(self, placed: Placement, now: float) -> bool:
+        """Whoever should take it has not: what is known of it is out of date."""
+        since = self._seen.setdefault(placed.job.seq, now)
+        return now - since > LEFT_TO_OTHERS_S
+
+    def expected_s(self, worker: str) -> float:
+        return self._cache.load_s(self._models[worker])
+
     def _look(self, heads: Mapping[str, Head]) -> None:
         """Who waits keeps what is known of it for as long as it is the same job."""
         for name in self._waiting.keys() - heads.keys():
             del self._waiting[name], self._heads[name]
+        waiting = {one.seq for one in self._waiting.values()}
+        self._seen = {seq: at for seq, at in self._seen.items() if seq in waiting}
         for name, head in heads.items():
             if self._heads.get(name) != head.job_id:
                 self._heads[name] = head.job_id

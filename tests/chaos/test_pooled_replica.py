@@ -173,6 +173,28 @@ def test_a_host_that_leaves_closes_its_models(pool_of):
     assert {"close alpha", "close beta"} <= set(rig.diary)
 
 
+def test_two_hosts_share_the_models_among_them(pool_of):
+    """Each has room for one: without a word between them both would load for every job."""
+    rig = pool_of(memory_gib=1.5)
+    rig.start("host-2")
+    rig.ready(2)
+
+    for worker in ("alpha", "beta", "alpha", "beta", "beta", "alpha"):
+        assert rig.output(rig.submit(to=worker)) == {"by": worker}
+
+    assert (rig.diary.count("load alpha"), rig.diary.count("load beta")) == (1, 1)
+
+
+def test_a_host_that_does_not_do_what_it_should_is_not_waited_for(pool_of):
+    rig = pool_of(memory_gib=1.5)
+    rig.output(rig.submit(to="beta"))
+    with rig.database.write() as execute:  # it says that it has the model, and is no process at all
+        execute("INSERT INTO replica (id, worker, stage) VALUES ('host-0', 'shared', 'ready')")
+        execute("INSERT INTO note VALUES ('pool:host-0', '[\"alpha\", [], null]')")
+
+    assert rig.output(rig.submit(to="alpha")) == {"by": "alpha"}
+
+
 def test_on_a_gpu_the_model_in_use_makes_the_other_one_park(pool_of):
     rig = pool_of(("tests.workers.parking",), "parking", memory_gib=4)
     for worker in ("lorry", "sled", "lorry"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.emulator import needs_ministack
 from tests.live import up
 
 SETTINGS = {
@@ -17,6 +18,7 @@ PICTURE = {"prompt": "a red circle on a blue background", "num_inference_steps":
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_jobs_of_three_workers_are_done_by_one_replica(tmp_path):
+    needs_ministack()
     inputs = {"painter": PICTURE, "sketcher": PICTURE, "clerk": {"amounts": [1, 2]}}
     with up(tmp_path / "data", settings=SETTINGS, options=("--aws-emulated",)) as live:
         ids = {name: live.submit(f"studio/{name}", given) for name, given in inputs.items()}
