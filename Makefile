@@ -10,7 +10,7 @@ STAGE ?= dev
 REGION ?= us-east-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-starters demo test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
+.PHONY: help setup setup-starters demo gallery test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ setup-starters: $(STARTERS)  ## Small real models for every task: says how many 
 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
+
+gallery: setup-starters  ## Every starter asked for something: build/gallery/index.html
+	@$(BIN)/python -m demo.gallery
 
 test: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q

@@ -88,14 +88,14 @@ class House:
 
 
 @contextlib.contextmanager
-def house(data: Path) -> Iterator[House]:
-    """Start it; whatever happens inside, it does not outlive the block."""
+def house(data: Path, *options: str) -> Iterator[House]:
+    """Start it, with further options of ``up``; it does not outlive the block."""
     port, tls_port = _free_ports(2)
     command = [
         "env",
         f"PILOTLIGHT_SCALING__KEEP_ALIVE_S={KEEP_ALIVE_S}",
         *(sys.executable, "-m", "pilotlight.cli", "up", "--data", str(data)),
-        *("--port", str(port), "--tls-port", str(tls_port)),
+        *("--port", str(port), "--tls-port", str(tls_port), *options),
     ]
     with (
         (data / "up.log").open("wb") as log,

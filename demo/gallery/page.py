@@ -1,0 +1,84 @@
+"""The page: what was asked on the left, what came back on the right. One file, no scripts."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 2rem;
+       background: #faf8f5; color: #2b2622 }
+h1 { font-weight: 600 } h2 { font-size: 1.1rem; margin: 0 0 .5rem }
+article { display: grid; grid-template-columns: 1fr 1fr; gap: 2rem; padding: 1.5rem 0;
+          border-top: 1px solid #ddd5cb }
+header { grid-column: 1 / -1 } header span { color: #a0561c; font-size: .9rem }
+img, video { max-width: 100%; min-width: 144px; image-rendering: pixelated; border-radius: 4px;
+      background: repeating-conic-gradient(#e8e2da 0 25%, #fff 0 50%) 0 0 / 16px 16px; margin: 2px }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; margin: .5rem 0;
+      max-height: 24rem; overflow: auto }
+p.bad { color: #a11 } @media (max-width: 48rem) { article { grid-template-columns: 1fr } }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One file on the page, beside it."""
+
+    name: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``error`` stands where there is no answer. Times in seconds."""
+
+    title: str
+    endpoint: str
+    asked: Mapping[str, Any]
+    given: Sequence[Shown]
+    answer: Mapping[str, Any]
+    made: Sequence[Shown]
+    took_s: float
+    error: str = ""
+
+
+def page(entries: Sequence[Entry], told: str) -> str:
+    """All of it as HTML; ``told`` is the line below the title."""
+    body = "\n".join(map(_article, entries))
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'>"
+        f"<title>Pilotlight: what the starters answer</title><style>{_STYLE}</style>"
+        f"<h1>What the starters answer</h1><p>{html.escape(told)}</p>{body}</html>\n"
+    )
+
+
+def _article(entry: Entry) -> str:
+    answer = f"<p class=bad>{html.escape(entry.error)}</p>" if entry.error else ""
+    if not entry.error:
+        answer = "".join(map(_file, entry.made)) + _json(entry.answer)
+    return (
+        f"<article><header><h2>{html.escape(entry.title)}</h2>"
+        f"<span>{html.escape(entry.endpoint)}, {entry.took_s:.1f} s with its cold start</span>"
+        f"</header><div>{''.join(map(_file, entry.given))}{_json(entry.asked)}</div>"
+        f"<div>{answer}</div></article>"
+    )
+
+
+def _file(shown: Shown) -> str:
+    name, kind = html.escape(shown.name, quote=True), shown.content_type.partition("/")[0]
+    if kind == "image":
+        return f"<img src='{name}' alt='{name}'>"
+    if kind in ("audio", "video"):
+        return f"<{kind} controls src='{name}'></{kind}>"
+    return f"<p><a href='{name}'>{name}</a></p>"
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return f"<pre>{html.escape(text)}</pre>"
