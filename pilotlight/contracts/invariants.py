@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 OVERDUE_S: Final = 60.0
 """Longest that anything due may wait while upkeep and dispatcher run."""
+GROUP_OVERDUE_S: Final = 180.0
+"""A group is looked at each minute where that costs requests, and so are its ended members."""
 LEASE_OVER_S: Final = 120.0
 """Longest that a lease may be over before it is taken back."""
 _ENDS: Final = frozenset({"T6", "T8", "T11", "T12", "T14"})
@@ -36,7 +38,7 @@ _ENDED_AS: Final = {
 
 class Breach(NamedTuple):
     rule: str
-    """I1 to I9."""
+    """I1 to I9, and I11 for groups."""
     job_id: str
     what: str
 
@@ -54,6 +56,8 @@ def overdue(job: Job, *, now: float) -> list[Breach]:
 def _late(job: Job, now: float) -> Iterator[tuple[str, str]]:
     if job.due_at is not None and job.due_at + OVERDUE_S < now:
         yield "I1", f"upkeep should have looked at it {now - job.due_at:.0f} s ago"
+    if job.group_due is not None and job.group_due + GROUP_OVERDUE_S < now:
+        yield "I11", f"its group should have been looked at {now - job.group_due:.0f} s ago"
     if job.webhook_due is not None and job.webhook_due + OVERDUE_S < now:
         yield "I4", f"its webhook should have been posted {now - job.webhook_due:.0f} s ago"
     if job.lease_until is not None and job.lease_until + LEASE_OVER_S < now:
@@ -126,6 +130,20 @@ def _counted(job: Job, _attempts: Sequence[AttemptRecord]) -> Iterator[str]:
         yield "it lost as many leases as it may and goes on"
 
 
+def _grouped(job: Job, _attempts: Sequence[AttemptRecord]) -> Iterator[str]:
+    head, over = job.group_id == job.id, job.status.is_terminal
+    if (job.group_id is None) != (job.member is None and not head):
+        yield f"its group is {job.group_id} and its place in it {job.member}"
+    if job.group_due is not None and job.group_id is None:
+        yield "it has a mark for a group and is in none"
+    if job.group_due is not None and not head and not over:
+        yield "it is marked as over for its group, and is not"
+    if head and not over and job.group_due is None:
+        yield "it stands for a group that nobody looks after"
+    if head and job.attempts:
+        yield "it stands for a group, and was run"
+
+
 def _fenced(job: Job, attempts: Sequence[AttemptRecord]) -> Iterator[str]:
     fences = [record.fence for record in attempts]
     if any(later <= earlier for earlier, later in itertools.pairwise(fences)):
@@ -150,4 +168,5 @@ _RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("I5", _held),
     ("I8", _counted),
     ("I9", _fenced),
+    ("I11", _grouped),
 )

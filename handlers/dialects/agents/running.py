@@ -35,6 +35,8 @@ from pilotlight.ports.agents import AgentRecord
 
 MOST_LISTED: Final = 200
 _USUALLY_LISTED: Final = 50
+_END_OF_TIME: Final = 1e11
+"""Seconds since the epoch that no run was made at; not-a-number is not below it either."""
 _KEY_HEADER: Final = "idempotency-key"
 
 
@@ -68,7 +70,9 @@ async def _start(
 ) -> Response:
     """202, or 200 for a run that is over by then."""
     services, wait_s = services_of(request), _wait_s(request)
-    key = wish.idempotency_key or request.headers.get(_KEY_HEADER)
+    key = wish.idempotency_key
+    if key is None:
+        key = request.headers.get(_KEY_HEADER)
     asked = Wish(
         caller=caller,
         origin=words.NAME,
@@ -172,9 +176,12 @@ def _cursor(request: Request) -> Place | None:
         return None
     moment, _, run_id = text.partition("~")
     try:
-        return Place(float(moment), run_id)
+        place = Place(float(moment), run_id)
+        if run_id and abs(place.created_at) < _END_OF_TIME:
+            return place
     except ValueError:
-        raise _bad("cursor", "is not one that a list gave out") from None
+        pass
+    raise _bad("cursor", "is not one that a list gave out")
 
 
 def _limit(request: Request) -> int:

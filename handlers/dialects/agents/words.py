@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from handlers import envelope, limits, outcome
+from handlers.moments import iso
 from handlers.services import services_of
 from handlers.site import base_url
 from pilotlight.contracts.agent import Definition
@@ -25,12 +25,6 @@ from pilotlight.ports.agents import AgentRecord
 NAME: Final = "agents"
 AGENTS: Final = "/api/agents"
 RUNS: Final = "/api/agent-runs"
-
-
-def iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def render(error: PilotlightError) -> Response:
