@@ -5,6 +5,7 @@ READY := .venv/.ready
 EMULATOR := .venv-ministack/.ready
 STARTERS := .venv/.starters
 CLIENTS := tests/clients/js/node_modules/.ready
+SCHEMAS := tests/kubernetes/node_modules/.ready
 PACKAGER := node_modules/.ready
 STAGE ?= dev
 REGION ?= us-east-1
@@ -37,6 +38,11 @@ $(CLIENTS): tests/clients/js/package.json
 		cd tests/clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.ready; \
 	else echo "npm is not installed: the JavaScript client's tests will be skipped"; fi
 
+$(SCHEMAS): tests/kubernetes/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd tests/kubernetes && npm ci --silent --no-audit --no-fund && touch node_modules/.ready; \
+	else echo "npm is not installed: the manifests' schemas will not be looked at"; fi
+
 $(PACKAGER): package.json package-lock.json
 	@if command -v npm >/dev/null; then \
 		npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@; \
@@ -57,7 +63,7 @@ demo: $(READY)  ## One job end to end: cold start, a real picture, a verified we
 gallery: setup-starters  ## Every starter asked for something: build/gallery/index.html
 	@$(BIN)/python -m demo.gallery
 
-test: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
+test: $(READY) $(EMULATOR) $(CLIENTS) $(SCHEMAS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
 slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## The tests that take minutes or gigabytes
