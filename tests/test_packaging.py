@@ -28,7 +28,7 @@ def named(start):
 def checkout(tmp_path):
     """The three roots in a folder of their own, with the README's files added to them."""
     for name in ("handlers", "pilotlight", "workers"):
-        keep_out = shutil.ignore_patterns("__pycache__", "starters", "shapes.py")
+        keep_out = shutil.ignore_patterns("__pycache__", "starters")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=keep_out)
     files = [
         "workers/shout.py",

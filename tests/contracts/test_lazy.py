@@ -13,7 +13,7 @@ import handlers.app, pilotlight.bootstrap
 from pilotlight.catalogue import discover
 listed = list(discover(("workers",)).listed())
 assert len(listed) > 70
-folders = ("pilotlight.contracts.endpoints.", "pilotlight.contracts.tasks", "imagesize", "tinytag")
+folders = ("pilotlight.contracts.endpoints.", "pilotlight.contracts.tasks.", "imagesize", "tinytag")
 print([name for name in sys.modules if name.startswith(folders)])
 """
 
