@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
+_UNTIL_STDIN_ENDS: Final = """
+import os, runpy, signal, threading
+def leave():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=leave, daemon=True).start()
+runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+"""
+"""It never outlives whoever started it, and takes its functions' processes along."""
 _START_S: Final = 30.0
 _STOP_S: Final = 10.0
 
@@ -66,7 +75,7 @@ def running(folder: Path, clock: Clock) -> Iterator[Emulator]:
     port, log = _free_port(), folder / "ministack.log"
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 - fixed words
-            [PYTHON, "-m", "ministack"],
+            [PYTHON, "-c", _UNTIL_STDIN_ENDS],
             cwd=folder,
             env={
                 "PATH": os.defpath,
@@ -77,6 +86,7 @@ def running(folder: Path, clock: Clock) -> Iterator[Emulator]:
                 "LOG_LEVEL": "INFO",
                 "AUTH": "true",  # roles and bucket policies are held to
             },
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -90,6 +100,8 @@ def running(folder: Path, clock: Clock) -> Iterator[Emulator]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _answering(

@@ -27,6 +27,9 @@ REFUSED: Final = {
     "AWS::ECS::ClusterCapacityProviderAssociations",
 }
 """ministack 1.5.33 fails the whole stack for one of these; and for an alarm on metric math."""
+PLAIN: Final = "AWS::S3::BucketPolicy"
+"""It knows these and holds to them: TLS alone, so it would refuse everybody who speaks to it
+without, as all do here."""
 AMI: Final = "/emulated/gpu-ami"
 _DEPLOYED_S: Final = 120.0
 
@@ -53,6 +56,7 @@ def deploy(emulator: Emulator, package: Path, zip_path: Path, clock: Clock) -> S
     whole = json.loads((package / "cloudformation-template-update-stack.json").read_text())
     left_out = _without_the_refused(whole["Resources"])
     _as_it_can_run(whole["Resources"], emulator)
+    _with_roles_it_can_read(whole["Resources"])
     name = json.loads((package / "serverless-state.json").read_text())["service"]["provider"][
         "stackName"
     ]
@@ -70,7 +74,7 @@ def _without_the_refused(resources: dict[str, Any]) -> dict[str, str]:
     gone = {
         logical: one["Type"]
         for logical, one in resources.items()
-        if one["Type"] in REFUSED
+        if one["Type"] in REFUSED | {PLAIN}
         or (one["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in one["Properties"])
     }
     for logical in gone:
@@ -84,6 +88,19 @@ def _without_the_refused(resources: dict[str, Any]) -> dict[str, str]:
         if any(isinstance(it["CapacityProvider"], dict) for it in strategy):
             one["Properties"]["CapacityProviderStrategy"] = [{"CapacityProvider": "FARGATE"}]
     return gone
+
+
+UNNAMED: Final = ("ecs:", "ssm:")
+"""The emulator holds callers to their roles, but cannot say which of these a request is about."""
+
+
+def _with_roles_it_can_read(resources: dict[str, Any]) -> None:
+    """The actions stay as they are; which resources they reach is widened for these services."""
+    for one in resources.values():
+        for policy in one["Properties"].get("Policies", ()) if one["Type"].endswith("Role") else ():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if statement["Action"][0].startswith(UNNAMED):
+                    statement["Resource"] = ["*"]
 
 
 def _as_it_can_run(resources: dict[str, Any], emulator: Emulator) -> None:

@@ -61,7 +61,7 @@ def ingress(queues: list[Value]) -> list[dict[str, Value]]:
         allow("s3: GetObject PutObject PutObjectTagging DeleteObject", files("*")),
         allow("s3: AbortMultipartUpload ListMultipartUploadParts", files("*")),
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
-        allow("sqs: SendMessage", queues),
+        allow("sqs: SendMessage GetQueueAttributes", queues),  # kombu asks before it sends
         allow("lambda: InvokeFunction", [_function_arn("kick")]),
     ]
 
@@ -78,7 +78,8 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         allow("dynamodb: GetItem PutItem", _SECRETS),
         allow("s3: GetObject DeleteObject", files("*")),
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
-        allow("sqs: SendMessage", queues),
+        allow("sqs: SendMessage GetQueueAttributes", queues),  # kombu asks before it sends
+        allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", _DEAD),
         allow("ssm: GetParametersByPath", [_parameters()]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
         allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
@@ -95,6 +96,7 @@ def dispatch() -> list[dict[str, Value]]:
         ),
         allow("dynamodb: GetItem PutItem", _SECRETS),
         allow("s3: GetObject", files("files/*", "texts/*")),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn")]),  # as for replicas
     ]
 
 
@@ -121,13 +123,10 @@ def replica(worker: Facts) -> list[dict[str, Value]]:
         allow("s3: DeleteObject", files("files/results/*")),
         allow("s3: AbortMultipartUpload", files("files/results/*")),
         allow("s3: GetObject", [sub("${WeightsBucket.Arn}/" + worker.name + "/*")]),
+        # Without it S3 says 403 where it means 404, and what is not there looks like a fault.
+        allow("s3: ListBucket", [att("WeightsBucket", "Arn"), att("FilesBucket", "Arn")]),
         allow(
-            "s3: ListBucket",
-            [att("WeightsBucket", "Arn")],
-            {"StringLike": {"s3:prefix": [f"{worker.name}/*"]}},
-        ),
-        allow(
-            "sqs: ReceiveMessage DeleteMessage ChangeMessageVisibility",
+            "sqs: ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes",
             [att(f"{worker.logical}Queue", "Arn")],
         ),
         allow("ecs: GetTaskProtection UpdateTaskProtection", [_in_cluster("task")]),

@@ -1,0 +1,134 @@
+"""Computes the tables of SCALE.md: ``python -m infra.scale``. A test holds the page to it.
+
+Prices are list prices of us-east-1 in 2025, in US dollars. What a job costs in requests is counted
+by ``tests/celery/test_costs.py`` at a proxy, what a write moves by ``tests/infra/test_scale.py`` on
+real rows; both fail when these figures are not theirs any more.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+RATES: Final = (10, 1_000, 100_000)
+"""Jobs a minute."""
+MINUTES: Final = 60 * 24 * 30
+
+REQUESTS: Final = {
+    "PutItem": 1,
+    "UpdateItem": 4,
+    "SendMessage": 1,
+    "ReceiveMessage": 1,
+    "DeleteMessage": 1,
+}
+"""Of one job through a warm replica."""
+WRITE_UNITS: Final = 21
+"""Of one job: its row and every index entry that a write moves, each of up to 1 KB."""
+HOT_WRITES: Final = 2
+"""Of these in one partition of an index by worker: a job comes to `ready` and goes."""
+ROW_BYTES: Final = 900
+"""A job with a prompt of 200 characters, when it has ended."""
+POLLS: Final = 20
+"""Status requests of one waiting client: fal's asks ten times a second at first; a job of some
+seconds behind a warm replica."""
+READ_UNITS_A_POLL: Final = 1
+RESULT_BYTES: Final = 1_500_000
+"""One PNG of a megapixel."""
+REPLICA_SECONDS: Final = 6.0
+"""Of a GPU for one such picture."""
+
+PER_MILLION: Final = {
+    "DynamoDB write unit": 0.625,
+    "DynamoDB read unit": 0.125,
+    "SQS request": 0.40,
+    "Lambda request": 0.20,
+    "S3 PUT": 5.00,
+    "S3 GET": 0.40,
+}
+LAMBDA_GB_SECOND: Final = 0.0000166667
+EGRESS_GB: Final = 0.09
+S3_GB_MONTH: Final = 0.023
+GPU_HOUR: Final = 0.8048
+"""g6.xlarge."""
+INGRESS_GB: Final = 1.0
+SUBMIT_S: Final = 0.1
+POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of the bill for a job, in US dollars."""
+
+    name: str
+    usd: float
+
+
+def of_one_job() -> list[Part]:
+    """Dearest last: the GPU."""
+    million = {name: price / 1e6 for name, price in PER_MILLION.items()}
+    sqs = sum(REQUESTS[name] for name in ("SendMessage", "ReceiveMessage", "DeleteMessage"))
+    calls = 1 + POLLS + 1
+    held = SUBMIT_S + (POLLS + 1) * POLL_S
+    gigabytes = RESULT_BYTES / 1e9
+    return [
+        Part("SQS", sqs * million["SQS request"]),
+        Part("DynamoDB, status polls", POLLS * READ_UNITS_A_POLL * million["DynamoDB read unit"]),
+        Part("DynamoDB, writes", WRITE_UNITS * million["DynamoDB write unit"]),
+        Part("Lambda", calls * million["Lambda request"] + held * INGRESS_GB * LAMBDA_GB_SECOND),
+        Part("S3, kept 30 days", million["S3 PUT"] + million["S3 GET"] + gigabytes * S3_GB_MONTH),
+        Part("egress of the result", gigabytes * EGRESS_GB),
+        Part("GPU", REPLICA_SECONDS / 3600 * GPU_HOUR),
+    ]
+
+
+def load(rate: int) -> list[tuple[str, str]]:
+    """What this many jobs a minute ask of each part, a second unless it says otherwise."""
+    second = rate / 60
+    return [
+        ("submits", _number(second)),
+        ("status polls", _number(second * POLLS)),
+        ("DynamoDB write units", _number(second * WRITE_UNITS)),
+        ("busiest partition of an index by worker, writes", _number(second * HOT_WRITES)),
+        ("SQS messages", _number(second)),
+        ("Lambda executions at a time", _number(second * (SUBMIT_S + POLLS * POLL_S))),
+        ("the same if every call waits in `run`", _number(second * REPLICA_SECONDS)),
+        ("GPUs busy", _number(second * REPLICA_SECONDS)),
+        ("result egress, Gb/s", _number(second * RESULT_BYTES * 8 / 1e9)),
+        ("rows kept 30 days, GB", _number(rate * MINUTES * ROW_BYTES / 1e9)),
+    ]
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}"
+
+
+def tables() -> str:
+    """Both tables as they stand in SCALE.md."""
+    parts = of_one_job()
+    lines = [
+        "| part | a job, US dollars | "
+        + " | ".join(f"{r:,} a minute, a month" for r in RATES)
+        + " |"
+    ]
+    lines.append("|---|---|" + "---|" * len(RATES))
+    for part in [*parts, Part("**all**", sum(one.usd for one in parts))]:
+        months = " | ".join(f"{part.usd * rate * MINUTES:,.0f}" for rate in RATES)
+        lines.append(f"| {part.name} | {part.usd:.7f} | {months} |")
+    lines += ["", "| a second | " + " | ".join(f"{r:,} a minute" for r in RATES) + " |"]
+    lines.append("|---|" + "---|" * len(RATES))
+    columns = [load(rate) for rate in RATES]
+    for row in zip(*columns, strict=True):
+        lines.append(f"| {row[0][0]} | " + " | ".join(value for _, value in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    sys.stdout.write(tables())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
