@@ -143,6 +143,31 @@ def test_probabilities_stream_with_the_words_they_are_of():
     ]
 
 
+def test_a_partial_output_may_leave_out_what_earlier_ones_held():
+    def partial(text, tokens, **since):
+        output = said(text, reasoning_content="h" if since["reasoning_content"] == 0 else "m")
+        choice = output["choices"][0]
+        choice["logprobs"] = {"content": [{"token": one} for one in tokens]}
+        choice["since"] = since
+        return output
+
+    chunks = Chunks(Told("id", "m", 1, {}))
+    told = [
+        *chunks.partial(partial("a", ["a"], content=0, reasoning_content=0, logprobs=0)),
+        *chunks.partial(partial(" b", [" b"], content=1, reasoning_content=1, logprobs=1)),
+        *chunks.partial(partial("??", ["?"], content=9, reasoning_content=9, logprobs=9)),
+        *chunks.end(said("a b c", reasoning_content="hm")),
+    ]
+    deltas = [one["choices"][0]["delta"] for one in told]
+    assert [one["content"] for one in deltas if "content" in one] == ["", "a", " b", " c"]
+    thoughts = [one["reasoning_content"] for one in deltas if "reasoning_content" in one]
+    assert thoughts == ["h", "m"]
+    assert [one["choices"][0]["logprobs"] for one in told][4] == {
+        "content": [{"token": " b"}],
+        "refusal": None,
+    }
+
+
 def test_several_choices_stream_side_by_side():
     output = said("a")
     output["choices"].append({**output["choices"][0], "index": 1, "finish_reason": "length"})

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from handlers.dialects.openai.chat import TASKS, choices_of, streaming_options, usage_of
-from handlers.dialects.openai.deltas import more
+from handlers.dialects.openai.deltas import more, since
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document, Narrator, Operation, Told, Wish, yes
 from pilotlight.catalogue import Served
@@ -99,11 +99,11 @@ class Chunks:
 
     def partial(self, output: Document) -> Iterator[Document]:
         for choice in choices_of(output):
-            index, now = choice.get("index", 0), _text(choice)
-            first = index not in self._said
-            delta = more(self._said.get(index, ""), now)
+            index, first = choice.get("index", 0), choice.get("index", 0) not in self._said
+            before = self._said.setdefault(index, "")
+            delta = more(before, _text(choice), at=since(choice, "content"))
             if delta or first:
-                self._said[index] = now
+                self._said[index] = before + delta
                 yield self._chunk(choice, delta, None, echo=first)
 
     def end(self, output: Document) -> Iterator[Document]:

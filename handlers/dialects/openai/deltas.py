@@ -1,4 +1,6 @@
-"""What a chat choice says more than it said before: partial outputs hold all that was said so far.
+"""What a chat choice says more than it said before.
+
+A partial output holds all that was said so far, but for what its ``since`` leaves out.
 
 An attempt may be started again in the middle. While it repeats what is out already nothing is
 said; where it says something else the stream cannot be mended.
@@ -15,13 +17,23 @@ from handlers.dialects.openai.operation import Diverged, Document
 _TEXTS = ("reasoning_content", "content", "refusal")
 
 
-def more(before: str, now: str) -> str:
-    """The end of ``now`` that ``before`` lacks. Raises Diverged."""
-    if now.startswith(before):
-        return now[len(before) :]
-    if before.startswith(now):
+def more(before: str, now: str, *, at: int = 0) -> str:
+    """The end of ``now`` that ``before`` lacks; ``now`` begins ``at`` characters in.
+
+    Behind a gap nothing is said: the output itself is whole. Raises Diverged.
+    """
+    known = before[at:]
+    if now.startswith(known):
+        return now[len(known) :] if at <= len(before) else ""
+    if known.startswith(now):
         return ""
     raise Diverged
+
+
+def since(choice: Document, name: str) -> int:
+    told = choice.get("since")
+    at = told.get(name) if isinstance(told, dict) else None
+    return at if isinstance(at, int) else 0
 
 
 @dataclass(slots=True)
@@ -46,18 +58,18 @@ class Deltas:
             self.begun = True
             yield {"role": message.get("role", "assistant"), "content": ""}, None
         for name in _TEXTS:
-            delta = self._text(name, message.get(name) or "")
+            delta = self._text(name, message.get(name) or "", at=since(choice, name))
             if delta:
                 yield {name: delta}, self._logprobs(choice) if name == "content" else None
         calls = list(self._tool_calls(message.get("tool_calls") or []))
         if calls:
             yield {"tool_calls": calls}, None
 
-    def _text(self, name: str, now: str) -> str:
+    def _text(self, name: str, now: str, *, at: int) -> str:
         before = self.texts.get(name, "")
-        delta = more(before, now)
+        delta = more(before, now, at=at)
         if delta:
-            self.texts[name] = now
+            self.texts[name] = before + delta
         return delta
 
     def _tool_calls(self, calls: list[Document]) -> Iterator[Document]:
@@ -80,5 +92,7 @@ class Deltas:
         tokens = told.get("content") if isinstance(told, dict) else None
         if not isinstance(tokens, list):
             return None
-        fresh, self.logprobs = tokens[self.logprobs :], max(self.logprobs, len(tokens))
+        at = since(choice, "logprobs")
+        fresh = tokens[max(0, self.logprobs - at) :]
+        self.logprobs = max(self.logprobs, at + len(tokens))
         return {"content": fresh, "refusal": None}

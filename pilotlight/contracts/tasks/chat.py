@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, NonNegativeInt
 
 from pilotlight.contracts.media import AudioUrl, ImageUrl
 from pilotlight.contracts.tasks.usage import Usage
@@ -166,15 +166,30 @@ class Answer(BaseModel):
     tool_calls: list[ToolCall] | None = None
 
 
+class Since(BaseModel):
+    """How much of a choice's beginning a partial output leaves out."""
+
+    content: NonNegativeInt = 0
+    """Characters, as of the next."""
+    reasoning_content: NonNegativeInt = 0
+    logprobs: NonNegativeInt = 0
+    """Tokens."""
+
+
 class Choice(BaseModel):
     index: int = 0
     message: Answer
     logprobs: dict[str, Any] | None = None
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter"] = "stop"
+    since: Since | None = None
 
 
 class Completion(BaseModel):
-    """What the model says. As a partial output ``choices`` hold all that was said so far."""
+    """What the model says. As a partial output ``choices`` hold all that was said so far.
+
+    With ``since`` they leave out what earlier ones held: an answer of thousands of words that
+    repeats itself with each one would be megabytes. The output itself is always whole.
+    """
 
     choices: list[Choice]
     usage: Usage = Usage()

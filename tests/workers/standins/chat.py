@@ -15,6 +15,7 @@ from pilotlight.contracts.tasks.chat import (
     Completion,
     FunctionCall,
     ImagePart,
+    Since,
     TextPart,
     ToolCall,
 )
@@ -60,8 +61,17 @@ class Parrot(Worker[Chat, Completion]):
         for count in range(1, len(words) + 1):
             if count > 1:
                 _wait(extra.get("gate"), context)
-            yield self._said(job_input, words[:count], tools, reason, read)
-        yield self._said(job_input, words, tools, reason, read)
+            if context.streaming:
+                yield self._next(job_input, words[:count])
+        return self._said(job_input, words, tools, reason, read)
+
+    def _next(self, chat: Chat, words: list[str]) -> Completion:
+        """The last word alone."""
+        before, whole = " ".join(words[:-1]), " ".join(words)
+        answer, since = Answer(content=whole[len(before) :]), Since(content=len(before))
+        return Completion(
+            choices=[Choice(index=n, message=answer, since=since) for n in range(chat.n)]
+        )
 
     def _said(
         self, chat: Chat, words: list[str], tools: list[ToolCall], reason: str, read: int
