@@ -108,5 +108,6 @@ bench-pool: $(READY)  ## A swap of models on a pooled host, beside a cold start
 
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache .coverage .starters tests/clients/js/node_modules node_modules \
+		.import_linter_cache .coverage .starters tests/clients/js/node_modules \
+		tests/kubernetes/node_modules node_modules \
 		infra/.generated .serverless pictures

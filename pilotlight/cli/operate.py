@@ -88,7 +88,14 @@ def _row(replica: Replica, now: float) -> tuple[str, ...]:
     since = reached.get(replica.stage) or replica.asked_at
     active = ago(replica.active_at or None, now)
     pid = "" if replica.pid is None else str(replica.pid)
-    return replica.id, replica.worker, replica.stage, ago(since, now), active, pid
+    return replica.id, replica.worker, _stage(replica), ago(since, now), active, pid
+
+
+def _stage(replica: Replica) -> str:
+    """With what it loads, or, of a pooled host, whose models it holds."""
+    if replica.stage in ("loading", "ready") and replica.step not in (None, "ready"):
+        return f"{replica.stage}: {replica.step}"
+    return replica.stage
 
 
 def _ended(replica: Replica, now: float) -> str:

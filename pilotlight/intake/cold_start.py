@@ -53,6 +53,21 @@ def stage(
     return ColdStage("starting", total)
 
 
+def switch(replicas: Sequence[Replica], *, now: float) -> ColdStage | None:
+    """What a ready host of a pool is loading, for whichever of its workers; None when nothing."""
+    for replica in replicas:
+        if replica.stage == "ready" and replica.step in STAGES:
+            left = _left_by_fraction(replica, now)
+            return ColdStage("loading", left, step=replica.step, fraction=replica.fraction)
+    return None
+
+
+def _left_by_fraction(replica: Replica, now: float) -> float | None:
+    if replica.fraction is None or replica.fraction <= _TELLS or replica.step_at is None:
+        return None
+    return round((now - replica.step_at) * (1 - replica.fraction) / replica.fraction, 2)
+
+
 def _left_of_load(replica: Replica, history: Sequence[ColdStart], now: float) -> float | None:
     """By stages where they are known: what is late in one stage does not shorten the others."""
     apart = [start.took for start in history if start.took]
@@ -65,8 +80,8 @@ def _left_of_load(replica: Replica, history: Sequence[ColdStart], now: float) ->
         for name in STAGES[STAGES.index(replica.step) :]
     }
     here = max(0.0, usual.pop(replica.step) - (now - step_at))
-    if replica.fraction is not None and replica.fraction > _TELLS:
-        here = (now - step_at) * (1 - replica.fraction) / replica.fraction
+    told = _left_by_fraction(replica, now)
+    here = here if told is None else told
     return round(here + sum(usual.values()), 2)
 
 

@@ -192,6 +192,16 @@ def test_the_estimate_knows_the_stages(loading, left_s):
     assert seen == expected
 
 
+def test_a_pooled_host_says_what_it_loads_and_others_say_nothing():
+    loads = replica("ready", step="weights", step_at=100.0, fraction=0.5)
+    told = cold_start.ColdStage("loading", 6.0, step="weights", fraction=0.5)
+    assert cold_start.switch([replica("ready", step="a,b"), loads], now=106.0) == told
+
+    assert cold_start.switch([replica("ready", step="ready")], now=106.0) is None
+    assert cold_start.switch([replica("ready", step="a,b")], now=106.0) is None
+    assert cold_start.switch([replica("loading", step="weights")], now=106.0) is None
+
+
 @pytest.mark.parametrize(("replicas", "expected"), STAGES)
 def test_the_cold_start_stage(replicas, expected):
     assert cold_start.stage(replicas, HISTORY, now=102.0) == expected
