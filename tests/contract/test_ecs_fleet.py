@@ -94,7 +94,11 @@ def fleet(register, account, clock):
 
 
 class TestEcsFleet(FleetSuite):
-    pass
+    """On moto; the suite over the same register is run on ministack with the local fleet."""
+
+    @pytest.fixture
+    def aws(self, moto):
+        return moto
 
 
 def enrolled(register, roster, task, clock, worker="quiet", stage="ready"):

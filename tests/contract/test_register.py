@@ -42,6 +42,12 @@ def roster(aws):
 
 
 class TestLocalFleetOnDynamo(FleetSuite):
+    """On ministack; the fleet of ECS services has the suite over the same register on moto."""
+
+    @pytest.fixture
+    def aws(self, ministack):
+        return ministack
+
     @pytest.fixture
     def fleet(self, register, clock, tmp_path):
         settings = Settings(data=tmp_path, replica=ReplicaSettings(grace_s=2))
