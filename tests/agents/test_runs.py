@@ -8,7 +8,7 @@ import pytest
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import LOW_PRIORITY, JobStatus
-from pilotlight.errors import IdempotencyMismatch, InvalidInput
+from pilotlight.errors import IdempotencyMismatch, InvalidInput, QueueQuotaReached
 from tests.agents.hands import Hands
 from tests.dialects.stage import services_in
 
@@ -300,3 +300,15 @@ def test_a_wide_map_is_laid_in_chunks_and_joined_once(hands):
     assert hands.statuses(head)["join"] == "waiting"
     hands.does(head, keys[0], {"text": "first"})
     assert hands.inputs(head, "join") == {"texts": ["first"]}
+
+
+def test_who_has_as_many_jobs_waiting_as_may_starts_no_run(tmp_path, clock):
+    quota = {"queued_jobs": 2}
+    with services_in(tmp_path, clock, workers=("tests.agents.models",), quota=quota) as services:
+        hands = Hands(services, clock)
+        hands.start(texts("a", "x"), texts("b", "x"))
+        clock.sleep(2)
+
+        with pytest.raises(QueueQuotaReached):
+            hands.start(texts("a", "x"))
+        assert len([job for job in services.store.list_jobs() if job.group_id == job.id]) == 1

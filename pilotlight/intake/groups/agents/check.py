@@ -71,6 +71,7 @@ class _Look:
     steps: dict[str, Step]
     given: Any
     _outputs: dict[str, Schema] = field(default_factory=dict)
+    _inputs: dict[str, Schema] = field(default_factory=dict)
 
     def faults(self, step: Step) -> list[Problem]:
         """Of templates first: a body is looked at once what goes into it can be right."""
@@ -82,6 +83,12 @@ class _Look:
             message = self._unfound(use, None)
             if message is not None:
                 yield Problem(("body", "output", *use.loc), message, "template")
+
+    def _input(self, step: Step) -> Schema:
+        """Made once: pydantic takes a millisecond over it, and a list may have thousands of items."""
+        if step.endpoint not in self._inputs:
+            self._inputs[step.endpoint] = step.served.input_schema()
+        return self._inputs[step.endpoint]
 
     # What templates name
 
@@ -158,7 +165,7 @@ class _Look:
         return templates.rendered(text, lambda path: templates.at(self.given, path[1:]))
 
     def _template_faults(self, step: Step) -> Iterator[Problem]:
-        wanted_in = step.served.input_schema()
+        wanted_in = self._input(step)
         for use in uses(step.node.payload):
             message = self._unfound(use, step) or self._misfit(use, step, wanted_in)
             if message is not None:
@@ -192,7 +199,7 @@ class _Look:
                 return
 
     def _one_body(self, step: Step, known: dict[str, Any]) -> Iterator[Problem]:
-        wanted_in = step.served.input_schema()
+        wanted_in = self._input(step)
         made_up: list[Loc] = []
         try:
             body = self._filled(step.node.payload, (), wanted_in, known, made_up)

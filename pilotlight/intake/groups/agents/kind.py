@@ -251,7 +251,7 @@ def _body(node: Node, values: Values, **more: Any) -> bytes:
             message = f"{node.id}.payload.{name}: {error.message}"
             problem = Problem(("body", "nodes", node.id, "payload", name), error.message, "missing")
             raise InvalidInput(message, problem) from None
-    return json.dumps(document, ensure_ascii=False).encode()
+    return json.dumps(document).encode()
 
 
 def _list(node: Node, values: Values) -> list[Any]:

@@ -19,7 +19,9 @@ from pilotlight.ports.agents import AgentRecord
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.job import Job
+    from pilotlight.intake.admission import Admission
     from pilotlight.intake.groups.opening import Groups
+    from pilotlight.intake.quotas import Quotas
     from pilotlight.ports.agents import AgentStore
     from pilotlight.ports.clock import Clock
 
@@ -65,6 +67,8 @@ class Agents:
     catalogue: Catalogue
     store: AgentStore
     groups: Groups
+    quotas: Quotas
+    admission: Admission
     clock: Clock
 
     def keep(
@@ -102,8 +106,15 @@ class Agents:
             raise UnknownAgent("no such agent")
 
     def start(self, wish: Wish) -> Job:
-        """The run's head, once it cannot be lost. Raises InvalidInput, IdempotencyMismatch."""
+        """The run's head, once it cannot be lost.
+
+        Raises InvalidInput, IdempotencyMismatch, and QueueQuotaReached and BacklogFull as a
+        submit does: a run is let in while one more job would be.
+        """
         steps = checked(wish.definition, self.catalogue, wish.given)
+        self.quotas.job(wish.caller)
+        for worker in sorted({step.served.spec.name for step in steps}):
+            self.admission.admit(worker)
         agent = wish.agent
         ticket = Ticket(
             definition=json.loads(_text(wish.definition)),

@@ -1,0 +1,1 @@
+"""Files of lines, each of which is a job: a batch, a manifest."""
