@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pilotlight.adapters.aws.groups import DynamoGroups
+from pilotlight.adapters.aws.groups import DynamoGroups, _parts
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local.groups import SqliteGroups
 from pilotlight.adapters.local.store import SqliteStore
@@ -230,3 +230,17 @@ def test_marks_of_a_forgotten_group_go_all_the_same(house, opened, make_members,
 
     assert house.groups.settle(opened.id, [ended]) is None
     assert house.store.get(ended.id).group_due is None
+
+
+def test_a_transaction_holds_less_than_dynamodb_takes(make_job):
+    jobs = [make_job(input="x" * 30_000, output="y" * 30_000) for _ in range(99)]
+    jobs += [make_job() for _ in range(500)]
+
+    parts = list(_parts(jobs, most=99))
+
+    assert [job.id for part in parts for job in part] == [job.id for job in jobs]
+    assert max(map(len, parts)) == 99
+    for part in parts:
+        assert (
+            sum(len(job.input) + len(job.output or "") for job in part) < 4 * 1024 * 1024 - 200_000
+        )

@@ -22,6 +22,7 @@ from pilotlight.adapters.aws.rows import (
     tally_key,
 )
 from pilotlight.adapters.aws.tables import GROUP, MARK
+from pilotlight.adapters.aws.texts import LONGEST_BYTES
 from pilotlight.contracts import moves
 from pilotlight.contracts.group import Tally, counted
 from pilotlight.contracts.job import TERMINAL
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 _MOST: Final = 100
 """Items of one transaction."""
+_MOST_BYTES: Final = 3 * 1024 * 1024
+"""DynamoDB takes 4 MB in one transaction."""
+_REST_BYTES: Final = 8 * 1024
+"""Of a row beside its texts, with a history of some fifty events."""
 _ROUNDS: Final = 5
 _NUMBERS: Final = ("total", "succeeded", "failed", "cancelled", "expired")
 _ABSENT: Final = {
@@ -148,8 +153,8 @@ class DynamoGroups:
         return None if found is None else float(found.sort)
 
     def settle(self, group_id: str, ended: Sequence[Job]) -> Tally | None:
-        for first in range(0, len(ended), self.chunk):
-            self._settle(group_id, list(ended[first : first + self.chunk]))
+        for part in _parts(ended, most=self.chunk):
+            self._settle(group_id, part)
         return self.tally(group_id)
 
     def _settle(self, group_id: str, ended: list[Job]) -> None:
@@ -210,6 +215,27 @@ class DynamoGroups:
     def _jobs(self, found: Iterator[Found], *, batch: int = BATCH) -> Iterator[Job]:
         rows = self._queries.rows(found, batch=batch)
         return (job_of(item, self._texts) for item in rows)
+
+
+def _parts(jobs: Sequence[Job], *, most: int) -> Iterator[list[Job]]:
+    """As many rows as one transaction takes: it counts each at its whole size."""
+    part: list[Job] = []
+    size = 0
+    for job in jobs:
+        weight = _weight(job)
+        if part and (len(part) == most or size + weight > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(job)
+        size += weight
+    if part:
+        yield part
+
+
+def _weight(job: Job) -> int:
+    """At least the bytes of its item; a longer text lies elsewhere."""
+    texts = (job.input, job.output, job.options, job.error, job.artifacts, job.retries)
+    return _REST_BYTES + sum(min(4 * len(text), LONGEST_BYTES) for text in texts if text)
 
 
 _OVER: Final = frozenset(map(str, TERMINAL))
