@@ -43,7 +43,7 @@ class Parrot(Worker[Chat, Completion]):
             ),
         ),
         gpu_memory_gib=0,
-        jobs_per_replica=4,
+        jobs_per_replica=32,
     )
 
     def run(self, job_input: Chat, context: Context) -> Iterator[Completion]:
