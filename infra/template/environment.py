@@ -18,6 +18,8 @@ WEIGHTS: Final = "/weights"
 LAMBDA_DATA: Final = "/tmp/pilotlight"  # noqa: S108 - the only folder that a Lambda may write
 PARAMETERS: Final = "/pilotlight/${sls:stage}/workers"
 """SSM path under which an operator overrules a worker's declaration."""
+KEYS: Final = "/pilotlight/${sls:stage}/upstreams"
+"""SSM path of the keys with which relaying workers ask their upstreams; only ECS reads them."""
 STACK_PARAMETER: Final = "/pilotlight/${sls:stage}/settings"
 """Where ``PILOTLIGHT_STACK`` points an operator's own command line to."""
 _SQS: Final = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-"

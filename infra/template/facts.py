@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight import catalogue
 from pilotlight.adapters.aws.machines import GpuClass, gpu_class
 from pilotlight.errors import SettingsError
+from pilotlight.settings import upstream
 
 if TYPE_CHECKING:
     from pilotlight.contracts.worker import Worker, WorkerSpec
@@ -39,6 +40,8 @@ class Facts:
     engine: str
     gpu: GpuClass | None
     region: str
+    key: str | None = None
+    """Environment variable of a relaying worker's own key for its upstream."""
 
     @property
     def name(self) -> str:
@@ -51,7 +54,7 @@ def all_facts(settings: Settings, region: str) -> list[Facts]:
     Raises SettingsError for a worker that no machine fits, or two that AWS could not tell apart.
     """
     workers = catalogue.discover(settings.workers).workers
-    found = [_facts(workers[name], region) for name in sorted(workers)]
+    found = [_facts(workers[name], settings, region) for name in sorted(workers)]
     seen: dict[str, str] = {}
     for one in found:
         for word in {one.logical, one.part}:
@@ -63,8 +66,9 @@ def all_facts(settings: Settings, region: str) -> list[Facts]:
     return found
 
 
-def _facts(worker: type[Worker[Any, Any]], region: str) -> Facts:
+def _facts(worker: type[Worker[Any, Any]], settings: Settings, region: str) -> Facts:
     spec = worker.spec
+    asked = upstream(settings, spec.upstream) if spec.upstream else None
     return Facts(
         spec=spec,
         logical=re.sub(r"[^A-Za-z0-9]", "", spec.name.replace(".", "-").title()),
@@ -72,6 +76,7 @@ def _facts(worker: type[Worker[Any, Any]], region: str) -> Facts:
         engine=engine_of(Path(inspect.getfile(worker))),
         gpu=gpu_class(spec, region),
         region=region,
+        key=asked.key_env if asked is not None else None,
     )
 
 

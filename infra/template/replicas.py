@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.template.environment import DATA, WEIGHTS, of_replica
+from infra.template.environment import DATA, KEYS, WEIGHTS, of_replica
 from infra.template.facts import STOP_TIMEOUT_S
 from infra.template.words import Value, att, ref, resource, sub, tags
 from pilotlight.adapters.aws.machines import PROCESSOR
@@ -106,6 +106,12 @@ def _container(worker: Facts) -> dict[str, Value]:
             },
         },
     }
+    if worker.key is not None:
+        key = sub(
+            "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+            f"{KEYS}/{worker.key}"
+        )
+        found["Secrets"] = [{"Name": worker.key, "ValueFrom": key}]
     if worker.gpu is not None:
         found |= {
             "ResourceRequirements": [{"Type": "GPU", "Value": "1"}],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from infra.template.data import queue_arns
-from infra.template.environment import PARAMETERS
+from infra.template.environment import KEYS, PARAMETERS
 from infra.template.words import Value, att, resource, sub, tags
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def resources(workers: list[Facts]) -> dict[str, Value]:
         "KickRole": _function("kick", upkeep(arns)),
         "DispatchRole": _function("dispatch", dispatch()),
         "DeadLettersRole": _function("dead-letters", dead_letters()),
-        "ExecutionRole": _execution(),
+        "ExecutionRole": _execution(any(one.key for one in workers)),
         "HostRole": _host(),
         "HostProfile": resource("IAM::InstanceProfile", {"Roles": [{"Ref": "HostRole"}]}),
     }
@@ -80,7 +80,7 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
         allow("sqs: SendMessage GetQueueAttributes", queues),  # kombu asks before it sends
         allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", _DEAD),
-        allow("ssm: GetParametersByPath", [_parameters()]),
+        allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
         allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
     ]
@@ -140,8 +140,8 @@ def _function_arn(name: str) -> Value:
     )
 
 
-def _parameters() -> Value:
-    return sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + PARAMETERS)
+def _parameter(path: str) -> Value:
+    return sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + path)
 
 
 def _in_cluster(kind: str) -> Value:
@@ -162,8 +162,8 @@ def _function(name: str, statements: list[dict[str, Value]]) -> dict[str, Value]
     return _role("lambda", own + statements)
 
 
-def _execution() -> dict[str, Value]:
-    """What ECS itself does before a container starts: fetch the image, open the log."""
+def _execution(keys: bool) -> dict[str, Value]:  # noqa: FBT001 - one caller, one meaning
+    """What ECS itself does before a container starts: fetch image and keys, open the log."""
     statements = [
         allow(
             "ecr: GetAuthorizationToken", ["*"]
@@ -182,6 +182,8 @@ def _execution() -> dict[str, Value]:
             ],
         ),
     ]
+    if keys:
+        statements.append(allow("ssm: GetParameters", [_parameter(f"{KEYS}/*")]))
     return _role("ecs-tasks", statements)
 
 

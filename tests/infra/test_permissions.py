@@ -52,6 +52,7 @@ MAY = {
             "GetDownloadUrlForLayer",
         },
         "logs": {"CreateLogStream", "PutLogEvents"},
+        "ssm": {"GetParameters"},
     },
     "HostRole": {},
 }  # fmt: skip

@@ -190,6 +190,16 @@ def test_every_setting_in_the_template_exists(packaged):
             assert value != {}, name
 
 
+def test_a_relaying_worker_gets_its_key_from_ecs_and_nobody_else_does(packaged):
+    for name, task in packaged.of("ECS::TaskDefinition").items():
+        (container,) = task["Properties"]["ContainerDefinitions"]
+        if name.startswith("Relayed"):
+            (secret,) = container["Secrets"]
+            assert secret["ValueFrom"]["Fn::Sub"].endswith(f"/upstreams/{secret['Name']}")
+        else:
+            assert "Secrets" not in container, name
+
+
 def test_names_begin_with_the_stack_so_that_stages_never_meet(packaged):
     prefix = packaged.template["Resources"]["EchoQueue"]["Properties"]["QueueName"]["Fn::Sub"]
     assert prefix == "${AWS::StackName}-jobs-echo"
