@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import events, files, health, jwks, metrics, openapi, source
+from handlers import batching, events, files, health, jwks, metrics, openapi, source
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
@@ -65,6 +65,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
     )
     app.state.services, app.state.dialects = services, dialects
     app.state.sources = source.found()
+    batching.teach(services, dialects.values())
     return app
 
 

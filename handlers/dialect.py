@@ -16,8 +16,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from handlers.plugins import scan
+from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job, JobError
 from pilotlight.errors import PilotlightError
+from pilotlight.intake.groups.batches.format import Format
 from pilotlight.observability.logs import failure
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -68,6 +70,8 @@ class Dialect:
     """Task types that it has words for; None: every one."""
     describe: Describe | None = None
     """None: its routes are documented elsewhere."""
+    lines: Callable[[Services], Format] | None = None
+    """What the lines of its batches mean; None: it opens none."""
 
 
 def found(package: str = "handlers.dialects") -> dict[str, Dialect]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pilotlight.intake.groups.agents.kind import KIND as AGENT_RUN
 from pilotlight.intake.groups.agents.kind import AgentRuns
+from pilotlight.intake.groups.batches.kind import Batches
+from pilotlight.intake.groups.batches.ticket import KIND as BATCH
 from pilotlight.intake.groups.members import Members
 from pilotlight.intake.groups.opening import Groups
 from pilotlight.intake.groups.steward import LOOK_S, Steward
@@ -31,6 +33,13 @@ def steward(settings: Settings, parts: IngressParts, lighter: Lighter, submit: S
     members = Members(submit)
     kinds: dict[str, Kind] = {
         AGENT_RUN: _agent_runs(settings, parts, members, waker),
+        BATCH: Batches(
+            groups=parts.groups,
+            blobs=parts.blobs,
+            members=members,
+            clock=submit.clock,
+            most_line_bytes=settings.ingress.max_body_bytes,
+        ),
     }
     return Steward(
         store=parts.store,

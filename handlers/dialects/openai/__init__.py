@@ -10,7 +10,8 @@
     moderations.py, ranking.py: translations    models.py      what can be called
     forms.py, uploads.py: multipart             files.py       what a caller keeps here
     errors.py      an error -> its body         announce.py    a finished job -> a webhook
-    documents.py   the routes in OpenAPI
+    documents.py   the routes in OpenAPI         batches.py     many calls in a file
+                                                 batch_lines.py its lines, there and back
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """
@@ -18,8 +19,9 @@ Wire facts: https://platform.openai.com/docs/api-reference.
 from __future__ import annotations
 
 from handlers.dialect import Dialect, Documented
-from handlers.dialects.openai import calls, files, models, operations, requests
+from handlers.dialects.openai import batches, calls, files, models, operations, requests
 from handlers.dialects.openai.announce import announce
+from handlers.dialects.openai.batch_lines import BatchLines
 from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
 
 
@@ -36,6 +38,7 @@ DIALECT = Dialect(
     routes=(
         *(route for operation in operations.ALL for route in calls.route(operation)),
         *files.ROUTES,
+        *batches.ROUTES,
         *models.ROUTES,
         *requests.ROUTES,
     ),
@@ -43,4 +46,5 @@ DIALECT = Dialect(
     open_to_browsers=tuple(f"{prefix}/" for prefix in PREFIXES),
     tasks=operations.TASKS,
     describe=describe,
+    lines=BatchLines,
 )

@@ -27,6 +27,7 @@ from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.catalogue import Catalogue, Served
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY, Job
+from pilotlight.contracts.tags import MAX_KEY_CHARACTERS, MAX_VALUE_CHARACTERS, MOST_TAGS, Tag
 from pilotlight.errors import InvalidInput, MalformedBody, Problem, RunTimeout
 from pilotlight.intake import strict
 from pilotlight.intake.submission import Submission
@@ -72,6 +73,7 @@ def prepared(
         body=json.dumps(_fit(wish.body, served), ensure_ascii=False).encode(),
         origin=DIALECT_NAME,
         options={"op": operation.name, **wish.options},
+        tags=_tags(asked.get("metadata")),
         base_url=site,
         priority=LOW_PRIORITY if asked.get("service_tier") == "flex" else NORMAL_PRIORITY,
         webhook=_webhook(manners.get("webhook")),
@@ -83,7 +85,7 @@ def prepared(
 
 async def submitted(services: Services, call: Prepared) -> Job:
     """Raises what intake raises, in the caller's names."""
-    with _in_callers_names(call.names):
+    with in_callers_names(call.names):
         return await services.submit(call.submission)
 
 
@@ -170,6 +172,19 @@ def _fit(body: Document, served: Served) -> Document:
     return {name: value for name, value in body.items() if name in known}
 
 
+def _tags(metadata: Any) -> tuple[Tag, ...]:
+    """What callers hang on a call, to find its job by; what is no tag still reaches the worker."""
+    pairs = metadata.items() if isinstance(metadata, dict) else ()
+    found = [
+        Tag(key, value)
+        for key, value in pairs
+        if isinstance(value, str)
+        and 0 < len(key) <= MAX_KEY_CHARACTERS
+        and len(value) <= MAX_VALUE_CHARACTERS
+    ]
+    return tuple(found[:MOST_TAGS])
+
+
 def _webhook(url: Any) -> str | None:
     if not isinstance(url, str | None):
         raise WrongUse("webhook is a URL", param="webhook")
@@ -177,7 +192,7 @@ def _webhook(url: Any) -> str | None:
 
 
 @contextlib.contextmanager
-def _in_callers_names(names: dict[str, str]) -> Iterator[None]:
+def in_callers_names(names: dict[str, str]) -> Iterator[None]:
     """``body.image_size: ...`` becomes ``body.size: ...``."""
     try:
         yield

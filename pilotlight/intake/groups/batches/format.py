@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pilotlight.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pilotlight.contracts.group import Tally
     from pilotlight.contracts.job import Job, JobError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from pilotlight.intake.groups.batches.ticket import Ticket
     from pilotlight.intake.submission import Submission
 
-    Make = Callable[[Submission], Job]
+
+Make = Callable[["Submission"], "Job"]
 
 
 class BadLine(InvalidInput):

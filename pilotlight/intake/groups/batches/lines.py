@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN: Final = 100
 """Bad lines that are told of; the file is read no further."""
-_CHUNK_BYTES: Final = 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -32,22 +31,11 @@ def opened(blobs: Blobs, key: str, *, at: int = 0) -> BinaryIO:
     """The file from that byte on. Raises UnknownFile."""
     file = blobs.open(key)
     try:
-        _skip(file, at)
+        file.seek(at)
     except BaseException:
         file.close()
         raise
     return file
-
-
-def _skip(file: BinaryIO, count: int) -> None:
-    if file.seekable():
-        file.seek(count)
-        return
-    while count > 0:
-        got = len(file.read(min(count, _CHUNK_BYTES)))
-        if not got:
-            return
-        count -= got
 
 
 def lines(blobs: Blobs, key: str, *, most_bytes: int, at: int = 0, line: int = 0) -> Iterator[Line]:

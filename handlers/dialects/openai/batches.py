@@ -1,0 +1,364 @@
+"""``/batches``: many calls in a file, at low priority, within a day.
+
+Beside OpenAI's fields a batch takes ``webhook``. Wire facts:
+https://platform.openai.com/docs/api-reference/batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import uuid
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from handlers.auth import caller_of
+from handlers.dialect import speaks
+from handlers.dialects.openai import errors, operations
+from handlers.dialects.openai.batch_lines import ERRORS, OUTPUT, RUN, file_id
+from handlers.dialects.openai.calls import document_in
+from handlers.dialects.openai.errors import WrongUse
+from handlers.dialects.openai.operation import Document
+from handlers.dialects.openai.places import DIALECT_NAME, at
+from handlers.receiver import receiver
+from handlers.services import ask, services_of
+from handlers.site import base_url
+from pilotlight.bootstrap.ingress import Services
+from pilotlight.contracts.group import Tally
+from pilotlight.contracts.job import LOW_PRIORITY, Job, JobStatus
+from pilotlight.contracts.pages import Place, Wanted
+from pilotlight.errors import NotFound, UnknownFile
+from pilotlight.intake.groups.batches.ticket import ENDPOINT, KIND, MOST_BYTES, Spread, Ticket
+from pilotlight.intake.groups.opening import Opening
+
+_WINDOW: Final = re.compile(r"([1-9]\d{0,2})([hd])", re.ASCII)
+"""OpenAI takes ``24h`` alone; any number of hours or days, 14 days at most, is taken here."""
+_SECONDS: Final = {"h": 3600, "d": 86_400}
+_LONGEST_S: Final = 14 * 86_400
+_NEAREST_S, _FARTHEST_S = 3600, 30 * 86_400
+"""OpenAI's limits of ``output_expires_after.seconds``."""
+_MOST_PAIRS, _MOST_NAME, _MOST_TEXT = 16, 64, 512
+"""OpenAI's limits of ``metadata``."""
+_MOST_LISTED, _USUALLY_LISTED = 100, 20
+_TAKEN: Final = frozenset(
+    {
+        "input_file_id",
+        "endpoint",
+        "completion_window",
+        "metadata",
+        "output_expires_after",
+        "webhook",
+    }
+)
+
+
+class UnknownBatch(NotFound):
+    code = "batch_not_found"
+
+
+@speaks(errors.render)
+async def create(request: Request) -> Response:
+    """The batch, ``validating``: its lines are looked at before any of them runs."""
+    services, caller = services_of(request), await caller_of(request, "jobs:write")
+    document = await document_in(request)
+    opening = await ask(services, _opening, request, document, caller)
+    # The last thing an open does is a disk sync.
+    head = await asyncio.to_thread(services.groups.open, opening)
+    return JSONResponse(await ask(services, described, services, head))
+
+
+def _opening(request: Request, document: Document, caller: str) -> Opening:
+    """Raises WrongUse and UnknownFile that name the field."""
+    services = services_of(request)
+    for name in document.keys() - _TAKEN:
+        raise WrongUse(f"unknown parameter {name[:100]!r}", param=name[:100])
+    url, given_file = document.get("endpoint"), document.get("input_file_id")
+    if not (isinstance(url, str) and _is_served(services, url)):
+        paths = ", ".join("/v1" + one.path for one in operations.ALL)
+        raise WrongUse(f"endpoint is one of {paths}, or {RUN}ENDPOINT", param="endpoint")
+    window_s = _window_s(document.get("completion_window"))
+    given = {
+        "url": url,
+        "caller": caller,
+        "site": base_url(request),
+        "file": given_file,
+        "window": document["completion_window"],
+        "metadata": _metadata(document.get("metadata")),
+        "output_keep_s": _output_keep_s(document.get("output_expires_after")),
+    }
+    webhook = document.get("webhook")
+    if not isinstance(webhook, str | None):
+        raise WrongUse("webhook is a URL", param="webhook")
+    key = request.headers.get("idempotency-key")
+    return Opening(
+        caller=caller,
+        kind=KIND,
+        origin=DIALECT_NAME,
+        text=Ticket(file=_file_key(services, given_file, caller), given=given).text(),
+        priority=LOW_PRIORITY,
+        webhook=receiver(webhook, "body", "webhook"),
+        expires_s=window_s,
+        idempotency_key=key,
+        body_sha256=None if key is None else _digest(document),
+    )
+
+
+def _digest(document: Document) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _is_served(services: Services, url: str) -> bool:
+    if url.startswith(RUN):
+        return services.catalogue.knows(url.removeprefix(RUN))
+    return operations.for_path(url) is not None
+
+
+def _file_key(services: Services, own_id: object, caller: str) -> str:
+    if not isinstance(own_id, str):
+        raise WrongUse("input_file_id is the id of a file of yours", param="input_file_id")
+    try:
+        record = services.files.find(own_id, caller=caller)
+    except UnknownFile:
+        said = f"there is no file {own_id[:100]}; POST it to /v1/files with the purpose batch"
+        raise WrongUse(said, param="input_file_id") from None
+    if record.purpose != "batch":
+        said = f"the purpose of this file is {record.purpose}, not batch"
+        raise WrongUse(said, param="input_file_id")
+    if record.size > MOST_BYTES:
+        raise WrongUse(f"a batch's file has at most {MOST_BYTES} bytes", param="input_file_id")
+    return record.key
+
+
+def _window_s(text: object) -> int:
+    found = _WINDOW.fullmatch(text) if isinstance(text, str) else None
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not 0 < seconds <= _LONGEST_S:
+        raise WrongUse(
+            "completion_window is 24h, 1h to 336h or 1d to 14d", param="completion_window"
+        )
+    return seconds
+
+
+def _metadata(given: object) -> dict[str, str] | None:
+    if given is None:
+        return None
+    pairs = given.items() if isinstance(given, dict) else ()
+    good = isinstance(given, dict) and len(given) <= _MOST_PAIRS
+    for name, text in pairs:
+        good = good and len(name) <= _MOST_NAME and isinstance(text, str)
+        good = good and len(text) <= _MOST_TEXT
+    if not good:
+        said = f"metadata is at most {_MOST_PAIRS} pairs of texts"
+        raise WrongUse(f"{said} of {_MOST_NAME} and {_MOST_TEXT} characters", param="metadata")
+    return dict(pairs)
+
+
+def _output_keep_s(given: object) -> int | None:
+    if given is None:
+        return None
+    match given:
+        case {"anchor": "created_at", "seconds": int(seconds)} if (
+            _NEAREST_S <= seconds <= _FARTHEST_S
+        ):
+            return seconds
+    said = f"is the anchor created_at and seconds from {_NEAREST_S} to {_FARTHEST_S}"
+    raise WrongUse(f"output_expires_after {said}", param="output_expires_after")
+
+
+@speaks(errors.render)
+async def retrieve(request: Request) -> Response:
+    services, head = services_of(request), await _own(request, "jobs:read")
+    return JSONResponse(await ask(services, described, services, head))
+
+
+@speaks(errors.render)
+async def cancel(request: Request) -> Response:
+    """``cancelling`` until every line is over; what was done by then is in the files."""
+    services, head = services_of(request), await _own(request, "jobs:cancel")
+    if head.status is not JobStatus.CANCELLED:
+        head = await ask(services, services.control.cancel, head.id, caller=head.caller)
+    services.steward.kick()
+    return JSONResponse(await ask(services, described, services, head))
+
+
+@speaks(errors.render)
+async def listing(request: Request) -> Response:
+    """Newest first; ``after`` and ``limit`` as OpenAI has them."""
+    services, caller = services_of(request), await caller_of(request, "jobs:read")
+    limit = _limit(request.query_params.get("limit"))
+    after = request.query_params.get("after")
+    found, more = await ask(services, _found, services, caller, after, limit)
+    shown = [await ask(services, described, services, head) for head in found]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": shown,
+            "has_more": more,
+            "first_id": shown[0]["id"] if shown else None,
+            "last_id": shown[-1]["id"] if shown else None,
+        }
+    )
+
+
+def _found(
+    services: Services, caller: str, after: str | None, limit: int
+) -> tuple[list[Job], bool]:
+    place = None
+    if after is not None:
+        before = _find(services, after, caller)
+        place = Place(before.created_at, before.id)
+    found: list[Job] = []
+    while True:
+        wanted = Wanted(endpoint=ENDPOINT)
+        page = services.store.page(wanted, caller=caller, after=place, limit=limit + 1)
+        found += [head for head in page.jobs if head.origin == DIALECT_NAME]
+        place = page.end
+        if place is None or len(found) > limit:
+            return found[:limit], len(found) > limit
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _USUALLY_LISTED
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST_LISTED):
+        raise WrongUse(f"limit is from 1 to {_MOST_LISTED}", param="limit")
+    return int(text)
+
+
+async def _own(request: Request, scope: Any) -> Job:
+    services, caller = services_of(request), await caller_of(request, scope)
+    return await ask(services, _find, services, request.path_params["id"], caller)
+
+
+def _find(services: Services, own_id: str, caller: str) -> Job:
+    """Raises UnknownBatch, for another caller's too."""
+    head = None
+    if own_id.startswith("batch_"):
+        try:
+            head = services.store.get(str(uuid.UUID(own_id.removeprefix("batch_"))))
+        except ValueError:
+            head = None
+    if head is None or (head.caller, head.endpoint) != (caller, ENDPOINT):
+        raise UnknownBatch(f"no batch found with the id {own_id[:100]!r}")
+    return head
+
+
+# In OpenAI's words
+
+
+def described(services: Services, head: Job) -> Document:
+    """A batch as OpenAI's object."""
+    tally = services.members.tally(head.id) or Tally(group_id=head.id)
+    ticket, spread = Ticket.of(head), Spread.read(tally.cursor)
+    word = _word(head, tally, spread)
+    given = ticket.given
+    return {
+        "id": name_of(head),
+        "object": "batch",
+        "endpoint": given["url"],
+        "model": None,
+        "errors": _errors(services, head),
+        "input_file_id": given["file"],
+        "completion_window": given["window"],
+        "status": word,
+        "output_file_id": _written(services, head, OUTPUT),
+        "error_file_id": _written(services, head, ERRORS),
+        "created_at": int(head.created_at),
+        "in_progress_at": _whole(spread.since),
+        "expires_at": int(head.start_by),
+        "finalizing_at": _ended(head, JobStatus.SUCCEEDED),
+        "completed_at": _ended(head, JobStatus.SUCCEEDED),
+        "failed_at": _ended(head, JobStatus.FAILED),
+        "expired_at": _ended(head, JobStatus.EXPIRED),
+        "cancelling_at": _ended(head, JobStatus.CANCELLED),
+        "cancelled_at": _ended(head, JobStatus.CANCELLED) if word == "cancelled" else None,
+        "request_counts": {
+            "total": spread.total,
+            "completed": tally.succeeded,
+            "failed": tally.ended - tally.succeeded,
+        },
+        "metadata": given["metadata"],
+    }
+
+
+def name_of(head: Job) -> str:
+    return f"batch_{head.id.replace('-', '')}"
+
+
+_OVER: Final = {
+    JobStatus.SUCCEEDED: "completed",
+    JobStatus.FAILED: "failed",
+    JobStatus.CANCELLED: "cancelled",
+    JobStatus.EXPIRED: "expired",
+}
+
+
+def _word(head: Job, tally: Tally, spread: Spread) -> str:
+    if head.status is JobStatus.WAITING:
+        if spread.since is None:
+            return "validating"
+        return "finalizing" if tally.is_over else "in_progress"
+    if head.group_due is not None:  # its last lines are on their way out
+        if head.status is JobStatus.CANCELLED:
+            return "cancelling"
+        if head.status is JobStatus.EXPIRED:
+            return "finalizing"
+    return _OVER[head.status]
+
+
+def _written(services: Services, head: Job, which: str) -> str | None:
+    """The file's id, once the batch is over and if it has lines."""
+    if not head.status.is_terminal or head.status is JobStatus.FAILED:
+        return None
+    try:
+        return services.files.find(file_id(head.id, which), caller=head.caller).id
+    except UnknownFile:
+        return None
+
+
+def _errors(services: Services, head: Job) -> Document | None:
+    if head.status is not JobStatus.FAILED:
+        return None
+    error = services.control.error(head)
+    said = [
+        {
+            "code": one.type,
+            "message": one.message,
+            "param": ".".join(map(str, one.loc)) or None,
+            "line": one.context.get("line"),
+        }
+        for one in error.problems
+    ]
+    alone = {"code": error.code, "message": error.message, "param": None, "line": None}
+    return {"object": "list", "data": said or [alone]}
+
+
+def _ended(head: Job, status: JobStatus) -> int | None:
+    return _whole(head.ended_at) if head.status is status else None
+
+
+def _whole(moment: float | None) -> int | None:
+    return None if moment is None else int(moment)
+
+
+def announce(head: Job) -> Document:
+    """The webhook of a batch, in the shape of OpenAI's ``batch.completed``."""
+    return {
+        "id": f"evt_{head.id}",
+        "object": "event",
+        "type": f"batch.{_OVER[head.status]}",
+        "created_at": int(head.ended_at or head.created_at),
+        "data": {"id": name_of(head)},
+    }
+
+
+ROUTES = (
+    *at("/batches", create, "POST"),
+    *at("/batches", listing, "GET"),
+    *at("/batches/{id}", retrieve, "GET"),
+    *at("/batches/{id}/cancel", cancel, "POST"),
+)
