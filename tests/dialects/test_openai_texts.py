@@ -136,6 +136,7 @@ def test_async_is_a_request_id_now_and_the_same_answer_later(openai_stage, opena
         "created_at": int(openai_stage.job(request_id).created_at),
         "started_at": None,
         "ended_at": None,
+        "metadata": {},
         "error": None,
         "status_url": place,
         "response_url": place + "/response",
@@ -222,6 +223,18 @@ def test_one_key_is_one_request_however_often_it_is_sent(openai_stage, openai_cl
     assert send().json()["id"] == send().json()["id"]
     other = send(n=2)
     assert (other.status_code, other.json()["error"]["code"]) == (400, "idempotency_mismatch")
+
+
+def test_metadata_finds_the_job_again_in_every_listing(openai_stage, openai_client):
+    metadata = {"run": "7", "far too long": "x" * 600, "odd": 5}
+    body = {**HELLO, "async": True, "metadata": metadata}
+    made = openai_client.post("/v1/chat/completions", json=body).json()
+
+    assert made["metadata"] == {"run": "7"}
+    assert json.loads(openai_stage.job(made["id"]).input)["metadata"] == metadata
+    for query, count in (("run=7", 1), ("run=8", 0)):
+        listed = openai_client.get("/api/jobs", params={"tag": query}).json()
+        assert len(listed["jobs"]) == count, listed
 
 
 def test_what_cannot_stream_answers_whole(openai_stage, openai_client):

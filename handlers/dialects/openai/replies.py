@@ -17,6 +17,7 @@ from handlers.outcome import error_of
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
+from pilotlight.contracts import tags
 from pilotlight.contracts.artifact import ARTIFACTS, Artifact
 from pilotlight.contracts.job import HELD, Job, JobStatus
 from pilotlight.errors import NotFinished, WorkerError
@@ -122,6 +123,7 @@ def state(request: Request, job: Job) -> dict[str, Any]:
         "created_at": int(job.created_at),
         "started_at": _whole(job.started_at),
         "ended_at": _whole(job.ended_at),
+        "metadata": dict(tags.read(job.tags)),
         "error": None if error is None else errors.body_of(error)[1]["error"],
         "status_url": place,
         "response_url": place + "/response",
