@@ -165,7 +165,7 @@ def test_batches_are_listed_newest_first_a_page_at_a_time(client):
 
     assert [one.id for one in page.data] == made[:0:-1]
     assert page.has_next_page()
-    assert [one.id for one in page.get_next_page().data][0] == made[0]
+    assert page.get_next_page().data[0].id == made[0]
 
 
 WRONG = [

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from handlers import describing as say
 from handlers.dialect import Documented, Schema
-from handlers.dialects.openai import operations
+from handlers.dialects.openai import batch_documents, operations
 from handlers.dialects.openai.operation import Operation
 from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
 from handlers.dialects.openai.transcripts import FORMATS
@@ -26,7 +26,7 @@ _REQUEST: Final = say.fields(
     id=say.TEXT, object=say.words("request"), request_id=say.TEXT,
     status=say.words("queued", "in_progress", "completed", "failed", "cancelled", "expired"),
     model=say.TEXT, endpoint=say.TEXT, progress={"type": "number", "minimum": 0, "maximum": 1},
-    created_at=_WHOLE, started_at=_WHOLE, ended_at=_WHOLE, error=say.ANYTHING,
+    created_at=_WHOLE, started_at=_WHOLE, metadata=say.ANYTHING, ended_at=_WHOLE, error=say.ANYTHING,
     status_url=say.URL, response_url=say.URL, cancel_url=say.URL,
 )  # fmt: skip
 _FILE: Final = say.fields(
@@ -61,7 +61,7 @@ def describe(endpoint_id: str | None) -> Documented:
         return Documented({}, {})
     schemas: Schema = {}
     paths = {one.path: {"post": _call(one, schemas)} for one in operations.ALL}
-    paths |= _files() | _models() | _requests()
+    paths |= _files() | _models() | _requests() | batch_documents.paths()
     return Documented({PREFIXES[0] + path: said for path, said in paths.items()}, schemas)
 
 
