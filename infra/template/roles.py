@@ -39,7 +39,7 @@ def resources(workers: list[Facts]) -> dict[str, Value]:
     found = {
         "IngressRole": _function("ingress", ingress(arns)),
         "UpkeepRole": _function("upkeep", upkeep(arns)),
-        "KickRole": _function("kick", upkeep(arns)),
+        "KickRole": _function("kick", kick()),
         "DispatchRole": _function("dispatch", dispatch()),
         "DeadLettersRole": _function("dead-letters", dead_letters()),
         "ExecutionRole": _execution(any(one.key for one in workers)),
@@ -67,9 +67,7 @@ def ingress(queues: list[Value]) -> list[dict[str, Value]]:
 
 
 def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
-    """Takes back, scales, cleans: it moves rows and deletes files, and reads no file of a caller.
-
-    The kick is the scaler alone, but it is wired from the same parts."""
+    """Takes back, scales, cleans: it moves rows and deletes files, and reads no file of a caller."""
     return [
         allow(
             "dynamodb: GetItem BatchGetItem Query PutItem UpdateItem DeleteItem BatchWriteItem",
@@ -83,6 +81,17 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
         allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
+    ]
+
+
+def kick() -> list[dict[str, Value]]:
+    """The scaler alone: it counts rows, writes down what it asked for, and raises a service."""
+    return [
+        allow("dynamodb: GetItem BatchGetItem Query PutItem UpdateItem", _JOBS),
+        allow("dynamodb: GetItem PutItem", _SECRETS),
+        allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
+        allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
+        allow("ecs: DescribeTasks", [_in_cluster("task")]),
     ]
 
 

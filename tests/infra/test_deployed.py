@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.emulated.journey import deployed
-from infra.emulated.server import running
+from infra.emulated.server import ACCOUNT, running
 from infra.emulated.stack import deploy
 from infra.emulated.story import story
 from infra.template import bundle
@@ -26,7 +26,9 @@ def there(tmp_path_factory):
     zip_path = folder / "functions.zip"
     bundle.write(zip_path)
     packaged = package(tmp_path_factory.mktemp("package"), "dev")
-    with running(folder, SystemClock()) as emulator:
+    with pytest.MonkeyPatch.context() as patch, running(folder, SystemClock()) as emulator:
+        patch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)  # the account's own: it may do everything
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "emulated")
         stack = deploy(emulator, packaged.path.parent, zip_path, SystemClock())
         with deployed(emulator, stack, folder) as found:
             yield found

@@ -26,7 +26,11 @@ MAY = {
         "lambda": {"InvokeFunction"},
     },
     "UpkeepRole": UPKEEP,
-    "KickRole": UPKEEP,
+    "KickRole": {
+        "dynamodb": ROWS - {"DeleteItem"},
+        "ssm": {"GetParametersByPath"},
+        "ecs": {"UpdateService", "DescribeServices", "DescribeTasks"},
+    },
     "DispatchRole": {
         "dynamodb": ROWS - {"DeleteItem"}
         | {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
