@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pilotlight.contracts.group import Tally
-    from pilotlight.contracts.job import Job
+    from pilotlight.contracts.job import Job, JobStatus
     from pilotlight.ports.store import Created
 
 
@@ -60,5 +60,12 @@ class GroupStore(Protocol):
         """Members in order of their keys, from behind ``after``; ``live``: those not over.
 
         A remote store may not show one that was added within the last second.
+        """
+        ...
+
+    def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
+        """Every member's key and status, in order of keys: cheap where rows are long.
+
+        A remote store may be a second behind.
         """
         ...

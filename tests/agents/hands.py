@@ -87,7 +87,7 @@ class Hands:
 
     def statuses(self, head):
         """By node, as the caller sees them."""
-        seen = view.look(self.head(head), self.services.members)
+        seen = view.look(self.head(head), self.services.members, self.store)
         return {one.node.id: one.status for one in seen.nodes}
 
     def error(self, head, key=None):

@@ -172,6 +172,9 @@ def test_members_come_by_key_a_page_at_a_time_and_only_the_living_if_asked(
     assert [job.member for job in house.groups.members(opened.id, limit=2)] == ["a", "b"]
     assert [job.member for job in house.groups.members(opened.id, after="b")] == ["c", "d"]
     assert [job.member for job in house.groups.members(opened.id, live=True)] == ["a", "b", "d"]
+    assert house.groups.statuses(opened.id) == [
+        (key, JobStatus.CANCELLED if key == "c" else JobStatus.ACCEPTED) for key in "abcd"
+    ]
 
 
 def test_ends_told_by_several_at_once_are_counted_once(house, opened, make_members, clock):

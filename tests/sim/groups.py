@@ -12,7 +12,7 @@ from pilotlight.contracts.group import Tally, counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pilotlight.contracts.job import Job
+    from pilotlight.contracts.job import Job, JobStatus
     from pilotlight.ports.store import Created
     from tests.sim.process import Process
     from tests.sim.store import SimStore
@@ -129,6 +129,10 @@ class SimGroups:
         self, group_id: str, *, after: str = "", limit: int = 100, live: bool = False
     ) -> list[Job]:
         return self._call("groups.members", self._members, group_id, after, limit, live)
+
+    def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
+        rows = self._call("groups.statuses", self._members, group_id, "", 10**9, False)
+        return [(row.member or "", row.status) for row in rows]
 
     def _members(self, group_id: str, after: str, limit: int, live: bool) -> list[Job]:  # noqa: FBT001 - of a port
         rows = [

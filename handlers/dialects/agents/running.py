@@ -146,7 +146,10 @@ async def read(request: Request) -> Response:
     if wait_s and not head.status.is_terminal:
         head = await services.control.wait(head.id, caller=head.caller, timeout_s=wait_s)
     with_outputs = request.query_params.get("outputs") in ("1", "true")
-    said = await ask(services, words.run, request, head, with_outputs=with_outputs)
+    if with_outputs:  # of thousands of items perhaps
+        said = await asyncio.to_thread(words.run, request, head, with_outputs=True)
+    else:
+        said = await ask(services, words.run, request, head)
     return JSONResponse(said)
 
 

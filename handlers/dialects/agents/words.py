@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from pilotlight.contracts.agent import Definition
 from pilotlight.contracts.job import Job, JobError, JobStatus
 from pilotlight.errors import AlreadyFinished, PilotlightError
 from pilotlight.intake.groups.agents import view
-from pilotlight.intake.groups.agents.run import Ticket
+from pilotlight.intake.groups.agents.run import Run, Ticket
 from pilotlight.intake.groups.agents.service import definition_of
 from pilotlight.intake.groups.agents.view import NodeView
 from pilotlight.ports.agents import AgentRecord
@@ -25,6 +24,8 @@ from pilotlight.ports.agents import AgentRecord
 NAME: Final = "agents"
 AGENTS: Final = "/api/agents"
 RUNS: Final = "/api/agent-runs"
+MOST_IDS: Final = 1000
+"""Jobs of one node that a look at a run names."""
 
 
 def render(error: PilotlightError) -> Response:
@@ -77,40 +78,41 @@ def brief(head: Job, *, error: JobError | None, site: str) -> dict[str, Any]:
 def run(request: Request, head: Job, *, with_outputs: bool = False) -> dict[str, Any]:
     """All there is to know of a run. Reads rows."""
     services, site = services_of(request), base_url(request)
-    seen = view.look(head, services.members)
+    store, blobs = services.store, services.blobs
+    seen = view.look(head, services.members, store)
     said = brief(head, error=outcome.error_of(services, head), site=site)
     said["input"] = seen.run.ticket.given
-    said["nodes"] = [_node(one) for one in seen.nodes]
+    said["nodes"] = [_node(seen.run, one) for one in seen.nodes]
     if with_outputs:
         for node, shown in zip(seen.nodes, said["nodes"], strict=True):
             if node.status == "succeeded":
-                shown["output"] = view.output_of(node, services.blobs, base_url=site)
+                shown["output"] = view.output_of(node, seen.run, store, blobs, base_url=site)
     said["output"] = None
     if head.status is JobStatus.SUCCEEDED:
         said["output"] = json.loads(services.control.output(head, base_url=site))
     return said
 
 
-def _node(seen: NodeView) -> dict[str, Any]:
-    node, jobs = seen.node, seen.jobs
-    started = [job.started_at for job in jobs if job.started_at is not None]
-    ended = [job.ended_at for job in jobs if job.ended_at is not None]
+def _node(run: Run, seen: NodeView) -> dict[str, Any]:
+    node = seen.node
+    error = seen.error
     said: dict[str, Any] = {
         "id": node.id,
         "task": node.task,
         "endpoint": seen.endpoint,
         "needs": list(node.upstream),
         "status": seen.status,
-        "started_at": iso(min(started, default=None)),
-        "ended_at": iso(max(ended)) if ended and len(ended) == len(jobs) else None,
-        "error": seen.error and {name: seen.error[name] for name in ("code", "message")},
+        "error": error and {name: error[name] for name in ("code", "message")},
     }
-    if node.map is None:
-        said["job_id"] = jobs[0].id if jobs else None
-        said["progress"] = jobs[0].progress if jobs else 0.0
+    if node.map is not None:
+        said["map"] = {"total": seen.total, **seen.counts}
+        said["job_ids"] = [run.member_id(key) for key in seen.keys[:MOST_IDS]]
         return said
-    said["map"] = {"total": seen.total, **Counter(str(job.status) for job in jobs)}
-    said["job_ids"] = [job.id for job in jobs]
+    job = seen.telling
+    said["job_id"] = None if job is None else job.id
+    said["started_at"] = None if job is None else iso(job.started_at)
+    said["ended_at"] = None if job is None else iso(job.ended_at)
+    said["progress"] = 0.0 if job is None else job.progress
     return said
 
 

@@ -25,7 +25,7 @@ from pilotlight.adapters.aws.tables import GROUP, MARK
 from pilotlight.adapters.aws.texts import LONGEST_BYTES
 from pilotlight.contracts import moves
 from pilotlight.contracts.group import Tally, counted
-from pilotlight.contracts.job import TERMINAL
+from pilotlight.contracts.job import TERMINAL, JobStatus
 from pilotlight.errors import IllegalTransition, Unavailable
 from pilotlight.ports.store import Created
 
@@ -211,6 +211,10 @@ class DynamoGroups:
         rows = self._jobs(found, batch=min(limit, BATCH))
         wanted = (job for job in rows if not (live and job.status.is_terminal))
         return list(islice(wanted, limit))
+
+    def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
+        found = self._queries.walk(Range(GROUP, group_id), page=1000)
+        return [(entry.sort, JobStatus(entry.item["status"]["S"])) for entry in found]
 
     def _jobs(self, found: Iterator[Found], *, batch: int = BATCH) -> Iterator[Job]:
         rows = self._queries.rows(found, batch=batch)

@@ -10,7 +10,7 @@ from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.adapters.local.store import SqliteStore, job_of
 from pilotlight.contracts import moves
 from pilotlight.contracts.group import Tally, counted
-from pilotlight.contracts.job import TERMINAL
+from pilotlight.contracts.job import TERMINAL, JobStatus
 from pilotlight.contracts.lifecycle import T21
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class SqliteGroups:
         living = f" AND status NOT IN ({listed(TERMINAL)})" if live else ""
         where = f"group_id = ? AND member > ?{living} ORDER BY member LIMIT ?"
         return self._jobs(where, group_id, after, limit)
+
+    def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
+        sql = "SELECT member, status FROM job WHERE group_id = ? AND member > '' ORDER BY member"
+        return [(member, JobStatus(status)) for member, status in self._db.read(sql, (group_id,))]
 
     def _jobs(self, where: str, *args: object) -> list[Job]:
         rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pilotlight.contracts.job import Job
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.groups import GroupStore
+    from pilotlight.ports.store import JobStore
 
-_PAGE: Final = 500
 _ORDER: Final = ("failed", "expired", "cancelled", "running", "queued", "waiting", "succeeded")
 """What a node with several jobs is: the first of these that any of them is."""
 
@@ -30,11 +31,19 @@ class NodeView:
     node: Node
     endpoint: str
     status: str
-    jobs: Sequence[Job]
-    """None before they are made."""
+    keys: Sequence[str]
+    """Of its members; none before they are made."""
+    counts: Counter[str]
+    """How many of them are what."""
     total: int | None
     """Of a node with ``map``, once its list is there."""
-    error: dict[str, Any] | None
+    telling: Job | None
+    """The member that tells of the node: its only one, or the first that is why it is so."""
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        text = None if self.telling is None else self.telling.error
+        return json.loads(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,57 +54,77 @@ class RunView:
     nodes: Sequence[NodeView]
 
 
-def look(head: Job, groups: GroupStore) -> RunView:
-    """Reads the rows of every member. Blocks on the store."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    head: Job
+    run: Run
+    spread: Spread
+    store: JobStore
+
+    def node(self, node: Node, members: list[tuple[str, JobStatus]]) -> NodeView:
+        return self._plain(node) if node.map is None else self._spread_out(node, members)
+
+    def _plain(self, node: Node) -> NodeView:
+        """By its own row, which is never late."""
+        job = self.store.get(self.run.member_id(node.id))
+        counts = Counter([] if job is None else [_word(job.status)])
+        keys = [] if job is None else [node.id]
+        status = self._status(None, counts)
+        return NodeView(node, self.run.endpoint(node), status, keys, counts, None, job)
+
+    def _spread_out(self, node: Node, members: list[tuple[str, JobStatus]]) -> NodeView:
+        total = self.spread.maps.get(node.id, (0, None))[1]
+        counts = Counter(_word(status) for _, status in members)
+        if self.head.status is JobStatus.SUCCEEDED and total:
+            counts = Counter(succeeded=total)  # whatever an index that is late may say
+        status = self._status(total, counts)
+        shown = None if total == DROPPED else total
+        keys = [key for key, _ in members]
+        telling = self._telling(status, members)
+        return NodeView(node, self.run.endpoint(node), status, keys, counts, shown, telling)
+
+    def _status(self, total: int | None, counts: Counter[str]) -> str:
+        over, found = self.head.status.is_terminal, set(counts)
+        if total == DROPPED or (not counts and over and total != 0):
+            return "cancelled"
+        if not counts:
+            return "succeeded" if total == 0 else "waiting"
+        if total is not None and counts.total() < total:
+            found.add("cancelled" if over else "waiting")
+        status = next(word for word in _ORDER if word in found)
+        return "running" if status == "waiting" and len(found) > 1 else status
+
+    def _telling(self, status: str, members: list[tuple[str, JobStatus]]) -> Job | None:
+        if status not in ("failed", "expired", "cancelled"):
+            return None
+        wanted = next((key for key, one in members if _word(one) == status), None)
+        return None if wanted is None else self.store.get(self.run.member_id(wanted))
+
+
+def look(head: Job, groups: GroupStore, store: JobStore) -> RunView:
+    """Reads a row for each node, and of items no more than their statuses. Blocks on the store."""
     run, tally = Run(head), groups.tally(head.id)
     spread = Spread.read(tally.cursor if tally else "")
-    by_node: dict[str, list[Job]] = {}
-    for job in _members(head, groups):
-        by_node.setdefault((job.member or "").partition(".")[0], []).append(job)
-    status = str(head.status) if head.status.is_terminal else "running"
-    nodes = [_seen(head, run, spread, node, by_node.get(node.id, [])) for node in run.order]
-    return RunView(run, status, nodes)
+    by_node: dict[str, list[tuple[str, JobStatus]]] = {}
+    for key, status in groups.statuses(head.id):
+        by_node.setdefault(key.partition(".")[0], []).append((key, status))
+    seen = _Look(head, run, spread, store)
+    nodes = [seen.node(node, by_node.get(node.id, [])) for node in run.order]
+    return RunView(run, str(head.status) if head.status.is_terminal else "running", nodes)
 
 
-def _members(head: Job, groups: GroupStore) -> list[Job]:
-    found: list[Job] = []
-    while True:
-        after = found[-1].member or "" if found else ""
-        page = groups.members(head.id, after=after, limit=_PAGE)
-        found += page
-        if len(page) < _PAGE:
-            return found
-
-
-def _seen(head: Job, run: Run, spread: Spread, node: Node, jobs: list[Job]) -> NodeView:
-    total = None if node.map is None else spread.maps.get(node.id, (0, None))[1]
-    dropped = total == DROPPED
-    statuses = {_word(job) for job in jobs}
-    if dropped or (not jobs and head.status.is_terminal and total != 0):
-        statuses.add("cancelled")
-    elif not jobs:
-        statuses.add("succeeded" if total == 0 else "waiting")
-    elif total is not None and len(jobs) < total:
-        statuses.add("cancelled" if head.status.is_terminal else "waiting")
-    status = next(word for word in _ORDER if word in statuses)
-    if status == "waiting" and len(statuses) > 1:
-        status = "running"
-    why = next((job for job in jobs if _word(job) == status and job.error), None)
-    error = json.loads(why.error or "null") if why is not None else None
-    return NodeView(node, run.endpoint(node), status, jobs, None if dropped else total, error)
-
-
-def _word(job: Job) -> str:
-    if job.status in READY:
+def _word(status: JobStatus) -> str:
+    if status in READY:
         return "queued"
-    return "running" if job.status in HELD else str(job.status)
+    return "running" if status in HELD else str(status)
 
 
-def output_of(node: NodeView, blobs: Blobs, *, base_url: str) -> Any:
+def output_of(node: NodeView, run: Run, store: JobStore, blobs: Blobs, *, base_url: str) -> Any:
     """Of a node that succeeded: one output, or a list of them."""
+    jobs = (store.get(run.member_id(key)) for key in node.keys)
     found = [
         json.loads(outputs.render(job, blobs, base_url=base_url))
-        for job in node.jobs
-        if job.status is JobStatus.SUCCEEDED
+        for job in jobs
+        if job is not None and job.status is JobStatus.SUCCEEDED
     ]
-    return found if node.node.map is not None else found[0]
+    return found if node.node.map is not None else next(iter(found), None)
