@@ -21,6 +21,7 @@ from handlers import batching, events, files, health, jwks, metrics, openapi, so
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
+from handlers.switch import Switch
 from handlers.tracing import Tracing
 from pilotlight.bootstrap.ingress import Services
 
@@ -44,25 +45,25 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
         finally:
             services.watch.close(loop)
 
+    routes = [
+        *(route for dialect in dialects.values() for route in dialect.routes),
+        *events.ROUTES,
+        *files.ROUTES,
+        *health.ROUTES,
+        *jwks.ROUTES,
+        *metrics.ROUTES,
+        *openapi.ROUTES,
+        Route("/", landing),
+    ]
     app = Starlette(
-        routes=[
-            *(route for dialect in dialects.values() for route in dialect.routes),
-            *events.ROUTES,
-            *files.ROUTES,
-            *health.ROUTES,
-            *jwks.ROUTES,
-            *metrics.ROUTES,
-            *openapi.ROUTES,
-            Route("/", landing),
-        ],
         middleware=[
             Middleware(Tracing),
             Middleware(Hosts, dialects=tuple(dialects.values())),
             Middleware(Cors, prefixes=_open_to_browsers(dialects)),
         ],
         exception_handlers={HTTPException: _no_route},
-        lifespan=lifespan,
     )
+    app.router = Switch(routes, lifespan=lifespan)
     app.state.services, app.state.dialects = services, dialects
     app.state.sources = source.found()
     batching.teach(services, dialects.values())
