@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import wave
-from pathlib import Path
 
 import openai
 import pytest
 from PIL import Image
 
-from tests.live import KEY, until
+from tests.live import KEY, ROOT, until
+from tests.receiver import receiver
 from tests.workers.standins.embed import place
 
 PARROT = "tests/parrot"
@@ -124,17 +125,6 @@ def test_a_stream_that_is_closed_early_cancels_its_job(client, live, tmp_path):
     until(lambda: status() == "cancelled", what="the job to be cancelled")
 
 
-def models_of(live, worker):
-    """Process ids of the model itself, in every replica of a worker."""
-    words = b"pilotlight.execution.child\0" + worker.encode()
-    found = []
-    for pid in live.processes():
-        with contextlib.suppress(OSError):
-            if words in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
-
-
 def test_a_stream_outlives_its_model(client, live, tmp_path):
     """``kill -9`` behind the first word: another attempt begins anew, and nothing is said twice."""
     gate = tmp_path / "gate"
@@ -145,7 +135,7 @@ def test_a_stream_outlives_its_model(client, live, tmp_path):
     for chunk in stream:
         heard += chunk.choices[0].delta.content or ""
         if heard == "one" and not gate.exists():
-            for pid in models_of(live, "parrot"):
+            for pid in live.models("parrot"):
                 os.kill(pid, signal.SIGKILL)
             gate.touch()
 
@@ -322,6 +312,41 @@ def test_async_answers_at_once_and_later_like_the_call_itself(client):
     assert points["object"] == "list"
     sound = client.get(ended(json.loads(said.content)["id"]), cast_to=bytes)
     assert sound.startswith(b"RIFF")
+
+
+def test_the_client_proves_that_a_webhook_is_ours(client, live):
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pilotlight.cli",
+            "webhooks",
+            "secret",
+            "--caller",
+            "dev",
+            "--data",
+            str(live.data),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    with receiver() as hook:
+        taken = client.chat.completions.create(
+            model=PARROT, messages=turns("told"), extra_body={"async": True, "webhook": hook.url}
+        )
+        posted = hook.next()
+    body, secret = posted.body.decode(), told.stdout.strip()
+
+    client.webhooks.verify_signature(body, posted.headers, secret=secret)
+    assert posted.json["type"] == "request.completed"
+    assert posted.json["data"]["id"] == taken.id
+    answer = posted.json["data"]["response"]["choices"][0]["message"]["content"]
+    assert answer == "told"
+    with pytest.raises(openai.InvalidWebhookSignatureError):
+        client.webhooks.verify_signature(body + " ", posted.headers, secret=secret)
 
 
 def test_errors_are_the_clients_own_classes(client, live):
