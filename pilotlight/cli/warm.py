@@ -35,12 +35,14 @@ def warm(
     from pilotlight.ports.learned import Warmth
 
     with operator.opened(data) as services:
-        if not any(spec.name == worker for _, spec in services.catalogue.endpoints.values()):
+        specs = [spec for _, spec in services.catalogue.endpoints.values()]
+        if not any(worker in (spec.name, spec.pool) for spec in specs):
             raise NotFound(f"there is no worker {worker!r} here")
         if services.learned is None:
             raise SettingsError("this deployment cannot remember what is to be kept warm")
         now = services.clock.now()
         ends_at = moment(until, now)
+        worker = services.control.fleet_of(worker)  # a pooled worker is warm when its hosts are
         services.learned.warm(worker, Warmth(replicas, ends_at))
     if ends_at <= now:
         typer.echo(f"{worker} is left to its policy.")

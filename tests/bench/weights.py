@@ -12,6 +12,7 @@ import contextlib
 import functools
 import http.client
 import json
+import mmap
 import os
 import shutil
 import statistics
@@ -92,13 +93,13 @@ def plain_http(port: int, path: Path | None = None) -> None:
 
 
 def load(path: Path) -> None:
-    """As engines do: safetensors maps the file, and one thread copies every tensor on its way."""
+    """As engines do: safetensors maps the file, and one thread has every page of it brought."""
     import torch
     from safetensors.torch import load_file
 
     torch.set_num_threads(1)
     for tensor in load_file(path).values():
-        tensor.clone()
+        tensor.view(torch.uint8)[:: mmap.PAGESIZE].sum()
 
 
 def timed(work: Callable[[], object]) -> float:
