@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save
 
 from pilotlight.adapters.aws.weights import S3Weights
 from pilotlight.errors import WeightsMissing
-from workers.engines import weights
+from workers.engines import weights, weights_digest
 
 BODY = save({"a": torch.arange(50_000.0)})
 
@@ -56,3 +56,38 @@ def test_weights_come_from_s3_into_memory(ministack, tmp_path):
 
     assert weights.fetch(S3Weights(s3).links(f"s3://{bucket}/w/"), tmp_path) == len(BODY)
     assert load_file(tmp_path / "model.safetensors")["a"][-1] == 49_999
+
+
+@pytest.fixture
+def place(ministack, ministack_account, tmp_path, monkeypatch):
+    """A folder in S3 with weights and their checksums, and settings that lead there."""
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "model.safetensors").write_bytes(BODY)
+    listed = weights_digest.make(tmp_path / "made")
+    s3, bucket = ministack.bucket.s3, ministack.bucket.name
+    s3.put_object(Bucket=bucket, Key="flux/model.safetensors", Body=BODY)
+    s3.put_object(Bucket=bucket, Key=f"flux/{listed.name}", Body=listed.read_bytes())
+    monkeypatch.setenv("PILOTLIGHT_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PILOTLIGHT_AWS__ENDPOINT_URL", ministack_account.endpoint_url)
+    monkeypatch.setenv("PILOTLIGHT_AWS__REGION", "us-east-1")
+    return f"s3://{bucket}/flux/"
+
+
+def test_a_worker_names_the_place_and_gets_a_folder_that_is_kept(place):
+    told = []
+    folder = weights.bring(place, told=told.append)
+    assert (folder / "model.safetensors").read_bytes() == BODY
+    assert told[-1] == 1.0
+
+    written = (folder / "model.safetensors").stat().st_mtime_ns
+    assert weights.bring(place) == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_what_was_spoilt_on_this_machine_is_fetched_again(place):
+    file = weights.bring(place) / "model.safetensors"
+    file.write_bytes(BODY[:-3] + b"bad")
+
+    weights.bring(place)
+
+    assert file.read_bytes() == BODY
