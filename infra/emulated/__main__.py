@@ -11,7 +11,7 @@ from infra.emulated.server import running
 from infra.emulated.stack import PACKAGE, deploy
 from infra.emulated.story import story
 from infra.template.__main__ import ARTIFACT
-from infra.template.facts import ROOT
+from infra.template.engines import ROOT
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.observability import logs
 

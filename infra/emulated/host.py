@@ -15,8 +15,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from infra.template.engines import ROOT
 from infra.template.environment import DATA, WEIGHTS
-from infra.template.facts import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,10 @@ class Host:
                 process.kill()
                 codes.append(process.wait())
         return codes
+
+    def logs(self) -> list[Path]:
+        """What each container said."""
+        return sorted(self._folder.glob("*/container.log"))
 
     def _live(self) -> None:
         while not self._over.wait(0.2):

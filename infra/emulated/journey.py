@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from handlers.local import development_key
 from infra.emulated.edge import edge
 from infra.emulated.host import Host
-from infra.template.facts import ROOT
+from infra.template.engines import ROOT
 from pilotlight import bootstrap
 from pilotlight.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from infra.template.facts import ROOT
+from infra.template.engines import ROOT
 from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.template.facts import ROOT
+from infra.template.engines import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,12 +95,15 @@ UNNAMED: Final = ("ecs:", "ssm:")
 
 
 def _with_roles_it_can_read(resources: dict[str, Any]) -> None:
-    """The actions stay as they are; which resources they reach is widened for these services."""
+    """What it takes literally is said literally: batches, which AWS allows with their single
+    request, and every resource of services whose requests it cannot tell apart."""
     for one in resources.values():
         for policy in one["Properties"].get("Policies", ()) if one["Type"].endswith("Role") else ():
             for statement in policy["PolicyDocument"]["Statement"]:
                 if statement["Action"][0].startswith(UNNAMED):
                     statement["Resource"] = ["*"]
+                if statement["Action"][0].startswith("sqs:"):
+                    statement["Action"] += [f"{name}Batch" for name in statement["Action"]]
 
 
 def _as_it_can_run(resources: dict[str, Any], emulator: Emulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -83,7 +84,25 @@ def _the_end(there: Deployed) -> Iterator[str]:
     left = [one.stage for one in there.services.fleet.replicas() if one.stage != "gone"]
     if set(codes) != {0} or left or there.host.protected[-1]:
         raise Broken(f"replicas ended with {codes}, left {left}")
+    refused = sorted({*_refusals(there)})
+    if refused:
+        raise Broken("roles do not allow what was asked: " + "; ".join(refused))
+    yield "no request of any process was refused by its role"
     yield f"{len(codes)} replicas drained on SIGTERM, gave their protection back and ended with 0"
+
+
+def _refusals(there: Deployed) -> Iterator[str]:
+    """What functions and replicas logged of it."""
+    logs = there.emulator.client("logs")
+    groups = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+    texts = [one.read_text() for one in there.host.logs()]
+    for group in groups:
+        name = group["logGroupName"]
+        for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
+            found = logs.get_log_events(logGroupName=name, logStreamName=stream["logStreamName"])
+            texts += [one["message"] for one in found["events"]]
+    for text in texts:
+        yield from re.findall(r"not authorized to perform: \S+", text)
 
 
 def _desired(there: Deployed, worker: str) -> int:

@@ -18,7 +18,8 @@ from infra.template import (
     replicas,
     roles,
 )
-from infra.template.facts import ROOT, all_facts
+from infra.template.engines import ROOT
+from infra.template.facts import all_facts
 from infra.template.words import Value, resource
 from pilotlight import settings
 from pilotlight.errors import SettingsError

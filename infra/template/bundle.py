@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import Requirement
 
-from infra.template.facts import ROOT
+from infra.template.engines import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

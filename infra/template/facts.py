@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.template.engines import engine_of
 from pilotlight import catalogue
 from pilotlight.adapters.aws.machines import GpuClass, gpu_class
 from pilotlight.errors import SettingsError
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from pilotlight.contracts.worker import Worker, WorkerSpec
     from pilotlight.settings import Settings
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-PLAIN: Final = "plain"
-"""Engine of a worker that imports none: an image without torch."""
 GRACE_S: Final = 90
 """A replica in ECS finishes what fits into this after SIGTERM, and hands back the rest."""
 STOP_TIMEOUT_S: Final = 120
@@ -78,26 +74,3 @@ def _facts(worker: type[Worker[Any, Any]], settings: Settings, region: str) -> F
         region=region,
         key=asked.key_env if asked is not None else None,
     )
-
-
-def engine_of(path: Path) -> str:
-    """Which of ``workers/engines`` the file imports; the image is built for that one.
-
-    An engine is what ``pyproject.toml`` has an extra for: other modules there need no image of
-    their own. Raises SettingsError for a file that imports two: one image holds one engine.
-    """
-    names = _extras() & {
-        node.module.split(".")[2]
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom)
-        and node.module is not None
-        and re.fullmatch(r"workers\.engines\.\w+(\..*)?", node.module)
-    }
-    if len(names) > 1:
-        raise SettingsError(f"{path} imports the engines {', '.join(sorted(names))}: choose one")
-    return names.pop() if names else PLAIN
-
-
-def _extras() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return set(project["optional-dependencies"])

@@ -69,6 +69,19 @@ def test_the_fallback_starts_one_replica_and_only_while_upkeep_is_silent(package
     assert {"Ref": "EchoFallback"} in alarm["AlarmActions"]
 
 
+def test_what_alarms_cost_is_what_the_page_says(dev):
+    """Ten cents a month for each metric that an alarm reads."""
+    alarms = dev.of("CloudWatch::Alarm").values()
+    stage, own = ([one for one in alarms if worker_of(one) == name] for name in ("shared", "echo"))
+    cents = [10 * sum(len([*asked_by(v["Properties"])]) for v in some) for some in (stage, own)]
+    page = (ROOT / "infra" / "SCALE.md").read_text()
+    assert f"| {cents[0] / 100:.2f} + {cents[1] / 100:.2f} a worker |" in page
+
+
+def worker_of(alarm):
+    return {one["Key"]: one["Value"] for one in alarm["Properties"]["Tags"]}["pilotlight-worker"]
+
+
 def asked_by(properties):
     if "Metrics" not in properties:
         yield properties["Namespace"], properties["MetricName"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import cfnlint.data.schemas.extensions.aws_ec2_instance
 import pytest
 
-from infra.template.facts import PLAIN, engine_of
+from infra.template.engines import PLAIN, engine_of
 from pilotlight.adapters.aws.machines import GPU_CLASSES, gpu_class
 from pilotlight.contracts.worker import WorkerSpec
 from pilotlight.errors import SettingsError
@@ -116,12 +116,19 @@ def test_a_worker_that_fits_no_gpu_is_refused_in_words():
         gpu_class(spec_of(200))
 
 
-def test_a_worker_file_has_one_engine_or_none(tmp_path):
-    file = tmp_path / "one.py"
-    file.write_text("from workers.engines.quiet import hush\n")
-    assert engine_of(file) == PLAIN
-    file.write_text("from workers.engines.diffusers import x\n")
-    assert engine_of(file) == "diffusers"
+def test_an_image_has_what_the_worker_file_leads_to(tmp_path):
+    def engine(text):
+        file = tmp_path / "one.py"
+        file.write_text(text)
+        return engine_of(file)
+
+    assert engine("from workers.engines.relay.relays import FalRelay\nimport json\n") == PLAIN
+    assert engine("from workers.engines.diffusers import flux_text_to_image\n") == "diffusers"
+    assert engine("def load():\n    import torch\n") == "diffusers"
+    assert engine("def load():\n    import onnxruntime\n") == "starters"
+    assert engine("import onnxruntime, torch\n") == "diffusers.starters"
+    only_named = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n"
+    assert engine(only_named) == PLAIN
 
 
 def spec_of(gib):
