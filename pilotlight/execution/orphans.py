@@ -7,15 +7,14 @@ costs room. What is younger than a day is left alone: its row may be on the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pilotlight.contracts.artifact import ARTIFACTS
 from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pilotlight.contracts.job import Job
     from pilotlight.ports.blobs import Blobs
@@ -23,14 +22,16 @@ if TYPE_CHECKING:
 
 AGE_S: Final = 24 * 3600.0
 RESULTS: Final = "results/"
-_BATCH: Final = 200
+_FILES: Final = 200
+_PORTIONS: Final = 20
+"""Of one step: whichever comes first. A thousand files that are not in question are a portion."""
 
 
 class Texts(Protocol):
     """Where a store keeps what is too long for a row."""
 
-    def jobs(self, *, after: float, before: float) -> Iterator[str]:
-        """Ids of jobs that have texts put there in between."""
+    def jobs(self, *, after: float, before: float) -> Iterator[Sequence[str]]:
+        """Ids of jobs that have texts put there in between, in portions."""
         ...
 
     def forget(self, job_id: str) -> None: ...
@@ -45,38 +46,54 @@ class Orphans:
     texts: Texts | None = None
     after: float = 0.0
     """What was stored before this has been looked at, or is left to the bucket's own rules."""
-    _round: Iterator[bool] | None = None
+    _round: Iterator[tuple[int, int]] | None = None
     _known: tuple[str, Job | None] = ("", None)
-    _gone: int = field(default=0)
+    _gone: int = 0
+    _until: float = 0.0
 
     def __call__(self, now: float) -> bool:
-        """Whether the round is over."""
+        """Whether the round is over. Raises what the stores raise; the next call begins anew."""
         if self._round is None:
-            self._gone = 0
-            self._round = self._looked(self.after, now - AGE_S)
-        looked = list(islice(self._round, _BATCH))
-        self._gone += sum(looked)
-        if len(looked) == _BATCH:
-            return False
+            self._gone, self._until = 0, now - AGE_S
+            self._round = self._looked(self.after, self._until)
+        try:
+            if not self._step(self._round):
+                return False
+        except BaseException:
+            self._round = None
+            raise
         self._round, self._known = None, ("", None)
-        self.after = max(self.after, now - AGE_S)
+        self.after = max(self.after, self._until)
         if self._gone:
             event("upkeep.orphans", files=self._gone)
         return True
 
-    def _looked(self, after: float, before: float) -> Iterator[bool]:
-        """For each file whether it was one."""
-        for key in self.blobs.stored(RESULTS, after=after, before=before):
-            orphan = self._is_orphan(key)
-            if orphan:
+    def _step(self, portions: Iterator[tuple[int, int]]) -> bool:
+        """Whether there are no more."""
+        files = 0
+        for _ in range(_PORTIONS):
+            portion = next(portions, None)
+            if portion is None:
+                return True
+            files, self._gone = files + portion[0], self._gone + portion[1]
+            if files >= _FILES:
+                return False
+        return False
+
+    def _looked(self, after: float, before: float) -> Iterator[tuple[int, int]]:
+        """For each portion, how many were looked at and how many were orphans."""
+        for keys in self.blobs.stored(RESULTS, after=after, before=before):
+            orphans = [key for key in keys if self._is_orphan(key)]
+            for key in orphans:
                 self.blobs.delete(key)
-            yield orphan
-        if self.texts is not None:
-            for job_id in self.texts.jobs(after=after, before=before):
-                orphan = self._row(job_id) is None
-                if orphan:
-                    self.texts.forget(job_id)
-                yield orphan
+            yield len(keys), len(orphans)
+        if self.texts is None:
+            return
+        for job_ids in self.texts.jobs(after=after, before=before):
+            lost = [job_id for job_id in job_ids if self._row(job_id) is None]
+            for job_id in lost:
+                self.texts.forget(job_id)
+            yield len(job_ids), len(lost)
 
     def _is_orphan(self, key: str) -> bool:
         job_id = key.removeprefix(RESULTS).partition("/")[0]

@@ -116,10 +116,11 @@ class Blobs(Protocol):
         """Join the parts by number; raises InvalidInput for a part that is not there."""
         ...
 
-    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
         """Keys that begin so and were put there after the one moment and before the other.
 
-        May leave out a key of unusual characters.
+        In portions as they are found, empty ones too: each takes a moment. May leave out a key
+        of unusual characters.
         """
         ...
 

@@ -303,11 +303,23 @@ class TestTasks:
         (running,) = account.tasks()
         enrolled(register, roster, running, clock)
         clock.sleep(71)
+        assert fleet.poll_exits() == []  # the store may have been away for everybody
+        clock.sleep(20)
         (ended,) = fleet.poll_exits()
-        assert "said nothing for 71 s" in fleet.replicas()[0].error
+        assert "said nothing for 91 s" in fleet.replicas()[0].error
         assert running not in account.tasks()
         assert fleet.poll_exits() == []
         assert ended.worker == "quiet"
+
+    def test_one_that_speaks_again_is_left_alone(self, fleet, account, register, roster, clock):
+        fleet.start("quiet", 1)
+        (running,) = account.tasks()
+        replica_id = enrolled(register, roster, running, clock)
+        clock.sleep(200)
+        assert fleet.poll_exits() == []
+        roster.seen(replica_id, now=clock.now())
+        clock.sleep(20)
+        assert fleet.poll_exits() == []
 
     def test_a_task_that_came_and_never_said_a_word_is_stopped(
         self, fleet, account, register, clock

@@ -11,7 +11,7 @@ from pilotlight.errors import UnknownFile
 from pilotlight.ports.blobs import BlobInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.sim.process import Process
 
@@ -68,7 +68,7 @@ class SimBlobs:
     def own_key(self, url: str) -> str | None:
         return None
 
-    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
         return iter(())
 
     def sweep(self, *, now: float) -> int:

@@ -244,9 +244,9 @@ class S3Blobs:
         self._uploads.remove(upload_id)
         return info
 
-    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
-        for name in self._bucket.stored(FILES + prefix, after=after, before=before):
-            yield name.removeprefix(FILES)
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
+        for names in self._bucket.stored(FILES + prefix, after=after, before=before):
+            yield [name.removeprefix(FILES) for name in names]
 
     def sweep(self, *, now: float) -> int:
         gone = 0

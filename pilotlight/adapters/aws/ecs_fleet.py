@@ -34,6 +34,10 @@ START_PATIENCE_S: Final = 900.0
 Cold starts of a GPU host take 5 to 12 minutes (AWS's own figures for EC2, agent and a 10 GB pull)."""
 
 
+_BENEFIT_S: Final = 15.0
+"""Longer than a beat: who lives says so within."""
+
+
 class Exit(NamedTuple):
     replica_id: str
     worker: str
@@ -41,7 +45,7 @@ class Exit(NamedTuple):
 
 
 class EcsFleet:
-    """It keeps nothing: everything is in the register and in ECS."""
+    """Everything is in the register and in ECS; what it remembers it can do without."""
 
     def __init__(
         self,
@@ -54,6 +58,8 @@ class EcsFleet:
     ) -> None:
         self._register, self._ecs, self._specs, self._clock = register, ecs, specs, clock
         self._silent_s = lease.lease_s + lease.margin_s
+        self._silent: dict[str, float] = {}
+        """Tasks that said nothing for too long, and since when that was seen."""
         self.hurry = threading.Event()
 
     def replicas(self) -> list[Replica]:
@@ -112,12 +118,19 @@ class EcsFleet:
             yield self._end(tasks[task], words)
 
     def _hanging(self, rows: Sequence[Item]) -> Iterator[Exit]:
-        """Its leases are over, busy or idle: it only blocks its place."""
-        silent_since = self._clock.now() - self._silent_s
+        """Its leases are over, busy or idle: it only blocks its place.
+
+        It is given a little more: after an outage of the store everybody has been silent.
+        """
+        now, before = self._clock.now(), self._silent
+        self._silent = {}
         for row in rows:
             seen, task = items.moment(row, "seen_at"), items.text(row, "task")
-            if task and seen is not None and seen < silent_since:
-                words = f"said nothing for {self._clock.now() - seen:.0f} s"
+            if not task or seen is None or seen >= now - self._silent_s:
+                continue
+            first = self._silent[task] = before.get(task, now)
+            if now >= first + _BENEFIT_S:
+                words = f"said nothing for {now - seen:.0f} s"
                 self._ecs.stop(task, words)
                 yield self._end(row, words)
 

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from pilotlight.errors import SettingsError, Unavailable, UnknownFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from types_boto3_s3 import S3Client
 
@@ -128,20 +128,20 @@ class Bucket:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Keys with their sizes, in order of their bytes."""
-        return ((entry["Key"], entry["Size"]) for entry in self._entries(prefix))
+        pages = self._pages(prefix)
+        return ((entry["Key"], entry["Size"]) for page in pages for entry in page)
 
-    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
-        """Keys of what was put there in between, to the second."""
-        for entry in self._entries(prefix):
-            if after < entry["LastModified"].timestamp() < before:
-                yield entry["Key"]
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
+        """Keys of what was put there in between, to the second; a portion for each request."""
+        for page in self._pages(prefix):
+            yield [one["Key"] for one in page if after < one["LastModified"].timestamp() < before]
 
-    def _entries(self, prefix: str) -> Iterator[Any]:
+    def _pages(self, prefix: str) -> Iterator[Sequence[Any]]:
         more: dict[str, Any] = {}
         while True:
             with translated():
                 page = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix, **more)
-            yield from page.get("Contents", [])
+            yield page.get("Contents", [])
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}

@@ -18,7 +18,7 @@ from pilotlight.adapters.aws.objects import Changed
 from pilotlight.errors import Unavailable, UnknownFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pilotlight.adapters.aws.objects import Bucket
 
@@ -64,14 +64,11 @@ class LongTexts:
         self._remember(key, text)
         return text
 
-    def jobs(self, *, after: float, before: float) -> Iterator[str]:
-        """Ids of jobs that have texts put there in between, each once."""
-        last = ""
-        for key in self._bucket.stored(_TEXTS, after=after, before=before):
-            job_id = key.removeprefix(_TEXTS).partition("/")[0]
-            if job_id != last:
-                last = job_id
-                yield job_id
+    def jobs(self, *, after: float, before: float) -> Iterator[Sequence[str]]:
+        """Ids of jobs that have texts put there in between, a portion for each request."""
+        for keys in self._bucket.stored(_TEXTS, after=after, before=before):
+            ids = (key.removeprefix(_TEXTS).partition("/")[0] for key in keys)
+            yield list(dict.fromkeys(ids))
 
     def forget(self, job_id: str) -> None:
         """Delete every text of the job."""

@@ -178,13 +178,14 @@ class FolderBlobs:
         self._uploads.remove(upload_id)
         return info
 
-    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[str]:
-        for card in (self._folder / "objects").glob("*/*.json"):
-            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                if after < card.stat().st_mtime < before:
-                    key: str = json.loads(card.read_bytes())["key"]
-                    if key.startswith(prefix):
-                        yield key
+    def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
+        for folder in (self._folder / "objects").iterdir():
+            keys: list[str] = []
+            for card in folder.glob("*.json"):
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    if after < card.stat().st_mtime < before:
+                        keys.append(json.loads(card.read_bytes())["key"])
+            yield [key for key in keys if key.startswith(prefix)]
 
     def sweep(self, *, now: float) -> int:
         gone = 0
