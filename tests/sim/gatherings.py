@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight.contracts.agent import Definition
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import AlreadyFinished, Unavailable
+from pilotlight.intake.groups.agents.kind import KIND, AgentRuns
 from pilotlight.intake.groups.agents.service import Wish
 from tests.sim.ingress import ConnectionLost
 from tests.sim.process import Process
@@ -180,8 +181,9 @@ def steward_of(site: Site, process: Process, services: Services) -> None:
     steward = services.steward
     waker = replace(steward.waker, at_once=1)
     steward.waker = waker
-    for kind in steward.kinds.values():
-        kind.waker = waker  # type: ignore[attr-defined]
+    runs = steward.kinds[KIND]
+    assert isinstance(runs, AgentRuns)
+    runs.waker = waker
 
     def main() -> None:
         while True:
