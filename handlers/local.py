@@ -18,6 +18,7 @@ from handlers import source
 from handlers.announcements import Announcer, Renderer
 from handlers.app import create_app
 from handlers.dialect import found
+from handlers.dropping import Dropping
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
 from handlers.stewarding import Stewarding
@@ -133,9 +134,10 @@ class _House:
         services.watch.on_change(self._posting.kick_soon)
         self._stewarding = _stewarding(services)
         services.watch.on_change(self._stewarding.kick_soon)
-        self._upkeep = Upkeep(
-            _chores(services, self._posting), clock=services.clock, wake=services.controller.lit
-        )
+        self._dropping = Dropping(services.drops)
+        services.watch.on_change(self._dropping.changed)
+        chores = (*_chores(services, self._posting), *self._dropping.chores)
+        self._upkeep = Upkeep(chores, clock=services.clock, wake=services.controller.lit)
         self._asked = asyncio.Event()
 
     async def live(self, ready: Callable[[Serving], None] | None) -> None:
@@ -180,6 +182,7 @@ class _House:
         """Nothing starts any more; replicas finish or hand back; what they held is freed."""
         services = self._services
         self._upkeep.stop()
+        self._dropping.stop(_LATE_S)
         self._stewarding.stop(_LATE_S)
         for ended in services.fleet.stop_all(services.settings.replica.grace_s + _LATE_S):
             services.reaper.reap_owner(ended.replica_id)

@@ -40,6 +40,8 @@ class Source:
     """Whether this event is its own. Must not raise."""
     jobs_in: Callable[[Event], Iterable[Wish]]
     """Raises InvalidInput that names the field, for an event that is its own but wrong."""
+    keys_in: Callable[[Event], Iterable[str]] | None = None
+    """Objects of the drop folder that the event says are there."""
 
     def announce(self, job: Job, *, output: bytes | None, error: JobError | None) -> dict[str, Any]:
         """The webhook's body for a finished job."""
@@ -72,6 +74,8 @@ async def take(
     """Submit what the event asks for, in its order. Raises InvalidInput when it is nobody's."""
     for source in sources.values():
         if source.matches(event):
+            if source.keys_in is not None and services.drops is not None:
+                services.drops.hint(source.keys_in(event))
             wishes = list(source.jobs_in(event))
             return [await _submitted(services, source, wish, caller) for wish in wishes]
     problem = Problem(

@@ -247,6 +247,18 @@ class QueueSettings(_Group):
     fifth more, and the grace of a cancel, its child is dead within 20 s. Two requests a beat."""
 
 
+class DropSettings(_Group):
+    """``drop/`` below the data folder: files that become jobs. Nothing is done while there is no
+    such folder."""
+
+    caller: str = "dev"
+    """Whose jobs they are; ``dev`` is whom the development key stands for."""
+    webhook: str | None = None
+    """Told of each file's end; of a manifest's once."""
+    settle_s: NonNegativeFloat = 2
+    """A file is taken when it has not changed for so long."""
+
+
 class PoolSettings(_Group):
     """Hosts that several workers share: those that declare ``pool``."""
 
@@ -382,6 +394,7 @@ class Settings(_Group):
     quota: QuotaSettings = QuotaSettings()
     replica: ReplicaSettings = ReplicaSettings()
     scaling: ScalingSettings = ScalingSettings()
+    drop: DropSettings = DropSettings()
     pools: dict[str, PoolSettings] = {}
     """By pool, such as ``{"a10g": {"memory_gib": 24}}``."""
     webhook: WebhookSettings = WebhookSettings()

@@ -11,6 +11,7 @@ from pilotlight.adapters.web.fetcher import GuardedFetcher
 from pilotlight.adapters.web.guard import Policy
 from pilotlight.adapters.web.outbound import Outbound
 from pilotlight.adapters.web.poster import GuardedPoster
+from pilotlight.bootstrap import drop as dropping
 from pilotlight.bootstrap import groups as grouping
 from pilotlight.bootstrap.letting_go import LettingGo
 from pilotlight.contracts.pools import Pools
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.delivery.dispatcher import Render
+    from pilotlight.intake.drop.watching import Drops
     from pilotlight.intake.groups.opening import Groups
     from pilotlight.intake.groups.steward import Steward
     from pilotlight.ports.blobs import Blobs
@@ -67,6 +69,8 @@ class Services:
     groups: Groups
     agents: Agents
     steward: Steward
+    drops: Drops | None
+    """None where files cannot be dropped."""
     queue: QueueSender
     blobs: Blobs
     feed: Feed
@@ -152,6 +156,7 @@ def assemble(
             clock=clock,
         ),
         steward=steward,
+        drops=dropping.drops(settings, catalogue, parts, submit, steward, groups),
         queue=parts.queue,
         blobs=parts.blobs,
         feed=parts.feed,

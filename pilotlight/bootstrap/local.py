@@ -65,6 +65,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     """Open the data folder. Raises SettingsError for one of another release."""
     # Imported here: asyncio and the rest of the ingress are megabytes that no replica needs.
     from pilotlight.adapters.local.agents import SqliteAgents  # noqa: PLC0415
+    from pilotlight.adapters.local.drop import LocalDropFolder, SqliteDropLedger  # noqa: PLC0415
     from pilotlight.adapters.local.ends import SqliteEnds  # noqa: PLC0415
     from pilotlight.adapters.local.files import SqliteFiles  # noqa: PLC0415
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
@@ -97,6 +98,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         learned=SqliteLearned(database),
         ends=SqliteEnds(database),
         secrets=secrets,
+        drop=(LocalDropFolder(settings.data), SqliteDropLedger(database)),
         checkpoint=database.checkpoint,
         close=close,
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pilotlight.execution.orphans import Texts
     from pilotlight.ports.agents import AgentStore
     from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.drop import DropFolder, DropLedger
     from pilotlight.ports.ends import Ends
     from pilotlight.ports.feed import Announcer, Feed, Watch
     from pilotlight.ports.files import FileStore
@@ -56,6 +57,8 @@ class IngressParts:
     """None where the queue cannot give up on a message."""
     texts: Texts | None = None
     """Where the store keeps what is too long for a row."""
+    drop: tuple[DropFolder, DropLedger] | None = None
+    """Where files are dropped, and what was taken of them."""
     checkpoint: Callable[[], bool] | None = None
     """Folds the store's log, where it has one."""
     close: Callable[[], None]

@@ -16,7 +16,7 @@ import functools
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
 
@@ -169,6 +169,24 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
+
+
+class Slot(NamedTuple):
+    """A field of an input that takes a file, before there is any input."""
+
+    name: str
+    media: Media
+    required: bool
+    is_list: bool
+
+
+def slots(model: type[BaseModel]) -> Iterator[Slot]:
+    """Those that stand in the input itself, not deeper."""
+    for name, info in model.model_fields.items():
+        media = _marker(info.metadata, info.annotation)
+        if media is not None and not media.names_too:
+            is_list = "list[" in str(info.annotation)
+            yield Slot(info.alias or name, media, info.is_required(), is_list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from handlers.dialects.openai import errors, operations, replies
 from handlers.dialects.openai.calls import document_of, in_callers_names, prepared
@@ -21,7 +21,7 @@ from handlers.dialects.openai.places import DIALECT_NAME
 from handlers.outcome import error_of
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job, JobStatus
-from pilotlight.errors import IllegalTransition, PilotlightError
+from pilotlight.errors import IllegalTransition, PilotlightError, UnknownFile
 from pilotlight.intake.groups.batches.format import BadLine, Ended, Make
 from pilotlight.intake.groups.batches.lines import Line, bad
 from pilotlight.intake.groups.batches.ticket import Ticket
@@ -56,6 +56,18 @@ class BatchLines:
     """See :class:`pilotlight.intake.groups.batches.format.Format`."""
 
     services: Services
+
+    def claims(self, text: bytes, *, caller: str) -> dict[str, object] | None:
+        try:
+            line = _line(text)
+        except BadLine:
+            return None
+        if line.keys() != _FIELDS:
+            return None
+        ingress = self.services.settings.ingress
+        site = (ingress.public_url or f"http://{ingress.host}:{ingress.port}").rstrip("/")
+        given = {"url": line["url"], "caller": caller, "site": site, "file": None}
+        return {**given, "window": "14d", "metadata": None}
 
     def check(self, ticket: Ticket, text: bytes) -> str:
         line = _line(text)
@@ -94,6 +106,14 @@ class BatchLines:
 
     def heard(self, head: Job, ticket: Ticket, ended: Sequence[Job]) -> None:
         """Nothing is written before the end."""
+
+    def files(self, head: Job) -> Iterator[tuple[str, BinaryIO]]:
+        for which in _NUMBERS:
+            try:
+                own_id = file_id(head.id, which)
+                yield f"{which}.jsonl", self.services.files.open(own_id, caller=head.caller)
+            except UnknownFile:
+                continue
 
     def finish(self, ended: Ended) -> str:
         """Both files, as far as they have lines. Written again they say the same."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from pilotlight.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pilotlight.contracts.group import Tally
     from pilotlight.contracts.job import Job, JobError
@@ -46,8 +46,12 @@ class Ended:
 class Format(Protocol):
     """Whatever it writes must be the same when it is called again."""
 
-    def check(self, ticket: Ticket, text: bytes) -> str:
-        """The line's own id, which no other line of the file may have. Raises BadLine."""
+    def claims(self, text: bytes, *, caller: str) -> dict[str, object] | None:
+        """What to put into the ticket of a file that begins with this line; None: not our words."""
+        ...
+
+    def check(self, ticket: Ticket, text: bytes) -> str | None:
+        """The line's own id, if it has one: no other line may have it. Raises BadLine."""
         ...
 
     def member(self, ticket: Ticket, line: Line, make: Make) -> Job:
@@ -60,6 +64,10 @@ class Format(Protocol):
 
     def heard(self, head: Job, ticket: Ticket, ended: Sequence[Job]) -> None:
         """These members are over; each is told of once at least."""
+        ...
+
+    def files(self, head: Job) -> Iterator[tuple[str, BinaryIO]]:
+        """What a batch that is over left, by a name for it; to be closed by whoever reads."""
         ...
 
     def finish(self, ended: Ended) -> str | JobError:

@@ -95,6 +95,8 @@ def _wrong(ticket: Ticket, form: Format, line: Line, seen: set[int]) -> Problem 
     except BadLine as error:
         first = error.problems[0]
         return bad(first.loc, first.type, first.message, line.number)
+    if own_id is None:
+        return None
     # 64 bits of each: two of 50,000 that are not equal look so once in ten billion files.
     mark = hash(own_id)
     if mark in seen:

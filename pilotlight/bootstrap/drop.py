@@ -1,0 +1,71 @@
+"""The drop folder over the ports of any mode that has one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pilotlight.intake.drop.manifest import ORIGIN, ManifestLines
+from pilotlight.intake.drop.results import Results
+from pilotlight.intake.drop.shaping import Shaping
+from pilotlight.intake.drop.taking import Taking
+from pilotlight.intake.drop.watching import Drops
+from pilotlight.intake.groups.batches.kind import Batches
+from pilotlight.intake.groups.batches.ticket import KIND
+
+if TYPE_CHECKING:
+    from pilotlight.bootstrap.parts import IngressParts
+    from pilotlight.catalogue import Catalogue
+    from pilotlight.intake.groups.opening import Groups
+    from pilotlight.intake.groups.steward import Steward
+    from pilotlight.intake.submit import Submit
+    from pilotlight.settings import Settings
+
+
+def drops(
+    settings: Settings,
+    catalogue: Catalogue,
+    parts: IngressParts,
+    submit: Submit,
+    steward: Steward,
+    groups: Groups,
+) -> Drops | None:
+    if parts.drop is None:
+        return None
+    folder, ledger = parts.drop
+    batches = steward.kinds[KIND]
+    assert isinstance(batches, Batches)
+    results = Results(folder=folder, blobs=parts.blobs)
+    batches.formats[ORIGIN] = ManifestLines(results)
+    taking = Taking(
+        folder=folder,
+        ledger=ledger,
+        results=results,
+        shaping=Shaping(
+            folder=folder,
+            blobs=parts.blobs,
+            catalogue=catalogue,
+            clock=submit.clock,
+            most_bytes=settings.ingress.max_body_bytes,
+            keep_s=settings.job.max_start_timeout_s + settings.job.retention_s,
+        ),
+        catalogue=catalogue,
+        store=parts.store,
+        blobs=parts.blobs,
+        submit=submit,
+        groups=groups,
+        batches=batches,
+        waker=steward.waker,
+        caller=settings.drop.caller,
+        webhook=settings.drop.webhook,
+        settle_s=settings.drop.settle_s,
+    )
+    return Drops(
+        folder=folder,
+        ledger=ledger,
+        taking=taking,
+        results=results,
+        batches=batches,
+        store=parts.store,
+        members=parts.groups,
+        clock=submit.clock,
+    )

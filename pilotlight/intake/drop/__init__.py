@@ -1,0 +1,10 @@
+"""Files that are dropped become jobs, and results come to lie beside them.
+
+::
+
+    naming.py    what a key says: endpoint, kind of file, names of results    (pure)
+    shaping.py   a file -> the input of a job
+    taking.py    objects that were seen -> jobs, each version once
+    manifest.py  the lines of a manifest, as a batch's
+    results.py   a job that ended -> files
+"""

@@ -1,0 +1,197 @@
+"""Objects that were seen become jobs: each version of each once, whoever saw it and how often."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pilotlight.contracts.job import LOW_PRIORITY, JobError
+from pilotlight.errors import InvalidInput, PilotlightError, Problem, UnknownEndpoint
+from pilotlight.intake.drop import naming
+from pilotlight.intake.drop.manifest import ORIGIN
+from pilotlight.intake.drop.naming import Kind
+from pilotlight.intake.groups.batches.ticket import KIND, MOST_BYTES, Ticket
+from pilotlight.intake.groups.opening import Opening
+from pilotlight.intake.submission import Submission
+from pilotlight.ports.drop import Replaced, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pilotlight.catalogue import Catalogue
+    from pilotlight.contracts.job import Job
+    from pilotlight.intake.drop.results import Results
+    from pilotlight.intake.drop.shaping import Shaping
+    from pilotlight.intake.groups.batches.kind import Batches
+    from pilotlight.intake.groups.opening import Groups
+    from pilotlight.intake.groups.waking import Waker
+    from pilotlight.intake.submit import Submit
+    from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.drop import DropFolder, DropLedger, Dropped
+    from pilotlight.ports.store import JobStore
+
+PAGE: Final = 200
+"""Objects of one transaction."""
+MOST_PENDING: Final = 2000
+"""Objects whose results are not written: more are taken when some are."""
+MOST_WATCHED: Final = 10_000
+"""Versions that are remembered as seen once; others are seen again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Taking:
+    """Blocks on files, the store and the network. Called from one thread."""
+
+    folder: DropFolder
+    ledger: DropLedger
+    results: Results
+    shaping: Shaping
+    catalogue: Catalogue
+    store: JobStore
+    blobs: Blobs
+    submit: Submit
+    groups: Groups
+    batches: Batches
+    waker: Waker
+    caller: str
+    webhook: str | None
+    settle_s: float
+    """A version is taken when it was seen unchanged for so long."""
+    _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By key: version and since when."""
+
+    @property
+    def unsettled(self) -> int:
+        return len(self._seen)
+
+    def __call__(self, found: Iterable[Dropped], *, room: int, settled: bool = False) -> int:
+        """Take what is new, some more than ``room`` at most; how many.
+
+        ``settled``: they are known to be whole, as in S3.
+        """
+        taken = 0
+        page: list[Dropped] = []
+        for one in found:
+            if taken >= room:
+                break
+            if naming.kind_of(one.key) is not Kind.ASIDE:
+                page.append(one)
+            if len(page) == PAGE:
+                taken += self._page(page, settled=settled)
+                page = []
+        return taken + (self._page(page, settled=settled) if page else 0)
+
+    def _page(self, page: Sequence[Dropped], *, settled: bool) -> int:
+        by_id = {naming.version_id(one): one for one in page}
+        known = self.ledger.known(list(by_id))
+        fresh = {own_id: one for own_id, one in by_id.items() if own_id not in known}
+        for own_id in known:
+            self._seen.pop(by_id[own_id].key, None)
+        ripe = {i: one for i, one in fresh.items() if settled or self._is_settled(one)}
+        if not ripe:
+            return 0
+        return self._take(ripe)
+
+    def _is_settled(self, one: Dropped) -> bool:
+        now, mark = self.submit.clock.now(), f"{one.size} {one.version}"
+        version, since = self._seen.get(one.key, ("", now))
+        if version != mark:
+            if len(self._seen) >= MOST_WATCHED:
+                return False
+            self._seen[one.key] = (mark, now)
+            return self.settle_s <= 0
+        if now - since < self.settle_s:
+            return False
+        self._seen.pop(one.key, None)
+        return True
+
+    def _take(self, ripe: dict[str, Dropped]) -> int:
+        rows: list[tuple[str, Dropped, Job]] = []
+        taken: list[Taken] = []
+        for own_id, one in ripe.items():
+            try:
+                if naming.kind_of(one.key) is Kind.MANIFEST:
+                    taken.append(Taken(own_id, one.key, self._opened(own_id, one).id))
+                else:
+                    rows.append((own_id, one, self._row(own_id, one)))
+            except Replaced:
+                continue  # another version: it is seen again
+            except PilotlightError as error:
+                if error.retryable:
+                    raise
+                self.results.refused(one, JobError.of(error))
+                taken.append(Taken(own_id, one.key, None, pending=False))
+        self._record(rows, taken)
+        return len(taken)
+
+    def _record(self, rows: list[tuple[str, Dropped, Job]], taken: list[Taken]) -> None:
+        """Jobs and what is known of their objects, in one commit where that can be."""
+        with self.store.together():
+            created = self.store.create([job for _, _, job in rows])
+            jobs = zip(rows, created, strict=True)
+            taken += [Taken(own_id, one.key, made.job.id) for (own_id, one, _), made in jobs]
+            self.ledger.add(taken)
+        self.store.harden()
+        self.waker([made.job for made in created if not made.existed])
+
+    def _row(self, own_id: str, one: Dropped) -> Job:
+        """Raises PilotlightError, for what can never be a job."""
+        endpoint = self._endpoint(one)
+        if naming.kind_of(one.key) is Kind.INPUT:
+            body = self.shaping.document(one)
+        else:
+            body = self.shaping.with_media(one, endpoint, caller=self.caller, key=own_id)
+        return self.submit.row(
+            Submission(
+                caller=self.caller,
+                endpoint=endpoint,
+                body=body,
+                origin=ORIGIN,
+                options={"key": naming.shown(one.key)},
+                webhook=self.webhook,
+                idempotency_key=f"drop:{own_id}",
+            )
+        )
+
+    def _endpoint(self, one: Dropped) -> str:
+        found = naming.endpoint_of(self.catalogue, one.key)
+        if found is None:
+            said = f"drop/{naming.shown(one.key)}: no endpoint is called like its folder"
+            raise UnknownEndpoint(f"{said}; put it below drop/ENDPOINT/")
+        return found
+
+    def _opened(self, own_id: str, one: Dropped) -> Job:
+        """A manifest as a batch of our copy of it."""
+        if one.size > MOST_BYTES:
+            said = f"a manifest has at most {MOST_BYTES} bytes"
+            raise InvalidInput(said, Problem(("body",), said, "file_too_large"))
+        place, settings = f"inputs/{self.caller}/drop-{own_id}", self.groups.settings
+        expires_at = self.submit.clock.now() + settings.max_start_timeout_s + settings.retention_s
+        self.blobs.put(
+            place, self.folder.read(one), content_type="application/jsonl", expires_at=expires_at
+        )
+        origin, given = self._meant(place, one)
+        return self.groups.open(
+            Opening(
+                caller=self.caller,
+                kind=KIND,
+                origin=origin,
+                text=Ticket(file=place, given=given).text(),
+                priority=LOW_PRIORITY,
+                webhook=self.webhook,
+                idempotency_key=f"drop:{own_id}",
+                body_sha256=hashlib.sha256(own_id.encode()).hexdigest(),
+            )
+        )
+
+    def _meant(self, place: str, one: Dropped) -> tuple[str, dict[str, object]]:
+        """In whose words its lines are: a dialect's batch, or inputs of its folder's endpoint."""
+        with self.blobs.open(place) as file:
+            first = file.readline(self.batches.most_line_bytes)
+        for origin, form in self.batches.formats.items():
+            given = form.claims(first, caller=self.caller)
+            if given is not None:
+                return origin, given
+        key = one.key.encode("utf-8", "surrogateescape").hex()
+        return ORIGIN, {"endpoint": self._endpoint(one), "caller": self.caller, "key": key}
