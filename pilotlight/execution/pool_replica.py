@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pilotlight.contracts import events
 from pilotlight.errors import ReplicaFailure
 from pilotlight.execution.replica import Replica
 from pilotlight.execution.retry import Failure
@@ -31,12 +32,19 @@ class PooledReplica(Replica):
         super().__init__(replica_id, *args, **options)
         self._pool, self._load_timeouts_s = pool, load_timeouts_s
         pool.say = self._keeper.send
+        self._broken = ""
+        """Whose model could not be loaded, as the row says why."""
 
     def heed(self, event: Event) -> None:
         if not self._pool.heed(event):
             super().heed(event)
             return
         self._hint = True
+        if isinstance(event, events.SwitchFailed):
+            self._broken = event.worker
+            self._stage = ("ready", f"{event.worker}: {event.message}")
+        elif isinstance(event, events.Switched) and event.worker == self._broken:
+            self._broken, self._stage = "", ("ready", "")
         held = self._pool.held()
         self._step = LoadStep(",".join((held.in_place, *held.in_memory)))
 

@@ -53,9 +53,14 @@ def stage(
     return ColdStage("starting", total)
 
 
-def switch(replicas: Sequence[Replica], *, now: float) -> ColdStage | None:
-    """What a ready host of a pool is loading, for whichever of its workers; None when nothing."""
+def switch(replicas: Sequence[Replica], worker: str, *, now: float) -> ColdStage | None:
+    """Why this worker's model cannot be loaded on a ready host of its pool, or what that host is
+    loading, for whichever of its workers; None when neither.
+    """
     for replica in replicas:
+        whose, _, why = (replica.error or "").partition(": ")
+        if replica.stage == "ready" and whose == worker:
+            return ColdStage("failed", None, why)
         if replica.stage == "ready" and replica.step in STAGES:
             left = _left_by_fraction(replica, now)
             return ColdStage("loading", left, step=replica.step, fraction=replica.fraction)

@@ -80,7 +80,8 @@ class Control:
         fleet = self.fleet_of(job.worker)
         replicas = [replica for replica in self.fleet.replicas() if replica.worker == fleet]
         if any(replica.stage == "ready" for replica in replicas):
-            return View(job, position, cold_start.switch(replicas, now=self.clock.now()))
+            cold = cold_start.switch(replicas, job.worker, now=self.clock.now())
+            return View(job, position, cold)
         history = self.fleet.cold_starts(fleet)
         return View(job, position, cold_start.stage(replicas, history, now=self.clock.now()))
 

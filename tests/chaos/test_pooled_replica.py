@@ -123,7 +123,8 @@ def test_a_model_that_cannot_be_loaded_keeps_nobody_else_waiting_and_costs_no_at
 
     assert rig.job(stuck).status is JobStatus.QUEUED
     assert rig.job(stuck).attempts == 0
-    assert rig.replica_row().stage == "ready"
+    row = rig.until(lambda: rig.replica_row().error and rig.replica_row(), "the reason")
+    assert (row.stage, row.error) == ("ready", "broken: no weights for broken")
 
 
 def test_a_load_that_does_not_end_is_ended_for_the_others_sake(pool_of):

@@ -195,11 +195,22 @@ def test_the_estimate_knows_the_stages(loading, left_s):
 def test_a_pooled_host_says_what_it_loads_and_others_say_nothing():
     loads = replica("ready", step="weights", step_at=100.0, fraction=0.5)
     told = cold_start.ColdStage("loading", 6.0, step="weights", fraction=0.5)
-    assert cold_start.switch([replica("ready", step="a,b"), loads], now=106.0) == told
+    assert cold_start.switch([replica("ready", step="a,b"), loads], "echo", now=106.0) == told
 
-    assert cold_start.switch([replica("ready", step="ready")], now=106.0) is None
-    assert cold_start.switch([replica("ready", step="a,b")], now=106.0) is None
-    assert cold_start.switch([replica("loading", step="weights")], now=106.0) is None
+    for silent in (
+        replica("ready", step="ready"),
+        replica("ready", step="a,b"),
+        replica("loading", step="weights"),
+    ):
+        assert cold_start.switch([silent], "echo", now=106.0) is None
+
+
+def test_a_pooled_host_says_whose_model_it_cannot_load():
+    host = replica("ready", step="a", error="echo: no weights")
+
+    told = cold_start.switch([host], "echo", now=106.0)
+    assert told == cold_start.ColdStage("failed", None, "no weights")
+    assert cold_start.switch([host], "a", now=106.0) is None
 
 
 @pytest.mark.parametrize(("replicas", "expected"), STAGES)
