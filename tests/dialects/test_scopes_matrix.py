@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from typing import NamedTuple
 
 import pytest
@@ -116,6 +117,13 @@ OPENAI = [
     ("GET", "/requests/{id}/response", "/requests/{job}/response", READ, None),
     ("POST", "/requests/{id}/cancel", "/requests/{job}/cancel", CANCEL, None),
 ]  # fmt: skip
+A_BATCH = "/batches/batch_{batch}"
+OPENAI += [
+    ("POST", "/batches", "/batches", WRITE, {}),
+    ("GET", "/batches", "/batches", READ, None),
+    ("GET", "/batches/{id}", A_BATCH + "?of={job}", READ, None),
+    ("POST", "/batches/{id}/cancel", A_BATCH + "/cancel?of={job}", CANCEL, None),
+]
 OPS += [Op("/v1" + route, method, "/v1" + path, *more) for method, route, path, *more in OPENAI]
 CALLS = (
     "/completions", "/embeddings", "/moderations", "/audio/speech", "/audio/transcriptions",
@@ -237,6 +245,7 @@ def job(stage):
         )
     )
     add_agent(stage.services, job_id)
+    add_batch(stage.services, job_id)
     return job_id
 
 
@@ -272,9 +281,35 @@ def add_agent(services, job_id):
     )
 
 
+def batch_of(job_id):
+    return uuid.uuid5(uuid.NAMESPACE_OID, job_id)
+
+
+def add_batch(services, job_id):
+    """A batch of alice's, named after the job."""
+    own_id, now = str(batch_of(job_id)), services.clock.now()
+    given = {"url": "/v1/embeddings", "file": "file-1", "window": "24h", "metadata": {"a": SECRET}}
+    services.members.open(
+        Job(
+            id=own_id,
+            group_id=own_id,
+            caller="alice",
+            endpoint="group/batch",
+            worker="-",
+            origin="openai",
+            input=json.dumps({"file": "kept/file-1", "given": given}),
+            status=JobStatus.WAITING,
+            created_at=now,
+            due_at=now + 60,
+            start_by=now + 60,
+            run_timeout_s=60,
+        )
+    )
+
+
 def ask(stage, op, job_id, text):
     """Status and body; a socket's first words are read as the status they stand for."""
-    path = op.path.replace("{job}", job_id)
+    path = op.path.replace("{job}", job_id).replace("{batch}", batch_of(job_id).hex)
     headers = {name: value.replace("{job}", job_id) for name, value in op.headers.items()}
     if op.method == "WEBSOCKET":
         return spoken_to(stage, path, text)
@@ -351,7 +386,8 @@ def test_another_callers_job_is_as_unknown_as_one_that_never_was(stage, key, job
             status, said = ask(stage, op, job_id, key("mallory", scopes))
             assert status == 404, said
             assert SECRET not in said
-            answers.append(said.split("{'")[0].replace(job_id, "ID"))
+            words = said.split("{'")[0].replace(job_id, "ID")
+            answers.append(words.replace(batch_of(job_id).hex, "ID"))
 
     assert len(set(answers)) == 1, "the words tell which jobs exist"
     assert stage.job(job).status == "failed"
