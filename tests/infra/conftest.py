@@ -53,6 +53,7 @@ class Packaged:
     template: dict
     path: object
     folder: object
+    region: str
 
     def of(self, kind):
         """Resources of a type, by logical id."""
@@ -88,7 +89,7 @@ def package(folder, stage, *, new_workers=None, region="us-east-1"):
     (folder / "build" / "functions.zip").write_bytes(b"PK\5\6" + bytes(18))
     run([OSLS, "package", "--stage", stage], folder)
     path = folder / ".serverless" / "cloudformation-template-update-stack.json"
-    return Packaged(json.loads(path.read_text()), path, folder)
+    return Packaged(json.loads(path.read_text()), path, folder, region)
 
 
 def run(command, folder):
