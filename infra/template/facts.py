@@ -64,6 +64,11 @@ def all_facts(settings: Settings, region: str) -> list[Facts]:
 
 def _facts(worker: type[Worker[Any, Any]], settings: Settings, region: str) -> Facts:
     spec = worker.spec
+    if spec.pool:
+        raise SettingsError(
+            f"{spec.name} is in the pool {spec.pool}, and this template makes services of single "
+            f"workers only: remove pool, or run its hosts yourself with python -m workers {spec.pool}"
+        )
     asked = upstream(settings, spec.upstream) if spec.upstream else None
     return Facts(
         spec=spec,
