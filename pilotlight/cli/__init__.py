@@ -14,6 +14,7 @@ from pilotlight.cli import (
     audit,
     costs,
     doctor,
+    drop,
     endpoints,
     exits,
     jobs,
@@ -65,6 +66,7 @@ app.command()(jobs.cancel)
 app.command()(jobs.result)
 app.command(rich_help_panel="Operate")(endpoints.endpoints)
 app.command(rich_help_panel="Operate")(operate.fleet)
+app.command(rich_help_panel="Operate")(drop.drop)
 app.command(rich_help_panel="Operate")(warm.warm)
 app.command(rich_help_panel="Operate")(simulate.simulate)
 app.command(rich_help_panel="Operate")(tune.tune)

@@ -7,8 +7,10 @@ import json
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from tests.live import KEY, up, until
+from pilotlight.cli import app
+from tests.live import KEY, until, up
 from tests.receiver import receiver
 
 ECHO = "pilotlight/echo"
@@ -145,6 +147,19 @@ def test_a_picture_goes_into_the_field_that_takes_it(live):
 
     (name,) = said["files"]
     assert (live.data / "drop-results" / edit / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_command_shows_how_far_the_files_are(live, monkeypatch):
+    put(live, f"{ECHO}/shown.json", {"text": "seen", "sleep_s": 1})
+    monkeypatch.setenv("PILOTLIGHT_WORKERS", '["workers", "tests.workers.standins"]')
+
+    shown = CliRunner().invoke(app, ["drop", "--watch", "--data", str(live.data)])
+    listed = CliRunner().invoke(app, ["drop", "--json", "--data", str(live.data)])
+
+    assert shown.exit_code == 0, shown.output
+    assert "0 files in" in shown.stdout
+    assert json.loads(listed.stdout)["pending"] == 0
+    assert (live.data / f"drop-results/{ECHO}/shown.json.result.json").exists()
 
 
 def test_whoever_is_killed_each_version_runs_once(tmp_path):

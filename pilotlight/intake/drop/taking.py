@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts.job import LOW_PRIORITY, JobError
@@ -81,6 +82,14 @@ class Taking:
                 taken += self._page(page, settled=settled)
                 page = []
         return taken + (self._page(page, settled=settled) if page else 0)
+
+    def fresh(self, found: Iterable[Dropped]) -> int:
+        """How many of these were not taken yet."""
+        wanted = (one for one in found if naming.kind_of(one.key) is not Kind.ASIDE)
+        count = 0
+        while page := list(islice(wanted, PAGE)):
+            count += len(page) - len(self.ledger.known([naming.version_id(one) for one in page]))
+        return count
 
     def _page(self, page: Sequence[Dropped], *, settled: bool) -> int:
         by_id = {naming.version_id(one): one for one in page}

@@ -1,0 +1,211 @@
+"""What is taken from a drop folder and when, with a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import pytest
+
+from handlers.sources import s3_drop
+from pilotlight import bootstrap
+from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobStatus
+from pilotlight.settings import load
+from tests.dialects.stage import services_in
+
+ECHO = "pilotlight/echo"
+FULL = 10_000
+
+
+@pytest.fixture
+def house(tmp_path, clock):
+    with services_in(tmp_path, clock, workers=("workers",)) as services:
+        yield House(services, tmp_path, clock)
+
+
+class House:
+    def __init__(self, services, data, clock):
+        self.services, self.clock = services, clock
+        self.drop, self.results = data / "drop", data / "drop-results"
+        self.store, self.drops = services.store, services.drops
+
+    def put(self, key, content=None):
+        path = self.drop / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"text": key} if content is None else content))
+        return path
+
+    def look(self, times=2):
+        """Steps that lie further apart than a file takes to settle."""
+        for _ in range(times):
+            self.drops.step()
+            self.clock.sleep(3)
+
+    def jobs(self):
+        return [job for job in self.store.list_jobs(limit=FULL) if job.endpoint == ECHO]
+
+    def run(self, job, text="done", *, told=True):
+        now = self.clock.now()
+        held = self.store.move(job.id, moves.lease(owner="r", now=now, lease_s=60, margin_s=10))
+        output = json.dumps({"text": text})
+        assert self.store.move(job.id, moves.succeed(held, now=now, output=output))
+        if told:
+            self.drops.changed([job.id])
+
+    def output(self, name):
+        return json.loads((self.results / name).read_text())["output"]["text"]
+
+
+def test_a_file_is_taken_when_it_has_not_changed_for_the_settle_time(house):
+    path = house.put(f"{ECHO}/a.json")
+    house.drops.step()
+    house.clock.sleep(1.5)
+    path.write_text('{"text": "longer than before"}')
+    house.drops.step()
+    house.clock.sleep(1.5)
+    house.drops.step()
+    assert house.jobs() == []
+
+    house.clock.sleep(1)
+    house.drops.step()
+
+    (job,) = house.jobs()
+    assert json.loads(job.input) == {"text": "longer than before"}
+
+
+def test_a_file_that_was_taken_is_not_taken_again_by_whoever_looks(house, tmp_path, clock):
+    house.put(f"{ECHO}/a.json")
+    house.look(4)
+    house.run(house.jobs()[0])
+    house.look(2)
+    house.store.purge(now=clock.now() + 90 * 24 * 3600)
+
+    again = bootstrap.services(load(data=tmp_path, workers=("workers",)), clock=clock)
+    try:
+        other = House(again, tmp_path, clock)
+        other.look(4)
+        assert other.jobs() == []
+    finally:
+        again.close()
+
+
+def test_a_file_that_is_replaced_while_it_runs_runs_again_and_its_new_result_counts(house):
+    house.put(f"{ECHO}/a.json", {"text": "old"})
+    house.look()
+    (old,) = house.jobs()
+    house.put(f"{ECHO}/a.json", {"text": "newer"})
+    house.look()
+    new = next(job for job in house.jobs() if job.id != old.id)
+
+    house.run(new, "new")
+    house.look(1)
+    house.run(old, "old")
+    house.look(1)
+
+    assert house.output(f"{ECHO}/a.json.result.json") == "new"
+    assert house.drops.ledger.counts() == (2, 0)
+
+
+def test_a_result_is_written_though_nobody_said_that_the_job_ended(house):
+    house.put(f"{ECHO}/a.json")
+    house.look()
+    house.run(house.jobs()[0], told=False)
+
+    house.look(12)
+
+    assert house.output(f"{ECHO}/a.json.result.json") == "done"
+
+
+def test_files_that_are_being_written_and_what_lies_aside_are_no_jobs(house):
+    for name in (".hidden.json", "a.json.part", "b.json.tmp", "c.json~", "_defaults.json"):
+        house.put(f"{ECHO}/{name}")
+
+    house.look(4)
+
+    assert house.jobs() == []
+    assert not house.results.exists()
+
+
+HOSTILE = [
+    "..hidden/x.json", "a b\n\t'\"$(rm -rf ~).json", "%2e%2e%2fetc.json", "ünï☃.json",
+    "-rf.json", "x" * 200 + "/" + "y" * 240 + ".json", "con.json", "a;b|c&d.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_only_a_name(house, name):
+    house.put(f"{ECHO}/{name}", {"text": "fine"})
+    house.look()
+
+    (job,) = house.jobs()
+    house.run(job)
+    house.look(1)
+
+    written = [path for path in house.results.rglob("*") if path.is_file()]
+    assert [json.loads(path.read_text())["output"] for path in written] == [{"text": "done"}]
+
+
+def test_a_name_that_is_not_utf_8_is_a_name_too(house):
+    folder = house.drop / ECHO
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff\xfe.json")).write_text('{"text": "x"}')
+
+    house.look()
+    (job,) = house.jobs()
+    house.run(job)
+    house.look(1)
+
+    (written,) = (house.results / ECHO).iterdir()
+    assert os.fsencode(written.name) == b"\xff\xfe.json.result.json"
+
+
+def test_links_are_not_followed(house, tmp_path):
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"text": "secret"}')
+    (house.drop / ECHO).mkdir(parents=True)
+    (house.drop / ECHO / "a.json").symlink_to(secret)
+    (house.drop / ECHO / "folder").symlink_to(tmp_path)
+    os.mkfifo(house.drop / ECHO / "pipe.json")
+
+    house.look(4)
+    house.drops.hint([f"{ECHO}/a.json", f"{ECHO}/folder/secret.json", "../secret.json", "\0"])
+    house.look(4)
+
+    assert house.jobs() == []
+
+
+def event(key):
+    record = {"eventSource": "aws:s3", "s3": {"object": {"key": f"drop/{key}"}}}
+    return {"Records": [record]}
+
+
+@pytest.mark.parametrize(
+    "count", [300, pytest.param(FULL, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
+)
+def test_each_object_is_one_job_though_events_are_lost_and_doubled(house, count):
+    """5 % of the events are lost, 5 % come twice; the listing finds the rest."""
+    rng, keys = random.Random(57), [f"{ECHO}/{n % 10}/{n}.json" for n in range(count)]
+    for key in keys:
+        house.put(key)
+    told = [key for key in keys if rng.random() >= 0.05]
+    told += [key for key in told if rng.random() < 0.05]
+    rng.shuffle(told)
+
+    while len(house.jobs()) < count or house.drops.ledger.counts()[1]:
+        for key in told[:100]:
+            house.drops.hint(s3_drop.keys_in(event(key)))
+        told = told[100:]
+        house.look(1)
+        for job in house.jobs():
+            if not job.status.is_terminal:
+                house.run(job)
+
+    house.look(3)
+    jobs = house.jobs()
+    assert len(jobs) == count
+    assert {job.status for job in jobs} == {JobStatus.SUCCEEDED}
+    assert {json.loads(job.input)["text"] for job in jobs} == set(keys)
+    assert house.drops.ledger.counts() == (count, 0)
+    assert len(list(house.results.rglob("*.result.json"))) == count
