@@ -55,7 +55,8 @@ def common() -> dict[str, Value]:
 
 def of_functions() -> dict[str, Value]:
     """A Lambda's, on top of which each one may have its own."""
-    return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA}
+    # The same messages by boto3 alone: a function that starts cold does not load Celery.
+    return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA, "PILOTLIGHT_QUEUE__CONSUMER": "loop"}
 
 
 def of_replica(worker: str) -> list[dict[str, Value]]:

@@ -61,7 +61,7 @@ def ingress(queues: list[Value]) -> list[dict[str, Value]]:
         allow("s3: GetObject PutObject PutObjectTagging DeleteObject", files("*")),
         allow("s3: AbortMultipartUpload ListMultipartUploadParts", files("*")),
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
-        allow("sqs: SendMessage GetQueueAttributes", queues),  # kombu asks before it sends
+        allow("sqs: SendMessage", queues),
         allow("lambda: InvokeFunction", [_function_arn("kick")]),
     ]
 
@@ -76,7 +76,7 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         allow("dynamodb: GetItem PutItem", _SECRETS),
         allow("s3: GetObject DeleteObject", files("*")),
         allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
-        allow("sqs: SendMessage GetQueueAttributes", queues),  # kombu asks before it sends
+        allow("sqs: SendMessage", queues),
         allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", _DEAD),
         allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),

@@ -22,7 +22,7 @@ MAY = {
             "GetObject", "PutObject", "PutObjectTagging", "DeleteObject", "AbortMultipartUpload",
             "ListMultipartUploadParts", "ListBucket",
         },
-        "sqs": {"SendMessage", "GetQueueAttributes"},
+        "sqs": {"SendMessage"},
         "lambda": {"InvokeFunction"},
     },
     "UpkeepRole": UPKEEP,
