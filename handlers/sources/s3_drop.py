@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from handlers.source import Event, Source, Wish
+from pilotlight.errors import InvalidInput, Problem
 
 PREFIX = "drop/"
 
@@ -22,14 +23,23 @@ def matches(event: Event) -> bool:
 
 
 def keys_in(event: Event) -> list[str]:
-    """Keys below the drop prefix; S3's own events quote them, EventBridge's do not."""
+    """Keys below the drop prefix; S3's own events quote them, EventBridge's do not.
+
+    Raises InvalidInput for an event that names no object.
+    """
     if "Records" in event:
-        said = [one.get("s3", {}).get("object", {}).get("key") for one in event["Records"]]
-        keys = [unquote_plus(key) for key in said if isinstance(key, str)]
+        keys = [unquote_plus(_key(one.get("s3"))) for one in event["Records"]]
     else:
-        key = event.get("detail", {}).get("object", {}).get("key")
-        keys = [key] if isinstance(key, str) else []
+        keys = [_key(event.get("detail"))]
     return [key.removeprefix(PREFIX) for key in keys if key.startswith(PREFIX)]
+
+
+def _key(said: object) -> str:
+    match said:
+        case {"object": {"key": str(key)}}:
+            return key
+    message = "must name an object and its key"
+    raise InvalidInput(f"the event {message}", Problem(("object", "key"), message, "missing"))
 
 
 def jobs_in(event: Event) -> Iterator[Wish]:  # noqa: ARG001 - Source's

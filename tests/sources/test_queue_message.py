@@ -29,7 +29,7 @@ def accept(services, given):
 
 
 def test_the_sources_are_exactly_these():
-    assert sorted(found()) == ["queue-message"]
+    assert sorted(found()) == ["drop", "queue-message"]
 
 
 def test_each_message_becomes_a_job(services):
@@ -75,7 +75,7 @@ def test_a_broken_message_names_its_field_and_makes_nothing(services, body, wher
     assert services.store.list_jobs() == []
 
 
-FOREIGN = [{}, {"Records": []}, {"Records": [{"eventSource": "aws:s3"}]}, {"Records": "x"}]
+FOREIGN = [{}, {"Records": []}, {"Records": [{"eventSource": "aws:sns"}]}, {"Records": "x"}]
 
 
 @pytest.mark.parametrize("given", FOREIGN)
