@@ -1,7 +1,7 @@
 """Lambda's entry points. Each is a few lines over what is wired once per process.
 
-They import what they need themselves: a function of upkeep that is started cold loads no web
-framework, and importing this module costs nothing.
+They import what they need themselves: a kick that is started cold loads no web framework, and
+importing this module costs nothing.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ def ingress(event: Event, context: Context) -> dict[str, Any]:
 
 @cache
 def _minute() -> MinuteUpkeep:
+    from handlers.batching import teach  # noqa: PLC0415
+    from handlers.dialect import found  # noqa: PLC0415
     from handlers.lambda_house import services  # noqa: PLC0415
     from handlers.lambda_upkeep import MinuteUpkeep  # noqa: PLC0415
 
+    teach(services(), found().values())  # a batch is read and written in its dialect's words
     return MinuteUpkeep(services())
 
 

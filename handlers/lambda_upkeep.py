@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from handlers.batching import teach
-from handlers.dialect import found
 from handlers.measuring import Measure
 from handlers.upkeep import (
     CLEAN_S,
@@ -44,7 +42,6 @@ class MinuteUpkeep:
     def __init__(self, services: Services, *, say: Callable[[str], object] | None = None) -> None:
         self._services, self._clock, self._say = services, services.clock, say or print_line
         self._measure = Measure(services)
-        teach(services, found().values())
         self._figures: Figures | None = None
         self._upkeep = Upkeep(
             self._chores(random.Random()),  # noqa: S311 - spreads load, guards nothing

@@ -31,6 +31,6 @@ def test_naming_an_entry_point_loads_nothing_of_ours():
 
 
 @pytest.mark.parametrize("module", ["lambda_upkeep", "lambda_letters", "lambda_house"])
-def test_timed_work_loads_no_web_framework(module):
+def test_a_kick_and_dead_letters_load_no_web_framework_and_no_celery(module):
     loaded = loaded_by(f"import handlers.{module}; import pilotlight.bootstrap.aws")
     assert not loaded & {*WEB, *GPU, "celery", "kombu"}
