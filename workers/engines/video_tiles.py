@@ -9,6 +9,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_WORTH_SHARING = 256 * 256
+"""Pixels from which several threads finish a piece sooner than one does."""
+
+
+def share_out(pixels: int, cores: int) -> None:
+    """Have the processor's work on so many pixels done by one thread, or by ``cores``.
+
+    PyTorch's threads wait for each other busily: on small pieces, and beside other programs, two
+    can take ten times as long as one.
+    """
+    import torch
+
+    torch.set_num_threads(cores if pixels >= _WORTH_SHARING else 1)
+
 
 def by_tiles(
     picture: NDArray[Any],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import stage
-from workers.engines.video_tiles import by_tiles
+from workers.engines.video_tiles import by_tiles, share_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def upscaler(weights: Path) -> Upscaler:
         model.eval().requires_grad_(requires_grad=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with stage("device"):
-        made = Upscaler(model.to(device), device)
+        made = Upscaler(model.to(device), device, torch.get_num_threads())
     with stage("warm_up"):
         import numpy as np
 
@@ -80,6 +80,7 @@ class Upscaler:
 
     model: Any
     device: str
+    cores: int
 
     def enlarge(
         self,
@@ -113,6 +114,7 @@ class Upscaler:
 
         def one(part: NDArray[Any]) -> NDArray[Any]:
             on_tile()
+            share_out(part.shape[0] * part.shape[1], self.cores)
             seen = torch.from_numpy(np.array(part, order="C")).to(self.device)
             with torch.inference_mode():
                 made = self.model(seen.permute(2, 0, 1)[None].float() / 255)[0]

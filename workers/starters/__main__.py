@@ -65,6 +65,8 @@ def _fetch(one: Carried) -> None:
         _join_parts(kept)
         if one.generation is not None:
             _unpack(kept, dict(one.generation))
+        if one.pickled:
+            _tame(kept, one.pickled)
         kept.rename(ROOT / one.name)
 
 
@@ -121,6 +123,25 @@ def _join_parts(folder: Path) -> None:
                 with part.open("rb") as source:
                     shutil.copyfileobj(source, joined)
                 part.unlink()
+
+
+def _tame(folder: Path, parts: tuple[str, ...]) -> None:
+    """Leave ``weights.safetensors`` and nothing else: no worker ever reads a pickle.
+
+    PyTorch reads it with its ``weights_only``: what is not a tensor in it makes it refuse.
+    """
+    try:
+        import safetensors.torch
+        import torch
+    except ImportError:
+        raise CannotBeHad("torch and safetensors have to be installed to convert it") from None
+    (pickled,) = folder.rglob("*.pkl")
+    held = torch.load(pickled, weights_only=True, map_location="cpu")
+    named = {name.removeprefix("module."): tensor for name, tensor in held.items()}
+    wanted = {name: one for name, one in named.items() if name.split(".")[0] in parts}
+    for path in folder.iterdir():
+        path.unlink()
+    safetensors.torch.save_file(wanted, folder / "weights.safetensors")
 
 
 if __name__ == "__main__":
