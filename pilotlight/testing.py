@@ -105,10 +105,10 @@ def _run(
         low_memory=low_memory,
     )
     parsed = child_run.parse_input(serving.input, run.input)
-    loaded = worker
+    loaded, loop = worker, child_run.LoopThread()
     if isinstance(loaded, type):
         loaded = loaded()
-        loaded.load()
+        child_run.load(loaded, loop)
 
     def told(event: Event) -> None:
         hear(event)
@@ -121,7 +121,7 @@ def _run(
         parsed,
         context,
         output=serving.output,
-        loop=child_run.LoopThread(),
+        loop=loop,
     )
     return serving.output.model_validate_json(text)
 

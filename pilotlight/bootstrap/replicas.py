@@ -23,7 +23,7 @@ def assemble(
         spec,
         ports=ports,
         scratch=settings.data / "scratch" / replica_id,
-        child_argv=child_argv(spec.name, settings.workers),
+        child_argv=child_argv(spec.name, settings.workers, python=spec.python),
         rng=random.Random(),  # noqa: S311 - spreads load, guards nothing
         supervisor_fd=supervisor_fd,
     )

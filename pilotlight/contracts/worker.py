@@ -64,6 +64,9 @@ class WorkerSpec(BaseModel):
     """Pool of hosts that it shares with other workers; empty: replicas of its own."""
     model_gib: NonNegativeFloat = 0
     """What the loaded model takes of a pooled host's memory; 0: measured at its first load."""
+    python: str = ""
+    """Interpreter of its child, from the folder that holds ``workers``; empty: the replica's.
+    For an engine whose libraries will not live beside the others'."""
     jobs_per_replica: PositiveInt = 1
     """Jobs one replica runs at a time: its slots."""
     min_replicas: NonNegativeInt = 0
@@ -136,8 +139,11 @@ class Worker(abc.ABC, Generic[InputT, OutputT]):
 
     spec: ClassVar[WorkerSpec]
 
-    def load(self) -> None:
-        """Read the weights. Called once per child process, before its first job."""
+    def load(self) -> Any:
+        """Read the weights. Called once per child process, before its first job.
+
+        May be async: then it runs on the loop that runs the jobs.
+        """
 
     @abc.abstractmethod
     def run(self, job_input: InputT, context: Context) -> Any:

@@ -91,7 +91,7 @@ class Child:
             with stages.listen():
                 with stage("imports"):
                     self._worker = catalogue.find(packages, name)()
-                self._worker.load()
+                child_run.load(self._worker, self._loop)
         except BaseException as error:  # noqa: BLE001 - a model may fail to load in any way
             code = error.code if isinstance(error, PilotlightError) else "load_failed"
             text = str(error) if isinstance(error, PilotlightError) else _described(error)

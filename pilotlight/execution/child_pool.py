@@ -103,7 +103,7 @@ class PoolChild(Child):
                 if name not in self._models:
                     with stage("imports"):
                         made = catalogue.find(self._packages, name)()
-                    made.load()
+                    child_run.load(made, self._loop)
                     self._models[name] = made
                 elif name in self._parked:
                     with stage("device"):

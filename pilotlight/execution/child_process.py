@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.errors import SettingsError
 from pilotlight.execution.framing import ParentEnd
 
 if TYPE_CHECKING:
@@ -25,13 +26,19 @@ _KILL_WAIT_S: Final = 30
 """A killed process may take this long to give its GPU memory back."""
 
 
-def child_argv(worker: str, packages: Sequence[str], *, pooled: bool = False) -> list[str]:
+def child_argv(
+    worker: str, packages: Sequence[str], *, pooled: bool = False, python: str = ""
+) -> list[str]:
     """The command that runs a worker's child, to which the parent adds its own arguments.
 
-    ``pooled``: ``worker`` is the name of a pool.
+    ``pooled``: ``worker`` is the name of a pool. ``python``: as in its spec. Raises SettingsError
+    when that is not there.
     """
     module = "pilotlight.execution.child_pool" if pooled else "pilotlight.execution.child"
-    return [sys.executable, "-u", "-m", module, worker, "--packages", ",".join(packages)]
+    if python and not Path(python).is_file():
+        raise SettingsError(f"{worker} runs in {python}, which is not in {Path.cwd()}")
+    program = str(Path(python).absolute()) if python else sys.executable
+    return [program, "-u", "-m", module, worker, "--packages", ",".join(packages)]
 
 
 class OutputPipe:

@@ -112,6 +112,13 @@ def perform(
     return _checked(returned, output)
 
 
+def load(worker: Worker[Any, Any], loop: LoopThread) -> None:
+    """Have it read its weights; raises whatever it raises."""
+    loading = worker.load()
+    if isinstance(loading, Coroutine):
+        loop.submit(loading).result()
+
+
 def _drained(values: Generator[Any, None, Any], context: AttemptContext) -> Any:
     last = None
     try:
@@ -182,7 +189,8 @@ def failure_of(error: BaseException) -> tuple[Failure, bool]:
         short = JobError(
             failure.error.code, text, failure.error.http_status, failure.error.problems
         )
-        return Failure(short, failure.retryable, failure.retry_after_s), False
+        spent = isinstance(error, ReplicaFailure)
+        return Failure(short, failure.retryable, failure.retry_after_s), spent
     lowered = text.lower()
     if _is_out_of_memory(error, lowered):
         return Failure.of(OutOfMemory(text or "out of memory")), False

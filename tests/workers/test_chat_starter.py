@@ -165,8 +165,8 @@ def test_pictures_and_endless_conversations_are_refused(talker, ask, tmp_path):
         ask([{"type": "text", "text": "What is this?"}, part])
     assert refused.value.problems[0].loc == ("body", "messages", 0, "content", 1, "type")
 
-    with pytest.raises(InvalidInput, match="this model holds 8192") as refused:
-        ask("lighthouse " * 9000)
+    with pytest.raises(InvalidInput, match="this model holds 4096") as refused:
+        ask("lighthouse " * 5000)
     assert refused.value.problems[0].type == "context_length_exceeded"
 
 

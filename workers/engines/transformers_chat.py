@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class TransformersChat:
     """A loaded model. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, *, most_tokens: int) -> None:
-        """``most_tokens`` ends an answer whose length the caller did not limit."""
+    def __init__(self, folder: Path, *, window: int, most_tokens: int) -> None:
+        """``window``: tokens of a conversation. ``most_tokens`` ends an answer without a limit."""
         with stage("imports"):
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -42,11 +42,13 @@ class TransformersChat:
         self._torch = torch
         self._most_tokens = most_tokens
         self._usual = self._model.generation_config
-        self._window: int = self._model.config.max_position_embeddings
+        self._window = min(window, self._model.config.max_position_embeddings)
         self._grammars = JsonGrammars(self._tokenizer, size=self._model.config.vocab_size)
 
-    def answer(self, asked: Chat, *, seed: int) -> Generator[Completion, None, Completion]:
-        """The news after every token; returns the whole.
+    def chat(
+        self, asked: Chat, *, seed: int, live: bool
+    ) -> Generator[Completion, None, Completion]:
+        """A word after every token, with the news if ``live``; returns the whole.
 
         The same ``seed`` says the same, unless the caller brought one. Raises InvalidInput for
         what this model cannot do.
@@ -64,7 +66,7 @@ class TransformersChat:
             for row, turn, rail, chance in zip(scores, turns, rails, chances, strict=True):
                 if turn.ended is None:
                     writing.write(turn, row, rail, chance)
-            yield Completion(choices=writing.news(turns))
+            yield Completion(choices=writing.news(turns) if live else [])
         return writing.whole(turns, prompt=len(prompt))
 
     def _rounds(self, prompt: list[int], turns: list[Turn]) -> Iterator[Tensor]:
