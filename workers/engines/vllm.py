@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import InvalidInput, Problem, WorkerError, stage
@@ -21,7 +22,6 @@ from workers.engines.vllm_turns import Heard, chunks, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from pilotlight.contracts.tasks.chat import Chat, Completion
     from pilotlight.contracts.tasks.embeddings import Embed
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 _SURROUNDINGS: Final = {
-    "HF_HUB_OFFLINE": "1",  # weights are there before an engine starts
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a process with threads must not fork
@@ -42,8 +41,9 @@ class Vllm:
     """One engine. ``load`` and the questions belong on the same event loop."""
 
     def __init__(self, model: Path | str, /, **arguments: Any) -> None:
-        """``arguments`` of ``vllm serve``, such as ``max_model_len``; true for a bare flag."""
-        self._given = [str(model), *_as_words(arguments)]
+        """``arguments`` of ``vllm serve``, such as ``max_model_len``."""
+        self._given = [str(model), *as_words(arguments)]
+        self._is_here = Path(model).is_dir()
         self._leave = contextlib.AsyncExitStack()
         self._engine: Any = None
         self._app: Any = None
@@ -53,6 +53,8 @@ class Vllm:
         import os
 
         surroundings = dict(_SURROUNDINGS)
+        if self._is_here:
+            surroundings["HF_HUB_OFFLINE"] = "1"
         if memory_gib is not None:
             surroundings["VLLM_CPU_KVCACHE_SPACE"] = str(memory_gib)
         os.environ.update(surroundings)  # noqa: TID251 - the library's settings, not ours
@@ -171,14 +173,14 @@ def _usage(document: Document) -> Usage:
     return Usage.model_validate({name: told.get(name) or 0 for name in Usage.model_fields})
 
 
-def _as_words(arguments: Mapping[str, Any]) -> list[str]:
+def as_words(arguments: Mapping[str, Any]) -> list[str]:
     """``max_model_len=4096`` is ``--max-model-len=4096``; a dictionary goes as JSON."""
     words = []
     for name, value in arguments.items():
-        option = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(option)
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
         else:
             text = json.dumps(value) if isinstance(value, dict) else value
-            words.append(f"{option}={text}")
+            words.append(f"--{option}={text}")
     return words

@@ -1,0 +1,31 @@
+"""How near texts are: the cosine of the last states of gpt-oss-20b.
+
+It was not trained for that; qwen3-0.6b-fp8-score does better at a thirtieth of the size.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.served import Pooling, Served
+
+MODEL: Final = Served(
+    repo="openai/gpt-oss-20b",
+    licence="Apache-2.0",
+    gpu_memory_gib=24,
+    quantisation="mxfp4",
+    context=32768,
+    jobs=64,
+    arguments={
+        "runner": "pooling",
+        "convert": "embed",
+    },
+)
+
+
+class GptOss20bScore(Pooling):
+    model: ClassVar = MODEL
+    spec: ClassVar = MODEL.spec("gpt-oss-20b-score", _="openai/score", rerank="openai/rerank")
+
+
+WORKER = GptOss20bScore

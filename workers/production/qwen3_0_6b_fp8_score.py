@@ -1,0 +1,28 @@
+"""How near texts are: the cosine of Qwen3-Embedding-0.6B, 8 bits."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.served import Pooling, Served
+
+MODEL: Final = Served(
+    repo="Qwen/Qwen3-Embedding-0.6B",
+    licence="Apache-2.0",
+    gpu_memory_gib=8,
+    quantisation="fp8",
+    context=32768,
+    jobs=64,
+    arguments={
+        "runner": "pooling",
+        "quantization": "fp8",
+    },
+)
+
+
+class Qwen306bFp8Score(Pooling):
+    model: ClassVar = MODEL
+    spec: ClassVar = MODEL.spec("qwen3-0.6b-fp8-score", _="openai/score", rerank="openai/rerank")
+
+
+WORKER = Qwen306bFp8Score

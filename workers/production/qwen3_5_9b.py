@@ -1,0 +1,29 @@
+"""Talks, and looks at pictures: Qwen3.5-9B."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.served import Served, Talking
+
+MODEL: Final = Served(
+    repo="Qwen/Qwen3.5-9B",
+    licence="Apache-2.0",
+    gpu_memory_gib=40,
+    quantisation="bf16",
+    context=32768,
+    arguments={
+        "reasoning_parser": "qwen3",
+        "tool_call_parser": "qwen3_coder",
+        "enable_auto_tool_choice": True,
+        "limit_mm_per_prompt": {"image": 8},
+    },
+)
+
+
+class Qwen359b(Talking):
+    model: ClassVar = MODEL
+    spec: ClassVar = MODEL.spec("qwen3.5-9b", _="openai/chat-completion/vision")
+
+
+WORKER = Qwen359b
