@@ -105,6 +105,35 @@ def test_leaving_ends_the_request_at_once():
     assert asyncio.run(listen()) == [True]
 
 
+def test_an_application_is_told_that_its_client_has_left():
+    ended = []
+
+    async def work():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("the work")
+            raise
+
+    async def app(scope, receive, send):
+        await receive()
+        works, leaves = asyncio.ensure_future(work()), asyncio.ensure_future(receive())
+        await asyncio.wait({works, leaves}, return_when=asyncio.FIRST_COMPLETED)
+        ended.append(leaves.result()["type"])
+        works.cancel()
+
+    async def ask():
+        asking = asyncio.ensure_future(told(app))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking})
+        await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    assert ended == ["http.disconnect", "the work"]
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_an_answer_that_breaks_off_is_no_answer(begun):
     async def app(scope, receive, send):

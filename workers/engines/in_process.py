@@ -12,7 +12,7 @@ import contextlib
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
         Awaitable[None],
     ]
+
+
+_MANNERS_S: Final = 0.5
+"""So long an application may take to end by itself. To be cancelled is not enough for one that
+waits for a task of its own: only being told that its client has left ends that too."""
 
 
 class BrokeOff(Exception):
@@ -41,27 +46,35 @@ class Reply:
 async def post(app: Application, path: str, document: Any) -> AsyncIterator[Reply]:
     """Leaving the block ends the request, as a client that hangs up does. Raises BrokeOff."""
     said: asyncio.Queue[Message | None] = asyncio.Queue()
-    task = asyncio.ensure_future(_call(app, path, json.dumps(document).encode(), said))
+    left = asyncio.Event()
+    task = asyncio.ensure_future(_call(app, path, json.dumps(document).encode(), said, left))
     try:
         head = await said.get()
         if head is None:
             raise BrokeOff(_why(task))
         yield Reply(head["status"], _pieces(said, task))
     finally:
+        left.set()
+        await asyncio.wait({task}, timeout=_MANNERS_S)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await task
 
 
 async def _call(
-    app: Application, path: str, body: bytes, said: asyncio.Queue[Message | None]
+    app: Application,
+    path: str,
+    body: bytes,
+    said: asyncio.Queue[Message | None],
+    left: asyncio.Event,
 ) -> None:
     told = False
 
     async def receive() -> Message:
         nonlocal told
         if told:
-            await asyncio.Event().wait()  # we leave by cancelling
+            await left.wait()
+            return {"type": "http.disconnect"}
         told = True
         return {"type": "http.request", "body": body, "more_body": False}
 
