@@ -72,6 +72,9 @@ class MinuteUpkeep:
             Chore("scale", 0, _done(lambda _now: look(services))),
             Chore("groups", 0, _done(services.steward)),
         ]
+        if services.drops is not None:
+            drops = services.drops
+            found.append(Chore("drop", 0, _done(lambda _now: drops.step())))
         if services.dead_letters is not None:
             found.append(Chore("dead letters", _MEASURE_S, _done(self._letters)))
         first_s = CLEAN_S * rng.random() / 4  # not every new process at once, nor all the time

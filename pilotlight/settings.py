@@ -205,6 +205,8 @@ class AwsSettings(_Group):
     jobs_table: str = "pilotlight-jobs"
     secrets_table: str = "pilotlight-secrets"
     bucket: str = "pilotlight"
+    drop_bucket: str = ""
+    """Files below ``drop/`` in it become jobs. Empty: there is no drop folder."""
     queue_url: str = ""
     """URL of a worker's queue up to the worker's name:
     ``https://sqs.eu-west-1.amazonaws.com/123456789012/pilotlight-jobs-``. In the name, a dot

@@ -16,6 +16,7 @@ from pilotlight.adapters.aws.blobs import S3Blobs
 from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
+from pilotlight.adapters.aws.drop import DynamoDropLedger, S3DropFolder
 from pilotlight.adapters.aws.emulator import emulated
 from pilotlight.adapters.aws.ends import DynamoEnds
 from pilotlight.adapters.aws.feed import DynamoFeed
@@ -156,9 +157,19 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         texts=account.texts,
         learned=account.learned,
         ends=DynamoEnds(calls, aws.jobs_table, workers=tuple(specs), clock=clock),
+        drop=_drop(account, aws.drop_bucket, aws.jobs_table),
         dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
         close=close,
     )
+
+
+def _drop(
+    account: _Account, bucket: str, table: str
+) -> tuple[S3DropFolder, DynamoDropLedger] | None:
+    if not bucket:
+        return None
+    folder = S3DropFolder(Bucket(account.clients.s3(), bucket))
+    return folder, DynamoDropLedger(account.calls, table)
 
 
 def _sender(

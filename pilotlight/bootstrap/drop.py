@@ -8,7 +8,7 @@ from pilotlight.intake.drop.manifest import ORIGIN, ManifestLines
 from pilotlight.intake.drop.results import Results
 from pilotlight.intake.drop.shaping import Shaping
 from pilotlight.intake.drop.taking import Taking
-from pilotlight.intake.drop.watching import Drops
+from pilotlight.intake.drop.watching import ALL_REMOTE_S, ALL_S, LIST_REMOTE_S, LOOK_S, Drops
 from pilotlight.intake.groups.batches.kind import Batches
 from pilotlight.intake.groups.batches.ticket import KIND
 
@@ -68,4 +68,6 @@ def drops(
         store=parts.store,
         members=parts.groups,
         clock=submit.clock,
+        list_s=LIST_REMOTE_S if parts.store.remote else LOOK_S,
+        all_s=ALL_REMOTE_S if parts.store.remote else ALL_S,
     )

@@ -46,6 +46,9 @@ class Taken:
 class DropFolder(Protocol):
     """Reads what is dropped and writes results; changes nothing that is somebody else's."""
 
+    whole: bool
+    """What is seen has all its bytes; else it may still be written to."""
+
     def is_there(self) -> bool: ...
 
     def listing(self) -> Iterator[Dropped]:

@@ -69,6 +69,7 @@ def _pointed_at(settings: Settings, endpoint: str) -> Settings:
         "endpoint_url": endpoint,
         "queue_url": f"{base}jobs-",
         "dead_letter_url": f"{base}dead-letters",
+        "drop_bucket": settings.aws.bucket,
     }
     # A request costs nothing here, but Ctrl-C waits for the long poll under way.
     wait_s = min(settings.queue.wait_s, _LONGEST_POLL_S)

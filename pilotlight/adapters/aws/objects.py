@@ -131,6 +131,10 @@ class Bucket:
         pages = self._pages(prefix)
         return ((entry["Key"], entry["Size"]) for page in pages for entry in page)
 
+    def entries(self, prefix: str) -> Iterator[Any]:
+        """As S3 lists them: ``Key``, ``Size``, ``ETag``, ``LastModified``."""
+        return (entry for page in self._pages(prefix) for entry in page)
+
     def stored(self, prefix: str, *, after: float, before: float) -> Iterator[Sequence[str]]:
         """Keys of what was put there in between, to the second; a portion for each request."""
         for page in self._pages(prefix):

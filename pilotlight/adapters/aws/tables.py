@@ -13,6 +13,7 @@ One table holds everything but secrets::
     REPLICA#id     REPLICA        a replica's row
     NOTE           name           what the scaler learned, or was told
     FILE#caller    id             a file that the caller keeps here
+    DROP#id        DROP           a version of a dropped object that was taken; see drop.py
 
 Each index is sparse: a row is in it while it has both of the index's attributes, so that a
 finished row weighs nothing. They hold little more than keys; rows are then read from the table

@@ -35,6 +35,8 @@ _TABLES: Final = (
 
 
 class LocalDropFolder:
+    whole = False
+
     def __init__(self, data: Path) -> None:
         self._drop, self._results = data / DROP, data / RESULTS
 

@@ -35,8 +35,10 @@ _REST_FACTOR: Final = 500
 _BUSY_FACTOR: Final = 5
 """While files are on their way in."""
 _LONGEST_S: Final = 600.0
-_ALL_S: Final = 30.0
+ALL_S: Final = 30.0
 """Between two looks at every job whose result is not written: what an announcement lost."""
+LIST_REMOTE_S, ALL_REMOTE_S = 300.0, 5.0
+"""The same where each look costs requests, and where other processes end the jobs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +53,10 @@ class Drops:
     store: JobStore
     members: GroupStore
     clock: Clock
+    list_s: float = LOOK_S
+    """Between two listings, at least."""
+    all_s: float = ALL_S
+    """While any job of the folder runs."""
     lit: threading.Event = field(default_factory=threading.Event)
     """Set when there is something to do before the moment that the last step named."""
     _changed: deque[str] = field(default_factory=deque)
@@ -86,16 +92,18 @@ class Drops:
     def _take_hinted(self) -> None:
         keys = [self._hints.popleft() for _ in range(len(self._hints))]
         found = (self.folder.look(key) for key in dict.fromkeys(keys))
-        self._count(self.taking((one for one in found if one is not None), room=self._room))
+        seen = (one for one in found if one is not None)
+        self._count(self.taking(seen, room=self._room, settled=self.folder.whole))
 
     def _list(self, now: float) -> None:
         began = self.clock.monotonic()
-        taken = self.taking(self.folder.listing(), room=self._room)
+        listing = self.folder.listing()
+        taken = self.taking(listing, room=self._room, settled=self.folder.whole)
         took_s = self.clock.monotonic() - began
         self._count(taken)
         busy = bool(taken or self.taking.unsettled)
         rest_s = took_s * (_BUSY_FACTOR if busy else _REST_FACTOR)
-        self._list_at = now + min(max(LOOK_S, rest_s), _LONGEST_S)
+        self._list_at = now + min(max(self.list_s, rest_s), _LONGEST_S)
 
     @property
     def _room(self) -> int:
@@ -111,9 +119,9 @@ class Drops:
     def _settle(self, now: float) -> None:
         looked_at = {self._changed.popleft() for _ in range(len(self._changed))}
         if now >= self._all_at:
-            self._all_at = now + _ALL_S
             pending = self.ledger.pending(limit=2 * MOST_PENDING)
             self._open = {one.job_id: one for one in pending if one.job_id is not None}
+            self._all_at = now + (self.all_s if self._open else max(self.list_s, ALL_S))
             looked_at = set(self._open)
         for job_id in looked_at:
             one = self._open.get(job_id)
