@@ -189,6 +189,20 @@ def test_news_say_where_they_begin_and_the_whole_has_everything():
     assert heard.whole().usage.prompt_tokens == 3
 
 
+def test_the_likelihood_of_half_a_character_waits_for_the_other_half():
+    heard = Heard()
+
+    def one(text, token):
+        return said({"content": text}, logprobs={"content": [{"token": token, "logprob": -1}]})
+
+    heard.add(one("a", "a"))
+    assert heard.add(one("", "\\xf0")) is None
+    (choice,) = heard.add(one("b", "\\x9f")).choices
+
+    assert choice.since.logprobs == 1
+    assert [token["token"] for token in choice.logprobs["content"]] == ["\\xf0", "\\x9f"]
+
+
 def test_a_call_of_a_tool_is_put_together():
     heard = Heard()
     call = {"index": 0, "id": "call-1", "function": {"name": "f", "arguments": '{"a"'}}

@@ -64,13 +64,15 @@ class _Choice:
         self._calls: list[Document] = []
         self._likelihoods: list[Document] | None = None
         self._end = "stop"
+        self._told = 0
+        """Likelihoods that were passed on; those of a token without words wait for the next."""
 
     def add(self, said: Document) -> Choice | None:
         delta = said.get("delta") or {}
         since = Since(
             content=len(self._content),
             reasoning_content=len(self._reasoning),
-            logprobs=len(self._likelihoods or ()),
+            logprobs=self._told,
         )
         content = delta.get("content") or ""
         reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
@@ -85,7 +87,9 @@ class _Choice:
             self._end = said["finish_reason"]
         if not (content or reasoning or delta.get("tool_calls")):
             return None
-        return self._choice(content, reasoning, fresh, since)
+        likely = self._likelihoods and self._likelihoods[self._told :]
+        self._told += len(likely or ())
+        return self._choice(content, reasoning, likely, since)
 
     def _call(self, call: Document) -> None:
         at = call.get("index")
@@ -116,7 +120,7 @@ class _Choice:
             {
                 "index": self._index,
                 "message": Answer.model_validate(answer),
-                "logprobs": likelihoods and {"content": likelihoods, "refusal": None},
+                "logprobs": {"content": likelihoods, "refusal": None} if likelihoods else None,
                 "finish_reason": self._end,
                 "since": since,
             }
