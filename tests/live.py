@@ -47,6 +47,13 @@ def until(look: Callable[[], Any], *, what: str, patience_s: float = PATIENCE_S)
     raise AssertionError(f"waited {patience_s} s for {what}")
 
 
+def _told(pid: int, what: str) -> str:
+    """A file of a process below ``/proc``, as words; empty when it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/{what}").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
+
+
 @dataclass
 class Live:
     """One running ``pilotlight up``."""
@@ -124,6 +131,19 @@ class Live:
         """The result, once there is one."""
         until(lambda: self.status(endpoint, job_id)["status"] == "COMPLETED", what=f"job {job_id}")
         return self.ask("GET", f"/queue/{endpoint}/requests/{job_id}")
+
+    def models(self, worker: str) -> list[int]:
+        """Process ids of the model itself, in every replica of a worker."""
+        return [pid for pid in self.processes() if _told(pid, "comm") == f"model {worker}"[:15]]
+
+    def replicas(self, worker: str) -> list[int]:
+        """Process ids of the parents."""
+        words, models = f"-m workers {worker} ", self.models(worker)
+        return [
+            pid
+            for pid in self.processes()
+            if pid not in models and words in f"{_told(pid, 'cmdline')} "
+        ]
 
     def processes(self) -> list[int]:
         """Ids of every process that works on this data folder, ``up`` itself included."""

@@ -113,7 +113,8 @@ def replica(
     database, wake = Database(database_path(settings)), WakeSocket()
     queue = TableQueueReceiver(database, wake, clock, worker=spec.name, replica_id=replica_id)
     ports = _replica_ports(settings, database, wake, queue, clock)
-    return assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
+    forks = supervisor_fd is not None  # a process of its own, not a test's
+    return assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd, forks=forks)
 
 
 def pooled_replica(

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from pilotlight.execution.child_process import child_argv
+from pilotlight.execution.machine import ThisMachine
 from pilotlight.execution.replica import Replica
 
 if TYPE_CHECKING:
@@ -14,16 +15,23 @@ if TYPE_CHECKING:
 
 
 def assemble(
-    replica_id: str, spec: WorkerSpec, ports: ReplicaPorts, *, supervisor_fd: int | None
+    replica_id: str,
+    spec: WorkerSpec,
+    ports: ReplicaPorts,
+    *,
+    supervisor_fd: int | None,
+    forks: bool = False,
 ) -> Replica:
-    """Ready to run."""
+    """Ready to run. ``forks``: its process is its own, and holds nothing that a fork would hurt."""
     settings = ports.settings
+    argv = child_argv(spec.name, settings.workers, python=spec.python)
     return Replica(
         replica_id,
         spec,
         ports=ports,
         scratch=settings.data / "scratch" / replica_id,
-        child_argv=child_argv(spec.name, settings.workers, python=spec.python),
+        child_argv=argv,
         rng=random.Random(),  # noqa: S311 - spreads load, guards nothing
         supervisor_fd=supervisor_fd,
+        machine=ThisMachine(argv, forks=forks),
     )

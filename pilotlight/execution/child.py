@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 EXIT_LOAD_FAILED: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 """prctl(2)."""
 
 
@@ -197,10 +198,15 @@ def _ignore(_number: int, _frame: object) -> None:
     """The parent decides. A handler, since what is merely ignored stays so in our own children."""
 
 
-def _die_with_parent() -> None:
-    """A process that is stopped or holds the interpreter cannot notice the socket's end."""
+def _tell_the_system(worker: str) -> None:
+    """Its name in ``ps`` and ``top``, and that it dies with its parent.
+
+    A process that is stopped or holds the interpreter cannot notice the socket's end.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        system = ctypes.CDLL(None)
+        system.prctl(_PR_SET_NAME, f"model {worker}".encode())
+        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_child(kind: type[Child], argv: Sequence[str] | None = None) -> int:
@@ -211,7 +217,7 @@ def run_child(kind: type[Child], argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
     parser.add_argument("--ping-s", type=float, required=True)
     args = parser.parse_args(argv)
-    _die_with_parent()
+    _tell_the_system(args.worker)
     for ours in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ours, _ignore)
     faulthandler.enable()

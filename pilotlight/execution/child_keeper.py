@@ -65,7 +65,10 @@ class ChildKeeper:
         clock: Clock,
         selector: selectors.BaseSelector,
         listener: Listener,
+        forks: bool = False,
     ) -> None:
+        """``forks``: children may be forks of this process, which nobody else runs in."""
+        self._forks = forks
         self._argv, self._spec, self._clock = argv, spec, clock
         self._selector, self._listener = selector, listener
         self._child: ChildProcess | None = None
@@ -86,7 +89,7 @@ class ChildKeeper:
     def start(self) -> None:
         """Start a child; it begins to load at once."""
         ping_s = min(_PING_S, self._spec.hang_timeout_s / 4)
-        child = self._child = ChildProcess(self._argv, ping_s=ping_s)
+        child = self._child = ChildProcess(self._argv, ping_s=ping_s, fork=self._forks)
         self._started_at = self._heard_at = self._clock.monotonic()
         self._process_s = 0.0
         self.ready = False

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.execution.child_fork import Forked, can_fork
 from pilotlight.errors import SettingsError
 from pilotlight.execution.framing import ParentEnd
 
@@ -79,9 +80,14 @@ class OutputPipe:
         return lines
 
 
-def _start(argv: Sequence[str], end: int, *, ping_s: float) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], end: int, *, ping_s: float, fork: bool
+) -> subprocess.Popen[bytes] | Forked:
+    command = [*argv, "--socket", str(end), "--ping-s", str(ping_s)]
+    if fork and can_fork(argv):
+        return Forked(command, keep=end)
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [*argv, "--socket", str(end), "--ping-s", str(ping_s)],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -93,12 +99,15 @@ def _start(argv: Sequence[str], end: int, *, ping_s: float) -> subprocess.Popen[
 class ChildProcess:
     """A running child. It leads its own process group, so that its helpers die with it."""
 
-    def __init__(self, argv: Sequence[str], *, ping_s: float) -> None:
-        """Raises OSError when the process cannot be started."""
+    def __init__(self, argv: Sequence[str], *, ping_s: float, fork: bool = False) -> None:
+        """``fork``: this process may be forked, if its state allows it.
+
+        Raises OSError when the process cannot be started.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = _start(argv, theirs.fileno(), ping_s=ping_s)
+                self._process = _start(argv, theirs.fileno(), ping_s=ping_s, fork=fork)
             except OSError:
                 ours.close()
                 raise

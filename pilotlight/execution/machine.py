@@ -78,10 +78,10 @@ class Machine(Protocol):
 
 
 class ThisMachine:
-    """``child_argv`` starts the child."""
+    """``child_argv`` starts the child; ``forks``: a fork of this process will do as well."""
 
-    def __init__(self, child_argv: Sequence[str]) -> None:
-        self._child_argv = child_argv
+    def __init__(self, child_argv: Sequence[str], *, forks: bool = False) -> None:
+        self._child_argv, self._forks = child_argv, forks
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self.wake_up = WakeUp()
 
@@ -90,7 +90,12 @@ class ThisMachine:
 
     def keeper(self, spec: WorkerSpec, *, clock: Clock, listener: Listener) -> Keeper:
         return ChildKeeper(
-            self._child_argv, spec, clock=clock, selector=self.selector, listener=listener
+            self._child_argv,
+            spec,
+            clock=clock,
+            selector=self.selector,
+            listener=listener,
+            forks=self._forks,
         )
 
     @contextmanager

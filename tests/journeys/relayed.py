@@ -8,7 +8,6 @@ import os
 import signal
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -45,27 +44,15 @@ class House:
         ((note,),) = self.rows(self.lower, "note", f"id = '{job_id}'")
         return json.loads(note or "{}")
 
-    def process(self, words):
-        """The lower one's process whose command line holds these."""
-
-        def look():
-            for pid in self.lower.processes():
-                with contextlib.suppress(OSError):
-                    told = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-                    if words in told.decode():
-                        return pid
-            return None
-
-        return until(look, what=f"a process with {words}")
-
     def kill(self, victim):
         """``child``, ``replica`` or ``everything`` of the lower one; what ended starts again."""
         if victim == "everything":
             self.lower.kill_everything()
             self.lower.start()
             return
-        words = {"child": "execution.child relayed-fal", "replica": "-m workers relayed-fal"}
-        os.kill(self.process(words[victim]), signal.SIGKILL)
+        pids = self.lower.models if victim == "child" else self.lower.replicas
+        (pid,) = until(lambda: pids("relayed-fal"), what=f"the {victim} that relays")
+        os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

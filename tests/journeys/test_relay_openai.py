@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.relayed import KEY_ENV, House
 from tests.journeys.turnstile import turnstile
-from tests.live import KEY, up
+from tests.live import KEY, until, up
 
 NAMES = {"chatty": "tests/parrot", "voice": "tests/whistle"}
 ROUTES = [
@@ -79,7 +79,8 @@ def test_a_death_after_the_question_costs_no_second_one(relay):
     stopped = relay.gate.stop("POST /v1/chat", after=True)
     asked = talk(relay.lower, "one lamp only", **{"async": True}).json
     stopped.reached()
-    os.kill(relay.process("execution.child relayed-openai"), signal.SIGKILL)
+    (pid,) = until(lambda: relay.lower.models("relayed-openai"), what="the child that relays")
+    os.kill(pid, signal.SIGKILL)
     stopped.open()
 
     told = relay.lower.finished("chatty/x", asked["request_id"])
