@@ -122,6 +122,9 @@ bench-weights: $(READY)  ## Weights from disk and from a server of ranges, besid
 bench-pool: $(READY)  ## A swap of models on a pooled host, beside a cold start
 	@$(BIN)/python -m tests.bench.pool --passes $(or $(PASSES),3)
 
+bench-chat: $(READY) setup-starters setup-vllm  ## The path of a job over vLLM's own server: first token, tokens a second
+	@$(BIN)/python -m tests.bench.chat --passes $(or $(PASSES),30)
+
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage .starters tests/clients/js/node_modules \

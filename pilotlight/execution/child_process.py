@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.execution.child_fork import Forked, can_fork
 from pilotlight.errors import SettingsError
+from pilotlight.execution.child_fork import Forked, can_fork
 from pilotlight.execution.framing import ParentEnd
 
 if TYPE_CHECKING:

@@ -83,7 +83,8 @@ class ThisMachine:
     def __init__(self, child_argv: Sequence[str], *, forks: bool = False) -> None:
         self._child_argv, self._forks = child_argv, forks
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
-        self.wake_up = WakeUp()
+        self._waking = WakeUp()
+        self.wake_up: Waking = self._waking
 
     def pool(self) -> Executor:
         return ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
@@ -106,7 +107,7 @@ class ThisMachine:
             return
         ours = (signal.SIGTERM, signal.SIGINT)
         before = [signal.signal(number, lambda *_: stop()) for number in ours]
-        descriptor = signal.set_wakeup_fd(self.wake_up.signal_fd, warn_on_full_buffer=False)
+        descriptor = signal.set_wakeup_fd(self._waking.signal_fd, warn_on_full_buffer=False)
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from handlers import lambda_drop
 from handlers.sources import s3_drop
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
@@ -209,3 +210,18 @@ def test_each_object_is_one_job_though_events_are_lost_and_doubled(house, count)
     assert {json.loads(job.input)["text"] for job in jobs} == set(keys)
     assert house.drops.ledger.counts() == (count, 0)
     assert len(list(house.results.rglob("*.result.json"))) == count
+
+
+def test_a_lambda_takes_what_a_queue_says_and_forgets_what_is_none_of_ours(house):
+    house.put(f"{ECHO}/a b.json")
+    house.put(f"{ECHO}/c.json")
+    said = [json.dumps(event(f"{ECHO}/a+b.json")), "not JSON", json.dumps({"source": "aws.ec2"})]
+    records = [{"eventSource": "aws:sqs", "messageId": "1", "body": text} for text in said]
+
+    assert lambda_drop.take(house.services, {"Records": records}) == 1
+    house.clock.sleep(3)
+    assert lambda_drop.take(house.services, event(f"{ECHO}/c.json")) == 1
+
+    assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
+        f"{ECHO}/a b.json", f"{ECHO}/c.json",
+    ]  # fmt: skip

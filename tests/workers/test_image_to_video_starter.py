@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -18,6 +20,7 @@ from workers.engines import video_files
 from workers.starters.image_to_video import WEIGHTS, WORKER
 
 URL = "https://example.org/in.png"
+ROOT = Path(__file__).resolve().parents[2]
 MAX_BYTES = 12_000_000
 
 
@@ -177,3 +180,13 @@ def test_progress_rises_to_the_end_and_an_unread_prompt_is_told(ask):
 
 def test_the_weights_stay_small_enough_to_live_in_the_repository():
     assert sum(file.stat().st_size for file in WEIGHTS.rglob("*") if file.is_file()) < MAX_BYTES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_recipe_runs_from_nothing_to_a_scored_model(tmp_path):
+    run = [sys.executable, "-m", "training.shapes_video", "--quick", "--out", str(tmp_path / "m")]
+    told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "motion" in told.stdout
+    assert (tmp_path / "m" / "pilotlight.json").is_file()
