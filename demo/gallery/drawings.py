@@ -46,6 +46,19 @@ def ball() -> bytes:
     return png(picture)
 
 
+def circle() -> bytes:
+    """A red one on blue, left of the middle."""
+    picture = Image.new("RGB", (64, 64), "#2850dc")
+    ImageDraw.Draw(picture).ellipse((11, 18, 37, 44), "#dc2828")
+    return png(picture)
+
+
+def small_invoice() -> bytes:
+    """The same three lines at a third of the size."""
+    with Image.open(io.BytesIO(invoice())) as large:
+        return png(large.resize((214, 100), Image.Resampling.LANCZOS))
+
+
 def square() -> bytes:
     """A yellow one on blue."""
     picture = Image.new("RGB", (192, 192), "#2850dc")

@@ -53,6 +53,30 @@ EXHIBITS: Final = (
             "seed": 5,
         },
     ),
+    Exhibit(
+        "A picture set in motion",
+        "pilotlight/image-to-video",
+        {
+            "prompt": "a red circle moving right on a blue background",
+            "image_url": drawings.circle(),
+            "seed": 5,
+        },
+    ),
+    Exhibit(
+        "The same film, four times as smooth",
+        "pilotlight/interpolate",
+        {"video_url": Made("A picture set in motion"), "factor": 4},
+    ),
+    Exhibit(
+        "The same film, four times as wide",
+        "pilotlight/upscale",
+        {"video_url": Made("A picture set in motion"), "scale": 4},
+    ),
+    Exhibit(
+        "A small picture enlarged",
+        "pilotlight/upscale",
+        {"image_url": drawings.small_invoice(), "scale": 2},
+    ),
     Exhibit("The subject, cut out", "pilotlight/remove-background", {"image_url": drawings.ball()}),
     Exhibit(
         "Taught a new thing",
