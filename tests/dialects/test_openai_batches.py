@@ -13,6 +13,10 @@ from pilotlight.intake.groups.batches.ticket import MOST_BYTES, MOST_LINES, Tick
 from pilotlight.intake.groups.steward import MOST_OPEN
 
 URL = "/run/acme/app"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
 
 
 def line(number, **body):
@@ -186,3 +190,38 @@ def test_a_line_longer_than_a_request_may_be_is_refused_by_its_number(stage):
     found = reading.check(stage.services.blobs, ticket, form, most_bytes=400)
 
     assert [(one.type, one.context["line"]) for one in found.problems] == [("line_too_long", 2)]
+
+
+def test_long_lines_become_jobs_a_few_at_a_time(made, stage):
+    """Never more of the file in memory than some megabytes."""
+    big = "y" * 3_000_000
+    batch = made([line(n, extra={"text": big}) for n in range(1, 9)])
+    added, add = [], stage.services.members.add
+
+    def watched(tally, jobs, **more):
+        added.append(len(jobs))
+        return add(tally, jobs, **more)
+
+    stage.services.members.add = watched
+    batch.look()
+
+    assert sum(added) == 8
+    assert max(added) <= 3
+    assert batch.said["request_counts"]["total"] == 8
+
+
+def test_pictures_of_lines_are_our_own_copies_before_they_run(made, stage, client):
+    picture = client.post("/api/files", content=PNG, headers={"content-type": "image/png"})
+    assert picture.status_code == 201, picture.text
+    url = picture.json()["url"]
+    asked = [line(n, image_url=url) for n in range(1, 4)]
+    batch = made([*asked, line(4, image_url="http://127.0.0.1:9/none.png")])
+
+    batch.look()
+
+    assert batch.said["request_counts"] == {"total": 4, "completed": 0, "failed": 1}
+    for number in (1, 2, 3):
+        job = stage.job(member_id(batch.head.id, line_key(number)))
+        assert json.loads(job.input)["image_url"].startswith("blob:")
+    failed = stage.job(member_id(batch.head.id, line_key(4)))
+    assert stage.services.control.error(failed).problems[0].loc == ("body", "image_url")

@@ -128,7 +128,7 @@ class Drops:
             if one is not None and self._is_told(one, job_id):
                 self.ledger.settle(one.id)
                 del self._open[job_id]
-                if len(self._open) == MOST_PENDING - 1:
+                if len(self._open) == MOST_PENDING // 2:
                     self._list_at = 0.0  # there is room again
 
     def _is_told(self, one: Taken, job_id: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts.job import JobError
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pilotlight.ports.groups import GroupStore
 
 _PAGE: Final = 500
+_FETCHES: Final = 16
+_PORTION_BYTES: Final = 8 * 1024 * 1024
+"""Of lines in memory; the last of them may be longer than that alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +68,19 @@ class Batches:
         return Chunk(cursor=Spread(total=found.total, since=self.clock.now()).text())
 
     def _added(self, head: Job, ticket: Ticket, spread: Spread, limit: int) -> Chunk:
-        found = list(islice(self._lines(ticket, spread), limit))
-        jobs = [self._job(head, ticket, line) for line in found]
+        found, all_of_it = _portion(self._lines(ticket, spread), limit)
+        jobs = self._jobs(head, ticket, found)
         if found:
             spread = replace(spread, at=found[-1].behind, line=found[-1].number)
-        return Chunk(jobs=jobs, cursor=spread.text(), last=len(found) < limit)
+        return Chunk(jobs=jobs, cursor=spread.text(), last=all_of_it)
+
+    def _jobs(self, head: Job, ticket: Ticket, found: Sequence[Line]) -> list[Job]:
+        """At once where files may have to be fetched: others wait for us meanwhile."""
+        make = partial(self._job, head, ticket)
+        if not any(b"://" in line.text for line in found):
+            return [make(line) for line in found]
+        with ThreadPoolExecutor(_FETCHES, thread_name_prefix="lines") as pool:
+            return list(pool.map(make, found))
 
     def _lines(self, ticket: Ticket, spread: Spread) -> Iterator[Line]:
         return lines.lines(
@@ -141,6 +153,18 @@ class Batches:
                     yield from self._lines(ticket, spread)
 
         return Ended(head, ticket, tally, rows, rest)
+
+
+def _portion(found: Iterator[Line], limit: int) -> tuple[list[Line], bool]:
+    """The next lines, and whether no other follows, as far as it is known."""
+    portion: list[Line] = []
+    size = 0
+    for line in found:
+        portion.append(line)
+        size += len(line.text)
+        if len(portion) == limit or size > _PORTION_BYTES:
+            return portion, False
+    return portion, True
 
 
 def _nothing_more(spread: Spread) -> Chunk:
