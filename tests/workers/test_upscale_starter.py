@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +17,7 @@ from pilotlight import Cancelled, InvalidInput
 from pilotlight.testing import run_once
 from tests.workers.films import a_film, sound_of
 from workers.engines import video_files
+from workers.engines.video_files import Frame, Reel
 from workers.starters.upscale import WEIGHTS, WORKER, Input
 
 PICTURE, FILM = "https://example.org/in.png", "https://example.org/in.mp4"
@@ -122,6 +124,24 @@ def test_an_enlarged_film_keeps_its_frames_times_and_sound(ask, tmp_path):
     assert [float(one.at) for one in after] == pytest.approx([float(one.at) for one in before])
     shrunk = Image.fromarray(after[5].pixels).resize((96, 64), Image.Resampling.BOX)
     assert np.abs(np.asarray(shrunk, float) - before[5].pixels).mean() < 3
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm"])
+def test_colours_come_out_of_a_film_as_they_went_in_and_the_film_says_which_they_are(
+    tmp_path, form
+):
+    flags = np.zeros((65, 97, 3), np.uint8)
+    flags[:, :48], flags[:, 48:] = (220, 40, 40), (40, 170, 60)
+    path, reel = tmp_path / f"out.{form}", Reel(rate=Fraction(8), form=form)
+
+    made = video_files.write(path, [Frame(flags, Fraction(n, 8)) for n in range(3)], reel)
+
+    assert (made.width, made.height) == (98, 66)  # the formats need even sides
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.colorspace == 1  # BT.709
+    for frame in video_files.frames(path, "f"):
+        assert frame.pixels[30, 20] == pytest.approx((220, 40, 40), abs=4)
+        assert frame.pixels[30, 70] == pytest.approx((40, 170, 60), abs=4)
 
 
 def test_a_cancelled_film_ends_at_the_next_frame(magnifier, tmp_path):

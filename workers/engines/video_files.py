@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Format = Literal["mp4", "webm"]
 TICKS: Final = 90_000
 """Of a second, in which times are written: MPEG's own clock."""
+_BT709, _UNSAID, _LIMITED = 1, 2, 1
+"""Numbers of H.273 for colours, and of ffmpeg for their range."""
+_HD_LINES: Final = 720
+"""From which on players take a film that says nothing of its colours for BT.709."""
 MOST_PIXELS: Final = 40_000_000
 """Of one frame."""
 
@@ -119,7 +123,9 @@ def _upright(frame: Any) -> NDArray[Any]:
     """Telephones note which way they were held instead of turning the picture."""
     import numpy as np
 
-    pixels = frame.to_ndarray(format="rgb24")
+    unsaid = frame.colorspace == _UNSAID and frame.height >= _HD_LINES
+    colours = "ITU709" if unsaid else None  # None: as the film says, else BT.601
+    pixels = frame.to_ndarray(format="rgb24", src_colorspace=colours)
     return np.rot90(pixels, round(frame.rotation / 90)) if frame.rotation else pixels
 
 
@@ -146,13 +152,14 @@ def write(path: Path, shown: Iterable[Frame], reel: Reel) -> VideoFile:
         stream = target.add_stream(codec.name, rate=reel.rate, options=codec.options)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
+        _tell_colours(stream.codec_context)
         with _sound(reel, target) as heard:
             for frame in shown:
                 pixels = _even(frame.pixels)
                 if not count:
                     size = stream.width, stream.height = pixels.shape[1], pixels.shape[0]
                 heard.until(frame.at)
-                made = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                made = _coded(pixels)
                 made.time_base, made.pts = Fraction(1, TICKS), round(frame.at * TICKS)
                 target.mux(stream.encode(made))
                 count, last = count + 1, frame.at
@@ -182,6 +189,22 @@ def _sound(reel: Reel, target: Any) -> Iterator[Any]:
 class _Silence:
     def until(self, at: Fraction | None) -> None:
         """Nothing to write."""
+
+
+def _coded(pixels: NDArray[Any]) -> Any:
+    """In BT.709 at limited range."""
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+
+
+def _tell_colours(context: Any) -> None:
+    """Say so in the file: where nothing is said players guess, by the size."""
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED
 
 
 def _even(pixels: NDArray[Any]) -> NDArray[Any]:
