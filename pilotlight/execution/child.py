@@ -229,3 +229,5 @@ def run_child(kind: type[Child], argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(run_child(Child))
+if __name__ == "__mp_main__":  # a process that the model's library spawned, as vLLM does
+    child_run.outlive_nobody()

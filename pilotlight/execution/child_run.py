@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import select
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final
@@ -110,6 +112,25 @@ def perform(
     elif isinstance(returned, Coroutine):
         returned = _awaited(returned, context, loop)
     return _checked(returned, output)
+
+
+def outlive_nobody() -> None:
+    """From now on this process ends with its parent, where the system can tell of that (Linux).
+
+    Not by the parent-death signal: that comes with the end of the thread that started us.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return
+    parent = os.getppid()
+    if parent == 1:
+        os._exit(1)  # it has died already
+    death = os.pidfd_open(parent)
+
+    def watch() -> None:
+        select.select([death], [], [])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def load(worker: Worker[Any, Any], loop: LoopThread) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ from pilotlight.errors import ReplicaFailure, SettingsError
 from pilotlight.execution import child_run
 from pilotlight.execution.child_process import child_argv
 from pilotlight.testing import run_once
+from tests.live import ROOT, until
 from workers.engines.in_process import BrokeOff, post
 from workers.engines.vllm_turns import Heard, chunks, whole
 
@@ -61,6 +63,39 @@ def test_a_worker_that_gives_its_process_up_is_believed():
 
     assert spent
     assert failure.retryable
+
+
+INNER = """
+import signal
+from pilotlight.execution.child_run import outlive_nobody
+outlive_nobody()
+print("ready", flush=True)
+signal.pause()
+"""
+OUTER = """
+import signal, subprocess, sys
+inner = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+inner.stdout.readline()
+print(inner.pid, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+def test_a_process_that_a_library_spawned_ends_with_its_parent():
+    command = [sys.executable, "-c", OUTER, INNER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as outer:
+        spawned = Path(f"/proc/{int(outer.stdout.readline())}/stat")
+        assert spawned.exists()
+        outer.kill()
+
+    def gone():
+        try:
+            return spawned.read_text().rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    until(gone, what="the spawned process to end")
 
 
 async def told(app, path="/v1/say", document=None):
