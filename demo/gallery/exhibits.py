@@ -120,6 +120,14 @@ EXHIBITS: Final = (
         {"model": "", "text_1": "a cat on a couch", "text_2": _SENTENCES},
     ),
     Exhibit(
+        "A question answered",
+        "pilotlight/chat",
+        {
+            "messages": [{"role": "user", "content": "What is the capital of France?"}],
+            "temperature": 0,
+        },
+    ),
+    Exhibit(
         "A text as numbers (the first eight)",
         "pilotlight/embeddings",
         {"input": _SENTENCES[0], "dimensions": 8},
