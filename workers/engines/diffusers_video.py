@@ -42,8 +42,9 @@ def ltx_image_to_video(folder: Path) -> LtxImageToVideo:
     with stage("weights") as reading, quiet():
         weights.prefetch(folder, told=reading.progress)
         pipe = LTXImageToVideoPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
-    with stage("device"):
-        pipe.to(device)
+    if device != "cpu":
+        with stage("device"):
+            pipe.to(device)
     pipe.set_progress_bar_config(disable=True)
     told = json.loads((folder / DEFAULTS_FILE).read_text())
     model = LtxImageToVideo(pipe, {name: told[name] for name in DEFAULTS}, device)

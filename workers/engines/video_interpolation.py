@@ -37,8 +37,10 @@ def interpolator(weights: Path) -> Interpolator:
         model.load_state_dict(safetensors.torch.load_file(weights))
         model.eval().requires_grad_(requires_grad=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with stage("device"):
-        made = Interpolator(model.to(device), device, torch.get_num_threads())
+    if device != "cpu":
+        with stage("device"):
+            model.to(device)
+    made = Interpolator(model, device, torch.get_num_threads())
     with stage("warm_up"):
         import numpy as np
 

@@ -65,8 +65,10 @@ def upscaler(weights: Path) -> Upscaler:
         model.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
         model.eval().requires_grad_(requires_grad=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with stage("device"):
-        made = Upscaler(model.to(device), device, torch.get_num_threads())
+    if device != "cpu":
+        with stage("device"):
+            model.to(device)
+    made = Upscaler(model, device, torch.get_num_threads())
     with stage("warm_up"):
         import numpy as np
 
