@@ -48,11 +48,14 @@ def _minute() -> MinuteUpkeep:
 
 
 def upkeep(event: Event, context: Context) -> dict[str, Any]:
-    """Each minute, and when a task of the cluster has stopped; or as :func:`kick`, which it may
-    stand in for: called each minute, it is warm when the first submit comes.
+    """Each minute, when a task of the cluster has stopped, and when an object was dropped; or as
+    :func:`kick`, which it may stand in for: called each minute, it is warm when the first submit
+    comes.
     """
     if "worker" in event:
         return kick(event, context)
+    if event.get("source") == "aws.s3":
+        return drop(event, context)
     return {"looks": _minute()(within_s=_left_s(context))}
 
 

@@ -22,7 +22,7 @@ def take(services: Services, event: Mapping[str, Any]) -> int:
         raise SettingsError("set PILOTLIGHT_AWS__DROP_BUCKET to the bucket that this event is of")
     keys = [key for one in _events(event) for key in _keys(one)]
     services.drops.hint(keys)
-    services.drops.step()
+    services.drops.heed()
     return len(keys)
 
 

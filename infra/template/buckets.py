@@ -48,7 +48,7 @@ def resources(settings: Settings) -> dict[str, Value]:
             "Drop",
             "drop",
             VersioningConfiguration={"Status": "Enabled"},
-            # Whoever turns dropped files into jobs listens to EventBridge; no other wiring here.
+            # Upkeep listens to EventBridge for what is below drop/; see functions.yml.
             NotificationConfiguration={"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
             LifecycleConfiguration={
                 "Rules": [

@@ -33,6 +33,7 @@ def aws_settings() -> dict[str, Value]:
         "jobs_table": ref("JobsTable"),
         "secrets_table": ref("SecretsTable"),
         "bucket": ref("FilesBucket"),
+        "drop_bucket": ref("DropBucket"),
         "queue_url": sub(f"{_SQS}jobs-"),
         "dead_letter_url": sub(f"{_SQS}dead-letters"),
         "cluster": ref("Cluster"),
@@ -80,6 +81,7 @@ def operators_document() -> Value:
         "jobs_table": "${JobsTable}",
         "secrets_table": "${SecretsTable}",
         "bucket": "${FilesBucket}",
+        "drop_bucket": "${DropBucket}",
         "cluster": "${Cluster}",
     }
     group = {

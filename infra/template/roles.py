@@ -67,15 +67,21 @@ def ingress(queues: list[Value]) -> list[dict[str, Value]]:
 
 
 def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
-    """Takes back, scales, cleans: it moves rows and deletes files, and reads no file of a caller."""
+    """Takes back, scales, cleans; reads batches and what is dropped, and writes their results."""
     return [
         allow(
             "dynamodb: GetItem BatchGetItem Query PutItem UpdateItem DeleteItem BatchWriteItem",
             _JOBS,
         ),
         allow("dynamodb: GetItem PutItem", _SECRETS),
-        allow("s3: GetObject DeleteObject", files("*")),
-        allow("s3: ListBucket", [att("FilesBucket", "Arn")]),
+        allow("s3: GetObject PutObject PutObjectTagging DeleteObject", files("*")),
+        allow("s3: AbortMultipartUpload", files("*")),
+        allow("s3: GetObject", [sub("${DropBucket.Arn}/drop/*")]),
+        allow(
+            "s3: PutObject DeleteObject AbortMultipartUpload",
+            [sub("${DropBucket.Arn}/drop-results/*")],
+        ),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn"), att("DropBucket", "Arn")]),
         allow("sqs: SendMessage", queues),
         allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", _DEAD),
         allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),

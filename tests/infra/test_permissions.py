@@ -10,7 +10,14 @@ ROWS = {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem
 LETTERS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 UPKEEP = {
     "dynamodb": ROWS | {"BatchWriteItem"},
-    "s3": {"GetObject", "DeleteObject", "ListBucket"},
+    "s3": {
+        "GetObject",
+        "PutObject",
+        "PutObjectTagging",
+        "DeleteObject",
+        "ListBucket",
+        "AbortMultipartUpload",
+    },
     "sqs": LETTERS | {"SendMessage"},
     "ssm": {"GetParametersByPath"},
     "ecs": {"UpdateService", "DescribeServices", "DescribeTasks", "StopTask"},

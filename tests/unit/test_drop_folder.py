@@ -218,9 +218,10 @@ def test_a_lambda_takes_what_a_queue_says_and_forgets_what_is_none_of_ours(house
     said = [json.dumps(event(f"{ECHO}/a+b.json")), "not JSON", json.dumps({"source": "aws.ec2"})]
     records = [{"eventSource": "aws:sqs", "messageId": "1", "body": text} for text in said]
 
-    assert lambda_drop.take(house.services, {"Records": records}) == 1
-    house.clock.sleep(3)
-    assert lambda_drop.take(house.services, event(f"{ECHO}/c.json")) == 1
+    for _ in range(2):
+        assert lambda_drop.take(house.services, {"Records": records}) == 1
+        assert lambda_drop.take(house.services, event(f"{ECHO}/c.json")) == 1
+        house.clock.sleep(3)
 
     assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
         f"{ECHO}/a b.json", f"{ECHO}/c.json",

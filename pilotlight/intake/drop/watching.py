@@ -82,18 +82,19 @@ class Drops:
         self.lit.clear()
         now = self.clock.now()
         self._settle(now)
-        self._take_hinted()
+        self._count(self.heed())
         if now >= self._list_at:
             self._list(now)
         return max(0.0, min(self._list_at, self._all_at) - self.clock.now())
 
     # In
 
-    def _take_hinted(self) -> None:
+    def heed(self) -> int:
+        """Take what hints say and nothing else; how many."""
         keys = [self._hints.popleft() for _ in range(len(self._hints))]
         found = (self.folder.look(key) for key in dict.fromkeys(keys))
         seen = (one for one in found if one is not None)
-        self._count(self.taking(seen, room=self._room, settled=self.folder.whole))
+        return self.taking(seen, room=self._room, settled=self.folder.whole)
 
     def _list(self, now: float) -> None:
         began = self.clock.monotonic()
