@@ -9,9 +9,17 @@ from __future__ import annotations
 import abc
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from pilotlight.contracts.routes import Route
 
@@ -75,6 +83,12 @@ class WorkerSpec(BaseModel):
     """How long the last replica idles before it may go."""
     retries: dict[Literal["timeout", "server_error", "connection_error"], NonNegativeInt] = {}
     """Extra attempts by condition, instead of the deployment's; a caller may say otherwise."""
+
+    @model_validator(mode="after")
+    def _one_interpreter(self) -> Self:
+        if self.pool and self.python:
+            raise ValueError("python: a pooled worker runs in its pool's interpreter")
+        return self
 
 
 class Context(abc.ABC):

@@ -12,6 +12,7 @@ from tests.live import KEY, up
 from workers.engines import carried
 
 pytestmark = [
+    pytest.mark.timeout(400),  # vLLM takes minutes to start on a busy machine
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.skipif(
         not (carried.ROOT / "smollm2").is_dir(), reason="run `make setup-starters` first"
@@ -26,7 +27,7 @@ CAPITAL = [{"role": "user", "content": "What is the capital of France?"}]
 def client(tmp_path_factory):
     with up(tmp_path_factory.mktemp("talk"), options=("--starters",)) as live:
         url = live.url + "/v1"
-        with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0, timeout=110) as made:
+        with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0, timeout=350) as made:
             yield made
 
 

@@ -36,6 +36,13 @@ def test_a_child_runs_in_the_interpreter_that_its_worker_names(tmp_path, monkeyp
         child_argv("chat", ["workers"], python="gone/python")
 
 
+def test_a_pooled_worker_cannot_have_an_interpreter_of_its_own():
+    facts = Loops.spec.model_dump() | {"endpoints": Loops.spec.endpoints}
+
+    with pytest.raises(ValueError, match="a pooled worker runs in its pool's interpreter"):
+        WorkerSpec(**facts | {"pool": "small", "python": "other/python"})
+
+
 class Anything(BaseModel):
     same: bool = False
 
