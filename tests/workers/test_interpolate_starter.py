@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -143,3 +144,21 @@ def test_what_is_no_film_is_refused_in_words(ask, tmp_path):
 
 def test_only_tensors_were_kept_of_the_weights(between):
     assert [path.name for path in (carried.ROOT / "rife").iterdir()] == ["weights.safetensors"]
+
+
+def test_a_pickle_that_would_do_something_is_refused_and_does_nothing(tmp_path):
+    pytest.importorskip("torch")
+    from workers.starters.__main__ import CannotBeHad, _tame
+
+    class Hostile:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "done",)
+
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "flownet.pkl").write_bytes(pickle.dumps({"block0.w": Hostile()}, 2))
+
+    with pytest.raises(CannotBeHad, match="holds more than tensors"):
+        _tame(tmp_path / "weights", ("block0",))
+
+    assert not (tmp_path / "done").exists()
+    assert not list(tmp_path.rglob("*.safetensors"))

@@ -6,6 +6,7 @@ what is missing. The exit code is 0 either way: a laptop without one model still
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -128,7 +129,7 @@ def _join_parts(folder: Path) -> None:
 def _tame(folder: Path, parts: tuple[str, ...]) -> None:
     """Leave ``weights.safetensors`` and nothing else: no worker ever reads a pickle.
 
-    PyTorch reads it with its ``weights_only``: what is not a tensor in it makes it refuse.
+    PyTorch reads it with its ``weights_only``: where it finds anything else, CannotBeHad.
     """
     try:
         import safetensors.torch
@@ -136,7 +137,10 @@ def _tame(folder: Path, parts: tuple[str, ...]) -> None:
     except ImportError:
         raise CannotBeHad("torch and safetensors have to be installed to convert it") from None
     (pickled,) = folder.rglob("*.pkl")
-    held = torch.load(pickled, weights_only=True, map_location="cpu")
+    try:
+        held = torch.load(pickled, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise CannotBeHad(f"{pickled.name} holds more than tensors") from None
     named = {name.removeprefix("module."): tensor for name, tensor in held.items()}
     wanted = {name: one for name, one in named.items() if name.split(".")[0] in parts}
     for path in folder.iterdir():
