@@ -15,6 +15,7 @@ import pilotlight
 from tests.live import ROOT, environment, up
 
 README = (ROOT / "README.md").read_text()
+PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -97,7 +98,7 @@ def test_the_readmes_three_files_are_found_and_work_together(checkout, tmp_path)
 
 
 def test_every_command_the_readme_shows_exists():
-    shown = set(re.findall(r"^\$ (?:\.venv/bin/)?pilotlight (\w+)", README, re.MULTILINE))
+    shown = set(re.findall(r"^\$ (?:\.venv/bin/)?pilotlight (\w+)", PAGES, re.MULTILINE))
     assert {"up", "submit", "status", "fleet"} <= shown
     for command in shown:
         done = subprocess.run(
@@ -110,7 +111,7 @@ def test_every_command_the_readme_shows_exists():
 
 
 def test_every_target_the_readme_shows_exists():
-    targets = set(re.findall(r"`?make (\w+)", README))
+    targets = set(re.findall(r"[`$ ]make ([a-z][\w-]+)", PAGES))
     makefile = (ROOT / "Makefile").read_text()
 
     assert {"demo", "test"} <= targets
@@ -118,7 +119,10 @@ def test_every_target_the_readme_shows_exists():
 
 
 def test_every_file_and_folder_the_readme_names_is_there():
-    named = set(re.findall(r"`((?:handlers|pilotlight|workers|training|tests)/[\w/.]+)`", README))
+    named = set(
+        re.findall(r"`((?:handlers|pilotlight|workers|training|tests|infra|docs)/[\w/.-]+)`", PAGES)
+    )
+    named -= {name for name in named if re.fullmatch(r"pilotlight/[\w-]+", name)}  # endpoints
     examples = {"workers/shout.py", "handlers/dialects/NAME.py", "handlers/sources/NAME.py"}
 
     assert len(named) >= 4

@@ -10,7 +10,8 @@ from pilotlight.adapters.aws import queues, tables
 
 if TYPE_CHECKING:
     from infra.template.facts import Facts
-    from pilotlight.settings import QueueSettings, Settings
+    from pilotlight.settings import Settings
+    from pilotlight.settings.aws import QueueSettings
 
 KEEP: Final = "${param:keepData}"
 """``Retain`` or ``Delete``: what happens to data when the stack goes."""

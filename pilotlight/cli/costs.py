@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pilotlight.bootstrap.ingress import Services
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.scaling.billing import Charge, Habits, Span
-    from pilotlight.settings import CostSettings
+    from pilotlight.settings.aws import CostSettings
 
 _DAY_S: Final = 86_400
 _TITLES: Final = ("WORKER", "CALLER", "ATTEMPTS", "RUN", "COLD", "IDLE", "HOURS", "MACHINE", "USD")

@@ -20,7 +20,8 @@ from pilotlight.adapters.celery.receiver import CeleryReceiver
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.contracts.message import JobMessage
 from pilotlight.errors import Unavailable
-from pilotlight.settings import QueueSettings, Settings
+from pilotlight.settings import Settings
+from pilotlight.settings.aws import QueueSettings
 from tests.sqs_stage import ids, received, until
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]

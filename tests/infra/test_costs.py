@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pilotlight.cli import app
 from pilotlight.scaling.billing import Habits, Span, charges
-from pilotlight.settings import CostSettings
+from pilotlight.settings.aws import CostSettings
 from tests.live import up
 
 HABITS = {"flux": Habits(cold_s=120, keep_alive_s=60)}

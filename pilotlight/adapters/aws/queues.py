@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from types_boto3_sqs import SQSClient
 
-    from pilotlight.settings import QueueSettings, Settings
+    from pilotlight.settings import Settings
+    from pilotlight.settings.aws import QueueSettings
 
 
 def queue_name(settings: Settings, worker: str) -> str:

@@ -1,4 +1,4 @@
-"""Every setting, in one file, grouped. Nothing else reads ``os.environ``.
+"""Every setting, grouped; those of mode ``aws`` are beside this. Nothing else reads ``os.environ``.
 
 Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two underscores, such as
 ``PILOTLIGHT_LEASE__LEASE_S=30``.
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -21,6 +19,9 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
+
+from pilotlight.settings.aws import AwsSettings, CostSettings, QueueSettings, WeightsSettings
+from pilotlight.settings.group import Group
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,11 +31,7 @@ WHOLE: Final = "PILOTLIGHT_SETTINGS"
 """All settings as one JSON document: what a supervisor hands to its replicas. It stands alone."""
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IngressSettings(_Group):
+class IngressSettings(Group):
     host: str = "127.0.0.1"
     port: int = 8000
     """0 takes a free one."""
@@ -51,7 +48,7 @@ class IngressSettings(_Group):
     """What ``/metrics`` asks for as a bearer token. None: local mode tells this machine alone."""
 
 
-class LeaseSettings(_Group):
+class LeaseSettings(Group):
     lease_s: PositiveFloat = 60
     """How long a replica owns a job before another may take it."""
     beat_s: PositiveFloat = 15
@@ -62,7 +59,7 @@ class LeaseSettings(_Group):
     """Lease while outputs are stored."""
 
 
-class JobSettings(_Group):
+class JobSettings(Group):
     start_timeout_s: PositiveFloat = 6 * 3600
     """A job that has not started by then expires; callers may ask for less or more."""
     max_start_timeout_s: PositiveFloat = 14 * 24 * 3600
@@ -79,7 +76,7 @@ class JobSettings(_Group):
     """How long finished jobs are remembered."""
 
 
-class QuotaSettings(_Group):
+class QuotaSettings(Group):
     """For each caller; a key may say otherwise. None sets no limit: one's own machine needs none."""
 
     requests_per_s: PositiveFloat | None = None
@@ -90,7 +87,7 @@ class QuotaSettings(_Group):
     """Jobs of one caller that may wait, in all queues together."""
 
 
-class ReplicaSettings(_Group):
+class ReplicaSettings(Group):
     grace_s: PositiveFloat = 30
     """From SIGTERM to the end: what fits is finished, the rest handed back."""
     cancel_grace_s: PositiveFloat = 5
@@ -103,7 +100,7 @@ PolicyName = Literal["expected-saving", "keep-alive", "keda", "target-backlog"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class WarmHours(_Group):
+class WarmHours(Group):
     """Replicas that are kept ready in these hours, UTC; one that ends earlier ends next day."""
 
     days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
@@ -112,7 +109,7 @@ class WarmHours(_Group):
     replicas: PositiveInt = 1
 
 
-class WorkerScaling(_Group):
+class WorkerScaling(Group):
     """One worker's own: None leaves it to the worker's declaration or to the group."""
 
     policy: PolicyName | None = None
@@ -132,7 +129,7 @@ class WorkerScaling(_Group):
     warm: tuple[WarmHours, ...] = ()
 
 
-class ScalingSettings(_Group):
+class ScalingSettings(Group):
     policy: PolicyName = "expected-saving"
     """Of every worker that has none of its own."""
     w: NonNegativeFloat = 2
@@ -162,7 +159,7 @@ class ScalingSettings(_Group):
 _NOTHING_OF_ITS_OWN: Final = WorkerScaling()
 
 
-class WebhookSettings(_Group):
+class WebhookSettings(Group):
     connect_timeout_s: PositiveFloat = 5
     timeout_s: PositiveFloat = 15
     """From connect to the end of the answer's head."""
@@ -180,7 +177,7 @@ class WebhookSettings(_Group):
     circuit_probe_s: PositiveFloat = 300
 
 
-class FetchSettings(_Group):
+class FetchSettings(Group):
     connect_timeout_s: PositiveFloat = 5
     first_byte_timeout_s: PositiveFloat = 10
     total_timeout_s: PositiveFloat = 60
@@ -190,66 +187,7 @@ class FetchSettings(_Group):
     max_redirects: int = 3
 
 
-class AwsSettings(_Group):
-    """Mode ``aws``. Who deploys makes what is named here; ``up --aws-emulated`` does it itself.
-
-    Credentials are found where boto3 looks for them: a role, a profile, the environment.
-    """
-
-    region: str | None = None
-    """None: where boto3 looks for it."""
-    endpoint_url: str | None = None
-    """Another way to AWS, or an emulator: ``http://127.0.0.1:4566``."""
-    emulated: bool = False
-    """``endpoint_url`` is an emulator, which takes any credentials. ``up`` starts one without it."""
-    jobs_table: str = "pilotlight-jobs"
-    secrets_table: str = "pilotlight-secrets"
-    bucket: str = "pilotlight"
-    drop_bucket: str = ""
-    """Files below ``drop/`` in it become jobs. Empty: there is no drop folder."""
-    queue_url: str = ""
-    """URL of a worker's queue up to the worker's name:
-    ``https://sqs.eu-west-1.amazonaws.com/123456789012/pilotlight-jobs-``. In the name, a dot
-    becomes an underscore."""
-    dead_letter_url: str = ""
-    """URL of the one queue that all others give their dead letters to."""
-    cluster: str = ""
-    """ECS cluster of the replicas. Empty: they are processes of this machine."""
-    service_prefix: str = ""
-    """Name of a worker's ECS service up to the worker's name; a dot becomes an underscore."""
-    kick_function: str = ""
-    """Lambda that looks at capacity at once; a submit wakes it. Empty: upkeep's timer does."""
-    parameters: str = ""
-    """Path of SSM parameters with which an operator overrules a worker's declaration:
-    ``/pilotlight/prod/workers``, below it ``NAME/min``, ``NAME/max``, ``NAME/paused``."""
-    stage: str = "dev"
-    """Whose metrics these are."""
-
-
-class QueueSettings(_Group):
-    """How replicas take from SQS, in mode ``aws``."""
-
-    consumer: Literal["celery", "loop"] = "celery"
-    """``loop`` is plain boto3, on the same messages: the way out should Celery ever fail."""
-    visibility_s: PositiveFloat = 120
-    """A message that is taken is not given to others for so long; every beat renews it. Longer
-    than the lease, so that whoever gets the message next finds the lease over."""
-    wait_s: NonNegativeInt = 10
-    """Length of a long poll, 0 to 20. An idle replica needs up to this long to leave."""
-    max_receives: PositiveInt = 6
-    """A message that was taken so often and never settled becomes a dead letter."""
-    retention_s: PositiveInt = 14 * 24 * 3600
-    """SQS keeps a message no longer than this."""
-    orphan_s: PositiveFloat = 900
-    """A dead letter without a job row is forgotten when it is older than this."""
-    upkeep_s: PositiveFloat = 60
-    """Between two looks of upkeep while nothing runs: each one costs requests."""
-    longest_beat_s: PositiveFloat = 10
-    """Nothing wakes a replica when its job is cancelled: it reads so at its next beat. With a
-    fifth more, and the grace of a cancel, its child is dead within 20 s. Two requests a beat."""
-
-
-class DropSettings(_Group):
+class DropSettings(Group):
     """``drop/`` below the data folder: files that become jobs. Nothing is done while there is no
     such folder."""
 
@@ -261,7 +199,7 @@ class DropSettings(_Group):
     """A file is taken when it has not changed for so long."""
 
 
-class PoolSettings(_Group):
+class PoolSettings(Group):
     """Hosts that several workers share: those that declare ``pool``."""
 
     memory_gib: PositiveFloat | None = None
@@ -269,7 +207,7 @@ class PoolSettings(_Group):
     counts as well. None: half of the machine's."""
 
 
-class RouteSettings(_Group):
+class RouteSettings(Group):
     """A worker put behind a public id, as ``[[route]]`` in the file of ``up --routes``."""
 
     endpoint: str
@@ -283,7 +221,7 @@ class RouteSettings(_Group):
     """Values by the worker's names; callers cannot change them."""
 
 
-class UpstreamSettings(_Group):
+class UpstreamSettings(Group):
     """Another service that does jobs for us, paid with the owner's own key. A key is no setting:
     settings are written to replicas and shown, so only the name of its variable stands here."""
 
@@ -325,51 +263,7 @@ _UPSTREAMS: Final = {
 }
 
 
-class WeightsSettings(_Group):
-    """Where a container finds its worker's weights before it starts. ``pilotlight up`` has no use
-    for this: its workers load from this machine."""
-
-    bucket: str = ""
-    """Below ``NAME/`` of the worker, with the manifest that ``infra.weights publish`` makes."""
-    folder: Path = Path("/weights")
-    """Of the fastest disk: they are read from here each time a child loads."""
-
-
-_ON_DEMAND_USD: Final[dict[str, dict[str, float]]] = {
-    "us-east-1": {
-        "g4dn.xlarge": 0.526, "g5.xlarge": 1.006, "g6.xlarge": 0.8048, "g6e.xlarge": 1.861,
-        "p5.4xlarge": 6.88, "p5en.48xlarge": 63.296, "fargate": 0.0583,
-    },
-    "us-west-2": {
-        "g4dn.xlarge": 0.526, "g5.xlarge": 1.006, "g6.xlarge": 0.8048, "g6e.xlarge": 1.861,
-        "p5.4xlarge": 6.88, "p5en.48xlarge": 63.296, "fargate": 0.0583,
-    },
-    "eu-west-1": {"g4dn.xlarge": 0.587, "g5.xlarge": 1.123, "fargate": 0.0583},
-}  # fmt: skip
-
-
-class CostSettings(_Group):
-    """What ``pilotlight costs`` multiplies with. List prices of 2025, on demand, Linux: yours are
-    in Billing, and spot or a savings plan is less."""
-
-    region: str = "us-east-1"
-    """Whose prices; ``aws.region`` goes before it."""
-    hourly_usd: dict[str, dict[str, NonNegativeFloat]] = {}
-    """By region and type, over the built-in table: ``{"eu-west-1": {"g6.xlarge": 0.9}}``.
-    ``fargate`` is one task of 1 vCPU and 4 GB."""
-    machines: dict[str, str] = {}
-    """What a worker's replicas run on, where that is not the first type that fits it."""
-    replicas_per_machine: dict[str, PositiveInt] = {"p5en.48xlarge": 8}
-    """A machine of several GPUs is shared by so many replicas."""
-
-    def hourly(self, region: str, machine: str) -> float | None:
-        """US dollars for an hour of one replica; None for a machine nobody gave a price."""
-        known = _ON_DEMAND_USD.get(region, {}) | self.hourly_usd.get(region, {})
-        price = known.get(machine)
-        return None if price is None else price / self.replicas_per_machine.get(machine, 1)
-
-
-class Settings(_Group):
+class Settings(Group):
     mode: Literal["local", "aws"] = "local"
     stack: str | None = None
     """SSM parameter in which a deployed stack keeps its settings, for an operator's commands:
