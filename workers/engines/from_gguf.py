@@ -6,6 +6,8 @@ good as the file was, not as good as the original.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import TYPE_CHECKING, Any
 
 from workers.engines.quiet import quiet
@@ -22,7 +24,8 @@ def unpack(folder: Path, *, usual: dict[str, float]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     (source,) = folder.glob("*.gguf")
-    with quiet():
+    # The reader's bar has no switch of its own, and half a minute needs none.
+    with quiet(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer: Any = AutoTokenizer.from_pretrained(
             folder, gguf_file=source.name, local_files_only=True
         )
