@@ -161,7 +161,9 @@ def test_every_workers_jobs_come_and_are_settled_where_they_came_from(pool, subm
     if hasattr(pool, "stage"):
         for name in WORKERS:
             url = queue_url(pool.stage.settings, name)
-            assert pool.stage.counts(url) == (0, 0), name
+            until(
+                lambda url=url: pool.stage.counts(url) == (0, 0), f"the queue of {name} to be empty"
+            )
 
 
 def test_a_released_job_comes_again(pool, submit):

@@ -38,9 +38,10 @@ _EDGES: Final[dict[str, tuple[set[JobStatus], set[JobStatus] | None]]] = {
     "T17": (_WAITS, {_S.FAILED}),
     "T18": ({_S.WAITING}, {_S.SUCCEEDED}),
     "T19": ({_S.WAITING}, {_S.FAILED}),
+    "T20": (_HELD, None),
     "T21": (_OVER | {_S.WAITING}, None),
 }
-_FENCED: Final = {"T2", *(f"T{n}" for n in (4, 5, 6, 7, 8, 9, 10, 11, 14, 17, 18, 19))}
+_FENCED: Final = {"T2", *(f"T{n}" for n in (4, 5, 6, 7, 8, 9, 10, 11, 14, 17, 18, 19, 20))}
 _RAISE_FENCE: Final = {"T3", "T7", "T9", "T10", "T11", "T12", "T14", "T17"}
 _GIVE_BACK: Final = {"T9", "T10", "T11"}
 _ANNOUNCED: Final = ("webhook_due", "webhook_tries", "webhook_fence", "webhook_state")
@@ -88,6 +89,9 @@ def check_change(
         same = all(getattr(old, n) == getattr(new, n) for n in _COLUMNS if n != "group_due")
         _need(same, "T21", "more than the mark changes", old, move)
         _need(move.args["seen_due"] == old.group_due, "T21", "another mark is taken", old, move)
+    if name == "T20":
+        same = all(getattr(old, n) == getattr(new, n) for n in _COLUMNS if n != "note")
+        _need(same, "T20", "more than the note changes", old, move)
     if name == "T16":
         _announcing(old, new, move, now=now, skew_s=skew_s)
 

@@ -264,6 +264,40 @@ class Moves(RuleBasedStateMachine):
         again_at = None if again_s is None else self.now + again_s
         self._perform(seen.id, moves.heard(seen, again_at=again_at))
 
+    @rule(how=st.sampled_from(["well", "badly"]))
+    def a_group_ends(self, how: str) -> None:
+        """T18 or T19 of a row that somebody wants to hear about."""
+        job = self._add(status=JobStatus.WAITING)
+        done = moves.complete(job, now=self.now, output="{}")
+        self._perform(
+            job.id, done if how == "well" else moves.refuse(job, now=self.now, error=ERROR)
+        )
+
+    @rule(then=st.sampled_from(["is released", "stays"]))
+    def a_mark_is_taken_once(self, then: str) -> None:
+        """T21 from the same old copy twice; and of a row that waits no more."""
+        job = self._add(status=JobStatus.WAITING, group_id="group-2", group_due=self.now)
+        if then == "is released":
+            terms = {"start_by": self.now + 600, "due_at": self.now + 15}
+            self._perform(job.id, moves.release(now=self.now, text="{}", **terms))
+        self._perform(job.id, moves.heard(job, again_at=self.now + 60))
+        self._perform(job.id, moves.heard(job, again_at=None))
+
+    @rule()
+    def what_waits_is_there_too_late(self) -> None:
+        """T15 after the deadline to start, which upkeep has not seen yet."""
+        job = self._add(status=JobStatus.WAITING, start_by=self.now + 30)
+        self.now += 31
+        terms = {"start_by": self.now + 600, "due_at": self.now + 15}
+        self._perform(job.id, moves.release(now=self.now, text="{}", **terms))
+
+    @rule(which=_WHICH, age=_AGE)
+    @precondition(_live)
+    def keep_a_note(self, which: int, age: int) -> None:
+        """T20, by a replica that may have lost its lease since."""
+        seen = self._copy(which, age)
+        self._perform(seen.id, moves.note(seen, text=f"written at {self.now}"))
+
     # Rows that are over: everything must be refused but announcements
 
     @rule(which=_WHICH, does=st.integers(0, 10))
