@@ -56,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=EXITS,
     context_settings={"help_option_names": ["--help", "-h"]},
-    help="Your own GPU workers behind the fal clients, unchanged: from zero to zero.",
+    help="Your own GPU workers behind the fal and OpenAI clients, unchanged.",
 )
 app.command()(up.up)
 app.command()(submit.submit)
