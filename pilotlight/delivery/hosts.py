@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from pilotlight.settings import WebhookSettings
 
-MAX_TURN_S: Final = 600.0
+MAX_TURN_S: Final = 120.0
 """Furthest a busy host's rows are put off: it may have become fast by then."""
 _FIRST_PACE_S: Final = 0.02
 """Length of a posting that is assumed before any was seen."""
