@@ -63,7 +63,7 @@ def test_the_turns_of_a_slow_host_lie_further_apart(hosts):
     for _time in range(40):
         hosts.turn("slow", now=NOW, free=64)
         hosts.ended("slow", now=NOW, took_s=15, succeeded=True)
-    begun(hosts, "slow")
+    begun(hosts, "slow", times=10)
     turns = [hosts.turn("slow", now=NOW, free=54) for _row in range(1000)]
 
     assert turns[1] - turns[0] == pytest.approx(1.5, rel=0.05)
