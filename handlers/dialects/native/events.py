@@ -27,6 +27,7 @@ from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, words
 from handlers.dialects.native.listing import bad
+from handlers.moments import iso
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.contracts.job import Job
@@ -76,7 +77,7 @@ def _status(request: Request, job: Job) -> dict[str, Any]:
 def _body(entry: Entry) -> str:
     if entry.kind == "partial":
         return entry.body
-    return json.dumps({**json.loads(entry.body), "at": words.iso(entry.at)})
+    return json.dumps({**json.loads(entry.body), "at": iso(entry.at)})
 
 
 def _frame(event: str, seq: int, body: str) -> bytes:

@@ -26,8 +26,8 @@ from handlers.bodies import streamed
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing
 from handlers.dialects.native.wishes import UploadWish
-from handlers.dialects.native.words import iso
 from handlers.files import content_type_of
+from handlers.moments import iso
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.ports.files import FileRecord

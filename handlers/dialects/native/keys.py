@@ -16,7 +16,7 @@ from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors
 from handlers.dialects.native.wishes import KeyWish, RotateWish
-from handlers.dialects.native.words import iso
+from handlers.moments import iso
 from handlers.services import ask, services_of
 from pilotlight.intake.keyring import Keyring
 from pilotlight.intake.keys import Known

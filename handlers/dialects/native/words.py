@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
 
 from handlers import outcome
 from handlers.dialects.native import errors
+from handlers.moments import iso
 from handlers.services import services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
@@ -34,12 +34,6 @@ OUTCOMES: Final = {
     "T12": "cancelled",
     "T14": "timed out",
 }
-
-
-def iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def brief(job: Job, *, error: JobError | None, site: str) -> dict[str, Any]:

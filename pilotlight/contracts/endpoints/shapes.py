@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pilotlight.contracts import media
 from pilotlight.contracts.media import Media
@@ -21,7 +21,10 @@ WeightsPath = Annotated[str, Media("weights", 2048 * MIB, names_too=True)]
 
 
 class File(media.File):
-    """A file as most of fal's endpoints describe it."""
+    """A file as most of fal's endpoints describe it; one that :meth:`pilotlight.File.at` made is
+    taken as it is."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     file_data: str | None = None
     """Never set by us: a file travels by its URL."""
@@ -37,6 +40,8 @@ class Image(File):
 class PlainImage(BaseModel):
     """A picture as fal's older image endpoints describe it."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     url: str
     width: int | None = None
     height: int | None = None
@@ -46,9 +51,13 @@ class PlainImage(BaseModel):
 class Video(media.File):
     """A film."""
 
+    model_config = ConfigDict(from_attributes=True)
+
 
 class Audio(media.File):
     """A recording."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class VideoFile(File):
