@@ -8,7 +8,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from kombu.transport import SQS
 
+from pilotlight.adapters.celery.tap import Tap
+from pilotlight.adapters.celery.transport import Channel
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from tests.sqs_stage import ids, received, until
@@ -91,6 +94,39 @@ def test_what_is_kept_longer_stays_hidden_and_what_is_not_comes_again(stage_of, 
         receiver.extend([kept], seconds=20)
         assert ids(received(receiver, limit=1)) == [left.job_id]
         assert stage.counts() == (0, 2)
+
+
+def test_a_poll_that_was_about_to_begin_when_all_was_over_does_not_begin(stage_of, monkeypatch):
+    """It would be cut off, and the message that it was about to bring stay hidden."""
+    stage = stage_of(visibility_s=300)
+    about_to, over, begun = threading.Event(), threading.Event(), []
+    estimate, get, drained = Channel._get_message_estimate, SQS.Channel._get_async, Tap.drained
+
+    def stand_still(channel, *args):
+        most = estimate(channel, *args)
+        about_to.set()
+        assert over.wait(30)
+        return most
+
+    def say_so(tap, patience_s):
+        try:
+            return drained(tap, patience_s)
+        finally:
+            over.set()
+
+    def begin(channel, *args, **named):
+        begun.append(args)
+        return get(channel, *args, **named)
+
+    monkeypatch.setattr(Channel, "_get_message_estimate", stand_still)
+    monkeypatch.setattr(SQS.Channel, "_get_async", begin)
+    monkeypatch.setattr(Tap, "drained", say_so)
+    with stage.receiver("celery") as receiver:
+        receiver.receive(limit=1)
+        assert about_to.wait(30)
+        stage.send("job-1")
+    assert not begun
+    assert stage.counts() == (1, 0)
 
 
 def trial(rig, rng, number, kind):

@@ -23,6 +23,7 @@ class Tap:
     def __init__(self, hints: Hints, pulse: Pulse) -> None:
         self._hints, self.pulse = hints, pulse
         self._polls = 0
+        self._over = False
         self._changed = threading.Condition()
         self._unpark: Callable[[], None] = lambda: None
         hints.on_room = self.opened
@@ -43,9 +44,15 @@ class Tap:
             self._unpark = unpark
             self._changed.notify_all()
 
-    def poll_began(self) -> None:
+    def poll_begins(self) -> bool:
+        """Count a poll; False: no more, somebody has seen that there is none under way.
+
+        ``room`` was looked at a moment ago, and the replica may have left since: a poll that
+        begins behind :meth:`drained` would be aborted, and what it brings be hidden for a while.
+        """
         with self._changed:
-            self._polls += 1
+            self._polls += not self._over
+            return not self._over
 
     def poll_ended(self) -> None:
         self.pulse.beat()
@@ -76,6 +83,7 @@ class Tap:
         self._unpark()
 
     def drained(self, patience_s: float) -> bool:
-        """Wait for the long poll under way; whether it came back."""
+        """Wait for the long poll under way; whether it came back. From now on none begins."""
         with self._changed:
+            self._over = True
             return self._changed.wait_for(lambda: self._polls == 0, patience_s)

@@ -72,8 +72,8 @@ class Channel(SQS.Channel):  # type: ignore[misc]
                 self._tap.poll_ended()
 
     def _get_async(self, queue: str, count: int = 1, callback: Any = None) -> Any:
-        if self._tap is not None:
-            self._tap.poll_began()
+        if self._tap is not None and not self._tap.poll_begins():
+            return callback(0)
         try:
             return super()._get_async(queue, count, callback=callback)
         except BotoCoreError as error:  # no credentials just now: nothing was sent
