@@ -144,6 +144,7 @@ class _House:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        self._services.fleet.on_end = self._services.controller.lit.set
         for replica_id in self._services.fleet.recover():
             self._services.reaper.reap_owner(replica_id)
         async with asyncio.TaskGroup() as group:

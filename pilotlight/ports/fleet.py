@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Stage = Literal["starting", "loading", "ready", "draining", "failed", "gone"]
 LIVE: tuple[Stage, ...] = ("starting", "loading", "ready")
@@ -100,6 +100,8 @@ class Supervisor(Fleet, Protocol):
 
     hurry: threading.Event
     """Set it to make ``stop_all`` end them at once."""
+    on_end: Callable[[], None]
+    """Called, from any thread, when one may be over: a reason to ``poll_exits``. A hint."""
 
     @property
     def is_empty(self) -> bool:

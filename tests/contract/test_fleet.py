@@ -146,6 +146,18 @@ def test_a_retired_replica_goes_and_its_row_says_so(fleet):
     assert is_gone(pid)
 
 
+def test_whoever_waits_is_told_that_one_may_be_over(fleet):
+    over = threading.Event()
+    fleet.on_end = over.set
+    replica_id = ready(fleet, "serves")
+    assert not over.is_set()
+
+    fleet.retire(replica_id)
+
+    assert over.wait(30)
+    assert [ended.replica_id for ended in fleet.poll_exits()] == [replica_id]
+
+
 def test_each_exit_is_told_once(fleet):
     start(fleet, "broken")
 

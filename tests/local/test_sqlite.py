@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from pilotlight.adapters.local import statements
-from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.database import BIG_WAL_BYTES, Database
 from pilotlight.adapters.local.queue import TableQueueReceiver
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
@@ -106,7 +106,7 @@ def test_finished_rows_weigh_nothing_in_the_index_of_waiting_ones(database, make
 WRITER = """
 import sys
 from pathlib import Path
-from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.database import BIG_WAL_BYTES, Database
 database = Database(Path(sys.argv[1]))
 for _ in range(200):
     with database.write() as execute:
@@ -152,17 +152,53 @@ def test_a_file_of_another_release_is_refused_in_words(tmp_path):
         Database(path)
 
 
+def test_the_log_has_its_whole_size_before_it_is_full(database, make_job, tmp_path):
+    store = SqliteStore(database)
+    store.create([make_job()])
+    log = tmp_path / "jobs.db-wal"
+
+    assert database.checkpoint() is False
+    assert log.stat().st_size == BIG_WAL_BYTES
+    store.create([make_job() for _ in range(50)])
+    assert log.stat().st_size == BIG_WAL_BYTES, "a commit overwrites"
+    assert database.checkpoint() is False
+
+
+def test_rows_outlive_a_process_that_dies_before_its_log_is_full(make_job, tmp_path):
+    """The log of zeros is read again by a process that knows nothing of it."""
+    path = tmp_path / "jobs.db"
+    dies = (
+        "import os, sys; from pathlib import Path\n"
+        "from pilotlight.adapters.local.database import Database\n"
+        "database = Database(Path(sys.argv[1])); database.checkpoint()\n"
+        "with database.write() as execute: execute('CREATE TABLE told (word TEXT)')\n"
+        "for n in range(30):\n"
+        "    with database.write() as execute: execute('INSERT INTO told VALUES (?)', (n,))\n"
+        "os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", dies, str(path)], check=False).returncode == 9
+    assert path.with_name("jobs.db-wal").stat().st_size == BIG_WAL_BYTES
+
+    again = Database(path)
+    try:
+        assert again.read("SELECT count(*) FROM told").fetchone() == (30,)
+        assert again.read("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        again.close()
+
+
 def test_the_log_is_folded_back_when_it_is_big(database, make_job, tmp_path):
     assert database.checkpoint() is False
     big = "x" * 1_000_000
     store = SqliteStore(database)
     store.create([replace(make_job(), input=big) for _ in range(20)])
     log = tmp_path / "jobs.db-wal"
-    assert log.stat().st_size > 16_000_000
+    assert log.stat().st_size > BIG_WAL_BYTES
 
     assert database.checkpoint() is True
+    assert log.stat().st_size == BIG_WAL_BYTES
     store.create([make_job()])
-    assert log.stat().st_size <= 25_000_000
+    assert database.checkpoint() is False, "it began again"
     assert len(store.list_jobs(limit=50)) == 21
 
 

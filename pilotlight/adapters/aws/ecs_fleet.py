@@ -19,7 +19,7 @@ from pilotlight.observability.logs import event
 from pilotlight.ports.fleet import LIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pilotlight.adapters.aws.ecs import Ecs, Service
     from pilotlight.adapters.aws.register import DynamoRegister
@@ -61,6 +61,7 @@ class EcsFleet:
         self._silent: dict[str, float] = {}
         """Tasks that said nothing for too long, and since when that was seen."""
         self.hurry = threading.Event()
+        self.on_end: Callable[[], None] = lambda: None
 
     def replicas(self) -> list[Replica]:
         return self._register.recent(now=self._clock.now())

@@ -21,7 +21,7 @@ from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pilotlight.contracts.worker import WorkerSpec
@@ -78,6 +78,7 @@ class LocalFleet:
         self._stopping = False
         self.hurry = threading.Event()
         """Set it to make ``stop_all`` kill at once."""
+        self.on_end: Callable[[], None] = lambda: None
 
     def replicas(self) -> list[Replica]:
         return self._rows.recent(now=self._clock.now())
@@ -109,7 +110,14 @@ class LocalFleet:
             self._bury(replica_id, f"its process cannot be started ({problem}), so it ended")
             return
         self._own[replica_id] = process
+        threading.Thread(
+            target=self._attend, args=(process.pid,), name=f"end of {replica_id}", daemon=True
+        ).start()
         self._rows.runs_as(replica_id, process.pid, processes.started_at(process.pid))
+
+    def _attend(self, pid: int) -> None:
+        processes.await_end(pid)
+        self.on_end()
 
     def retire(self, replica_id: str) -> bool:
         """SIGTERM is the word for it: to drain is what a replica without jobs does at once."""

@@ -64,6 +64,17 @@ def exit_code(process: subprocess.Popen[bytes]) -> int | None:
     return process.poll()
 
 
+def await_end(pid: int) -> None:
+    """Return once this child of ours is over; it is left for :func:`exit_code` to reap.
+
+    Where the system cannot tell it without reaping it, return at once.
+    """
+    if not hasattr(os, "waitid"):
+        return
+    with contextlib.suppress(ChildProcessError):  # somebody reaped it already
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
 def kill_group(pid: int) -> None:
     """SIGKILL for the process group that this process leads; none is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
