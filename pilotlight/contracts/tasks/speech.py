@@ -16,6 +16,9 @@ class Speak(BaseModel):
     instructions: str | None = Field(default=None, description="How to speak.")
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: float = Field(default=1, ge=0.25, le=4)
+    stream_format: Literal["audio", "sse"] | None = Field(
+        default=None, description="Sound as it is made, as bytes or in events; None: either way."
+    )
 
 
 class Speech(BaseModel):
