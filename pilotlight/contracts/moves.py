@@ -191,6 +191,14 @@ def settle_webhook(job: Job, *, due_at: float | None, state: str | None) -> Move
     )
 
 
+def hasten_webhook(webhook_fence: int, *, now: float) -> Move:
+    """T16: a row that was put off under this fence, and that nobody has posted since, is due."""
+    return Move(
+        lifecycle.T16_SETTLE,
+        {"webhook_fence": webhook_fence, "webhook_due": now, "webhook_state": None},
+    )
+
+
 def replay_webhook(*, now: float) -> Move:
     """T16: an operator wants it sent again, from the start of the schedule."""
     return Move(lifecycle.T16_REPLAY, {"now": now, "webhook_tries": 0})

@@ -20,6 +20,7 @@ from pilotlight.delivery.hosts import Hosts, host_of
 from pilotlight.delivery.posting import Posting, report, result_of, settling_move
 from pilotlight.delivery.receivers import Receivers
 from pilotlight.delivery.schedule import Delivered, Disable, Outcome, Result, RetryAt, next_try
+from pilotlight.delivery.waiting import Waiting
 from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Dispatcher:
         self._look_s = look_s
         self._rng = rng
         self._hosts = Hosts(settings)
+        self._waiting = Waiting()
         self._receivers: Receivers | None = None
         self._pool = pool or ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="webhook")
         self._in_flight = 0
@@ -171,7 +173,9 @@ class Dispatcher:
         later = self._hosts.turn(host, now=now, free=MAX_AT_ONCE - self._in_flight)
         if later is not None:
             self._store.move(job.id, moves.settle_webhook(job, due_at=later, state=None))
+            self._waiting.add(host, job, due_at=later)
             return
+        self._waiting.drop(host, job.id)
         leased = None
         try:
             lease = moves.lease_webhook(job, now=now, lease_s=self._lease_s)
@@ -232,6 +236,7 @@ class Dispatcher:
 
     def _settle(self) -> None:
         settled: list[tuple[str, Move]] = []
+        well: set[str] = set()
         now = self._clock.now()
         while True:
             try:
@@ -241,11 +246,21 @@ class Dispatcher:
             self._in_flight -= 1
             outcome = self._judge(posting, result_of(posting, future), now)
             settled.append((posting.job.id, settling_move(posting.job, outcome)))
+            if isinstance(outcome, Delivered):
+                well.add(posting.host)
+        settled += [move for host in sorted(well) for move in self._called_forward(host, now)]
         if settled:
             # A refusal means that the row was replayed or leased again meanwhile: theirs now.
             with self._store.together():
                 for job_id, move in settled:
                     self._store.move(job_id, move)
+
+    def _called_forward(self, host: str, now: float) -> list[tuple[str, Move]]:
+        """What has waited longest for a host that has just shown that it is there."""
+        rows = self._waiting.forward(host, room=self._hosts.room(host), now=now)
+        if host not in self._waiting:
+            self._hosts.caught_up(host)
+        return [(row.job_id, moves.hasten_webhook(row.webhook_fence, now=now)) for row in rows]
 
     def _judge(self, posting: Posting, result: Result, now: float) -> Outcome:
         job, receivers = posting.job, self._known_receivers()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pilotlight.settings import WebhookSettings
 
 MAX_TURN_S: Final = 120.0
-"""Furthest a busy host's rows are put off: it may have become fast by then."""
+"""Furthest a busy host's rows are put off. Those of a host that becomes fast are called forward
+sooner (:mod:`.waiting`), but not by a dispatcher that did not put them off itself."""
 _FIRST_PACE_S: Final = 0.02
 """Length of a posting that is assumed before any was seen."""
 _MAX_HOSTS: Final = 10_000
@@ -82,6 +83,16 @@ class Hosts:
         if throttle:
             host.width = max(1.0, host.width / 2)
         self._forget()
+
+    def room(self, name: str) -> int:
+        """How many more postings the host may be asked for now."""
+        host = self._hosts.get(name)
+        return 0 if host is None or self._is_open(host) else max(0, int(host.width) - host.busy)
+
+    def caught_up(self, name: str) -> None:
+        """None of its rows waits: the next one that has to is the first."""
+        if name in self._hosts:
+            self._hosts[name].turn_at = 0.0
 
     def given_back(self, name: str) -> None:
         """The posting never began."""
