@@ -34,7 +34,7 @@ _RACES = "chaos/test_matrix_races.py::"
 _FAILURES = "chaos/test_replica_failures.py::"
 _DRAIN = "chaos/test_replica_cancel_and_drain.py::"
 _FAULTS = "chaos/test_replica_store_faults.py::"
-_HOOKS = "journeys/test_webhooks.py::"
+_RECEIVERS = "journeys/test_webhook_receivers.py::"
 _POSTER = "contract/test_http_poster.py::"
 _DYNAMO = "contract/test_dynamo.py::"
 _SITES = "sim/test_call_sites.py::test_whichever_call_goes_wrong_the_job_ends_once_and_is_announced"
@@ -204,12 +204,12 @@ MATRIX: Final[dict[int, Row]] = {
     43: _row("packets are lost", left=_NETEM),
     44: _row(
         "the receiver says 500",
-        _HOOKS + "test_500s_follow_the_schedule_to_its_end_under_one_id",
+        _RECEIVERS + "test_500s_follow_the_schedule_to_its_end_under_one_id",
         "sim: failing webhooks",
     ),
     45: _row(
         "the receiver answers a byte a second",
-        _HOOKS + "test_a_slow_receiver_delays_nobody_else",
+        _RECEIVERS + "test_a_slow_receiver_delays_nobody_else",
         _POSTER + "test_a_receiver_that_never_finishes_its_head_is_cut_off",
     ),
     46: _row(
@@ -227,7 +227,8 @@ MATRIX: Final[dict[int, Row]] = {
     ),
     49: _row(
         "the dispatcher dies after its post",
-        _HOOKS + "test_kill_9_of_a_dispatcher_in_the_middle_of_a_post_loses_nothing",
+        "journeys/test_webhook_dispatchers.py::"
+        "test_kill_9_of_a_dispatcher_in_the_middle_of_a_post_loses_nothing",
     ),
     50: _row(
         "cancel and complete, ten thousand times",
@@ -267,7 +268,8 @@ MATRIX: Final[dict[int, Row]] = {
         left="two releases on one table at the same time: there has been only one release",
     ),
     60: _row(
-        "secrets are rotated", _HOOKS + "test_both_secrets_verify_while_one_replaces_the_other"
+        "secrets are rotated",
+        "journeys/test_webhooks.py::test_both_secrets_verify_while_one_replaces_the_other",
     ),
     61: _row(
         "power cut",
