@@ -131,10 +131,12 @@ def look(services: Services) -> bool:
 
 def kick(services: Services, worker: str) -> bool:
     """A job of this worker was just recorded: look until it is seen; whether anybody looked."""
+    known = worker in services.catalogue.workers
+    fleet = services.controller.pools.fleet_of(worker)
     for _ in range(_TRIES):
         if not look(services):
             return False
-        if worker not in services.catalogue.workers or worker in services.controller.decisions:
+        if not known or fleet in services.controller.decisions:
             return True
         services.clock.sleep(_PAUSE_S)
     return True

@@ -49,6 +49,7 @@ class Measure:
         services = self.services
         loads, replicas = services.store.load(now=now), services.fleet.replicas()
         ends = services.ends.fresh()
+        # Jobs are counted by worker, replicas by fleet: a pool has a line of its own.
         return {
             name: figures_of(
                 loads.get(name, Load()),
@@ -57,7 +58,7 @@ class Measure:
                 now=now,
                 since=since,
             )
-            for name in services.catalogue.workers
+            for name in (*services.catalogue.workers, *services.controller.pools.members)
         }
 
 

@@ -1,7 +1,7 @@
 """The container's entry point: weights first, then the replica in the same process.
 
-``python -m infra.replica NAME``. A container of a worker whose weights nobody published starts at
-once, and its model says what it lacks.
+``python -m infra.replica NAME``, of a worker or of a pool. A container of a worker whose weights
+nobody published starts at once, and its model says what it lacks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pilotlight import settings
+from pilotlight import catalogue, settings
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.prefetch import Weights
 from pilotlight.errors import SettingsError, Unavailable
@@ -27,10 +27,19 @@ def fetch(worker: str, loaded: settings.Settings) -> None:
         return
     clients = Clients(region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated)
     try:
-        weights = Weights(clients.s3(), wanted.bucket, worker, wanted.folder)
-        weights.fetch(on_part=lambda: _alive(loaded.data))
+        for one in published_as(worker, loaded):
+            weights = Weights(clients.s3(), wanted.bucket, one, wanted.folder)
+            weights.fetch(on_part=lambda: _alive(loaded.data))
     finally:
         clients.close()
+
+
+def published_as(worker: str, loaded: settings.Settings) -> list[str]:
+    """Its own name; of a pool the names of its members too."""
+    if worker not in loaded.pools:
+        return [worker]
+    found = catalogue.discover(loaded.workers).workers
+    return [worker, *(name for name in sorted(found) if found[name].spec.pool == worker)]
 
 
 def _alive(data: Path) -> None:

@@ -38,7 +38,6 @@ def settings_for(endpoint, *, through=None, visibility_s=30, wait_s=1, **queue):
             "region": REGION,
             "endpoint_url": through or endpoint,
             "queue_url": f"{base}jobs-",
-            "dead_letter_url": f"{base}dead",
         },
         queue={"visibility_s": visibility_s, "wait_s": wait_s, **queue},
     )
@@ -53,7 +52,7 @@ class SqsStage:
         self.client = self._clients.sqs()
         queues.create(self.client, settings, WORKERS)
         self.url = queues.queue_url(settings, "echo")
-        self.dead_url = settings.aws.dead_letter_url
+        self.dead_url = queues.dead_letter_url(settings, "echo")
 
     def sender(self, kind="celery"):
         if kind == "celery":

@@ -115,7 +115,6 @@ def _as_it_can_run(resources: dict[str, Any], emulator: Emulator) -> None:
             account = {"Fn::Sub": queues.format(account="${AWS::AccountId}") + "${AWS::StackName}-"}
             given |= emulator.environment() | {
                 "PILOTLIGHT_AWS__QUEUE_URL": {"Fn::Sub": account["Fn::Sub"] + "jobs-"},
-                "PILOTLIGHT_AWS__DEAD_LETTER_URL": {"Fn::Sub": account["Fn::Sub"] + "dead-letters"},
             }
     ingress = resources["IngressLambdaFunction"]["Properties"]
     ingress["Handler"] = "handlers.aws_lambda.ingress"

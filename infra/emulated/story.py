@@ -37,7 +37,7 @@ def _a_lost_message(there: Deployed) -> Iterator[str]:
     """What SQS does to a message that was received six times is done to this one by hand."""
     sqs, name = there.emulator.client("sqs"), there.stack.name
     lost = sqs.get_queue_url(QueueName=f"{name}-jobs-echo")["QueueUrl"]
-    dead = sqs.get_queue_url(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    dead = sqs.get_queue_url(QueueName=f"{name}-jobs-echo-dead")["QueueUrl"]
     there.host.has_machines.clear()
     call = there.submit(ECHO, {"text": "hello"})
     message = _soon(lambda: _received(sqs, lost), "the message in the worker's queue")

@@ -19,7 +19,7 @@ from infra.template import (
     roles,
 )
 from infra.template.engines import ROOT
-from infra.template.facts import all_facts
+from infra.template.facts import all_facts, all_fleets
 from infra.template.words import Value, resource
 from pilotlight import settings
 from pilotlight.errors import SettingsError
@@ -43,13 +43,14 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
     Raises SettingsError for workers that no template can hold.
     """
     workers = all_facts(loaded, region)
+    fleets = all_fleets(loaded, workers, region)
     found = {
         **data.resources(loaded, workers),
         **buckets.resources(loaded),
-        **roles.resources(workers),
-        **capacity.resources(workers, region),
+        **roles.resources(workers, fleets),
+        **capacity.resources(fleets, region),
         **alarms.of_stage(),
-        **dashboard.resources(workers),
+        **dashboard.resources(fleets),
         "OperatorSettings": resource(
             "SSM::Parameter",
             {
@@ -60,7 +61,9 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
         ),
     }
     for one in workers:
-        found |= replicas.resources(one) | alarms.of_worker(one)
+        found |= alarms.of_worker(one)
+    for fleet in fleets:
+        found |= replicas.resources(fleet) | alarms.of_fleet(fleet)
     if len(found) + _STATIC > MOST_RESOURCES:
         raise SettingsError(
             f"{len(workers)} workers make {len(found)} resources, and one stack holds "

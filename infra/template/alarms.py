@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Final
 from infra.template.words import Value, att, ref, resource, sub, tags
 
 if TYPE_CHECKING:
-    from infra.template.facts import Facts
+    from infra.template.facts import Facts, Fleet
 
 NAMESPACE: Final = "Pilotlight"
 STAGE: Final = {"Name": "Stage", "Value": "${sls:stage}"}
 OLDEST_S: Final = 900
 """A cold GPU takes 5 to 12 minutes from nothing; who waits longer waits for something broken."""
-_SLACK_S: Final = 60
-"""Rows and webhooks that upkeep has not looked at: a minute is its pace."""
+_MOST_QUEUES: Final = 8
+"""An alarm computes with ten metrics at most; a larger pool has a second alarm."""
 
 
 def of_worker(worker: Facts) -> dict[str, Value]:
-    """What to look at for this worker alone, and the way up when upkeep does not run."""
+    """What to look at for this worker's jobs alone."""
     one = worker.logical
     where = [STAGE, {"Name": "Worker", "Value": worker.name}]
     oldest = max(OLDEST_S, 3 * worker.spec.timeout_s)
@@ -35,17 +35,37 @@ def of_worker(worker: Facts) -> dict[str, Value]:
             minutes=3,
             owner=worker.name,
         ),
-        f"{one}LoadAlarm": _alarm(
-            f"{worker.part}-load-failures",
-            "load-failures",
-            f"replicas of {worker.name} do not start or do not load",
-            {"MetricName": "LoadFailures", "Threshold": 2, "Dimensions": where, "Statistic": "Sum"},
-            minutes=1,
-            period_s=600,
+        f"{one}LettersAlarm": _alarm(
+            f"{worker.part}-dead-letters",
+            "dead-letters",
+            f"messages of {worker.name} have been dead letters for ten minutes: nobody reads them",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Threshold": 1,
+                "Dimensions": [{"Name": "QueueName", "Value": att(f"{one}Letters", "QueueName")}],
+            },
+            minutes=10,
             owner=worker.name,
         ),
         f"{one}ErrorAlarm": _error_rate(worker, where),
-        **_fallback(worker),
+    }
+
+
+def of_fleet(fleet: Fleet) -> dict[str, Value]:
+    """What to look at for these replicas, and the way up when upkeep does not run."""
+    where = [STAGE, {"Name": "Worker", "Value": fleet.name}]
+    return {
+        f"{fleet.logical}LoadAlarm": _alarm(
+            f"{fleet.part}-load-failures",
+            "load-failures",
+            f"replicas of {fleet.name} do not start or do not load",
+            {"MetricName": "LoadFailures", "Threshold": 2, "Dimensions": where, "Statistic": "Sum"},
+            minutes=1,
+            period_s=600,
+            owner=fleet.name,
+        ),
+        **_fallback(fleet),
     }
 
 
@@ -54,7 +74,6 @@ def of_stage() -> dict[str, Value]:
     stage = [STAGE]
     sums = {"Namespace": "AWS/Lambda", "Statistic": "Sum"}
     ingress = [{"Name": "FunctionName", "Value": ref("IngressLambdaFunction")}]
-    letters = [{"Name": "QueueName", "Value": att("DeadLetterQueue", "QueueName")}]
     return {
         "UpkeepAlarm": _alarm(
             "upkeep-silent",
@@ -90,18 +109,6 @@ def of_stage() -> dict[str, Value]:
             "receivers refuse webhooks or do not answer",
             {"MetricName": "WebhooksFailing", "Threshold": 20, "Dimensions": stage},
             minutes=15,
-        ),
-        "DeadLetterAlarm": _alarm(
-            "dead-letters",
-            "dead-letters",
-            "messages have been in the dead-letter queue for ten minutes: nobody reads it",
-            {
-                "Namespace": "AWS/SQS",
-                "MetricName": "ApproximateNumberOfMessagesVisible",
-                "Threshold": 1,
-                "Dimensions": letters,
-            },
-            minutes=10,
         ),
         "IngressAlarm": _alarm(
             "ingress-errors",
@@ -191,40 +198,10 @@ def _error_rate(worker: Facts, where: list[Value]) -> dict[str, Value]:
     return resource("CloudWatch::Alarm", properties | told)
 
 
-def _fallback(worker: Facts) -> dict[str, Value]:
+def _fallback(fleet: Fleet) -> dict[str, Value]:
     """From none to one replica while upkeep is silent. While it looks, this never moves: the
     alarm is false by its first factor, and a worker that was paused stays paused."""
-    one = worker.logical
-    queue = [{"Name": "QueueName", "Value": att(f"{one}Queue", "QueueName")}]
-    waits = "IF(FILL(looks, 0) < 1 AND FILL(visible, 0) > 0, 1, 0)"
-    properties = {
-        "Metrics": [
-            _metric("looks", "Looks", [STAGE], "Sum", period_s=60),
-            _metric(
-                "visible",
-                "ApproximateNumberOfMessagesVisible",
-                queue,
-                "Maximum",
-                period_s=60,
-                namespace="AWS/SQS",
-            ),
-            {
-                "Id": "waits",
-                "Expression": waits,
-                "Label": "jobs wait, no upkeep",
-                "ReturnData": True,
-            },
-        ],
-        "Threshold": 1,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "EvaluationPeriods": 3,
-        "TreatMissingData": "notBreaching",
-        "AlarmName": sub("${AWS::StackName}-" + worker.part + "-fallback"),
-        "AlarmDescription": f"jobs of {worker.name} wait and upkeep is silent: one replica is "
-        "started without it. infra/RUNBOOK.md#fallback",
-        "AlarmActions": [ref(f"{one}Fallback"), ref("AlarmTopic")],
-        "Tags": tags(worker.name),
-    }
+    one = fleet.logical
     return {
         f"{one}Target": resource(
             "ApplicationAutoScaling::ScalableTarget",
@@ -235,7 +212,7 @@ def _fallback(worker: Facts) -> dict[str, Value]:
                     "Fn::Join": ["/", ["service", ref("Cluster"), att(f"{one}Service", "Name")]]
                 },
                 "MinCapacity": 0,
-                "MaxCapacity": worker.spec.max_replicas,
+                "MaxCapacity": fleet.spec.max_replicas,
                 # Only up: what goes is for upkeep to say, when it is back.
                 "SuspendedState": {
                     "DynamicScalingInSuspended": True,
@@ -247,7 +224,7 @@ def _fallback(worker: Facts) -> dict[str, Value]:
         f"{one}Fallback": resource(
             "ApplicationAutoScaling::ScalingPolicy",
             {
-                "PolicyName": sub("${AWS::StackName}-" + worker.part + "-fallback"),
+                "PolicyName": sub("${AWS::StackName}-" + fleet.part + "-fallback"),
                 "PolicyType": "StepScaling",
                 "ScalingTargetId": ref(f"{one}Target"),
                 "StepScalingPolicyConfiguration": {
@@ -257,5 +234,51 @@ def _fallback(worker: Facts) -> dict[str, Value]:
                 },
             },
         ),
-        f"{one}FallbackAlarm": resource("CloudWatch::Alarm", properties),
+        **{
+            f"{one}FallbackAlarm{number or ''}": _waiting(
+                fleet, fleet.members[first : first + _MOST_QUEUES], number
+            )
+            for number, first in enumerate(range(0, len(fleet.members), _MOST_QUEUES))
+        },
     }
+
+
+def _waiting(fleet: Fleet, members: tuple[Facts, ...], number: int) -> dict[str, Value]:
+    """True while jobs of any of these wait and upkeep is silent."""
+    names = [f"visible{index}" for index in range(len(members))]
+    waits = " + ".join(f"FILL({name}, 0)" for name in names)
+    queues = [
+        _metric(
+            name,
+            "ApproximateNumberOfMessagesVisible",
+            [{"Name": "QueueName", "Value": att(f"{one.logical}Queue", "QueueName")}],
+            "Maximum",
+            period_s=60,
+            namespace="AWS/SQS",
+        )
+        for name, one in zip(names, members, strict=True)
+    ]
+    properties = {
+        "Metrics": [
+            _metric("looks", "Looks", [STAGE], "Sum", period_s=60),
+            *queues,
+            {
+                "Id": "waits",
+                "Expression": f"IF(FILL(looks, 0) < 1 AND {waits} > 0, 1, 0)",
+                "Label": "jobs wait, no upkeep",
+                "ReturnData": True,
+            },
+        ],
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": 3,
+        "TreatMissingData": "notBreaching",
+        "AlarmName": sub(
+            "${AWS::StackName}-" + fleet.part + "-fallback" + (f"-{number}" if number else "")
+        ),
+        "AlarmDescription": f"jobs of {fleet.name} wait and upkeep is silent: one replica is "
+        "started without it. infra/RUNBOOK.md#fallback",
+        "AlarmActions": [ref(f"{fleet.logical}Fallback"), ref("AlarmTopic")],
+        "Tags": tags(fleet.name),
+    }
+    return resource("CloudWatch::Alarm", properties)

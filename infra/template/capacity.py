@@ -10,7 +10,7 @@ from infra.template.words import NOTHING, Value, att, ref, resource, sub, when
 from pilotlight.adapters.aws.machines import GPU_CLASSES, GpuClass
 
 if TYPE_CHECKING:
-    from infra.template.facts import Facts
+    from infra.template.facts import Fleet
 
 ROOT_DISK_GIB: Final = 120
 """The system and images of several engines; weights lie on the host's own NVMe disks."""
@@ -40,11 +40,11 @@ chmod +x /var/lib/cloud/scripts/per-boot/nvme.sh
 """
 
 
-def resources(workers: list[Facts], region: str) -> dict[str, Value]:
+def resources(fleets: list[Fleet], region: str) -> dict[str, Value]:
     found: dict[str, Value] = {}
-    used = _used(workers, region)
+    used = _used(fleets, region)
     for one in used:
-        found |= _class(one, _most_hosts(one, workers), region)
+        found |= _class(one, _most_hosts(one, fleets), region)
     found["ClusterProviders"] = resource(
         "ECS::ClusterCapacityProviderAssociations",
         {
@@ -60,17 +60,17 @@ def resources(workers: list[Facts], region: str) -> dict[str, Value]:
     return found
 
 
-def _used(workers: list[Facts], region: str) -> list[GpuClass]:
+def _used(fleets: list[Fleet], region: str) -> list[GpuClass]:
     """Classes that a declared worker needs. Without any, the most common one stands ready: a group
     of no machines costs nothing, and the first GPU worker then waits for nothing of ours."""
-    names = {one.gpu.name for one in workers if one.gpu is not None} or {"g24"}
+    names = {one.gpu.name for one in fleets if one.gpu is not None} or {"g24"}
     used = [one for one in GPU_CLASSES if one.name in names]
     return [one for one in used if one.types_in(region)]
 
 
-def _most_hosts(one: GpuClass, workers: list[Facts]) -> int:
-    """Enough for every worker's own maximum at once."""
-    replicas = sum(w.spec.max_replicas for w in workers if w.gpu is one)
+def _most_hosts(one: GpuClass, fleets: list[Fleet]) -> int:
+    """Enough for every fleet's own maximum at once."""
+    replicas = sum(w.spec.max_replicas for w in fleets if w.gpu is one)
     return max(1, ceil(replicas / one.gpus))
 
 

@@ -1,4 +1,4 @@
-"""One dashboard for a stage: what runs, waits, fails and costs, a row of four for each worker."""
+"""One dashboard for a stage: what runs, waits, fails and costs, a row of four for each worker or pool."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.template.alarms import NAMESPACE
 from infra.template.words import Value, resource, sub
 from pilotlight.adapters.aws.machines import billed_as
+from pilotlight.adapters.aws.queues import DEAD
 
 if TYPE_CHECKING:
-    from infra.template.facts import Facts
+    from infra.template.facts import Fleet
 
 _HEIGHT: Final = 5
 _STAGE: Final = "${sls:stage}"
 
 
-def resources(workers: list[Facts]) -> dict[str, Value]:
+def resources(fleets: list[Fleet]) -> dict[str, Value]:
     widgets = _head()
-    for row, one in enumerate(workers):
+    for row, one in enumerate(fleets):
         widgets += _row(one, y=2 * _HEIGHT + row * _HEIGHT)
     body = json.dumps({"start": "-PT3H", "periodOverride": "inherit", "widgets": widgets})
     properties = {"DashboardName": sub("${AWS::StackName}"), "DashboardBody": sub(body)}
@@ -59,11 +60,16 @@ def _running_everywhere() -> dict[str, Any]:
     return widget
 
 
-def _row(worker: Facts, *, y: int) -> list[dict[str, Any]]:
-    where = ["Stage", _STAGE, "Worker", worker.name]
+def _row(fleet: Fleet, *, y: int) -> list[dict[str, Any]]:
+    where = ["Stage", _STAGE, "Worker", fleet.name]
 
     def lines(*names: str) -> list[list[Any]]:
-        return [[NAMESPACE, name, *where] for name in names]
+        """Of each worker that the fleet serves."""
+        return [
+            [NAMESPACE, name, "Stage", _STAGE, "Worker", one.name]
+            for one in fleet.members
+            for name in names
+        ]
 
     hours = [
         [NAMESPACE, "Ready", *where, {"id": "ready", "visible": False}],
@@ -71,21 +77,32 @@ def _row(worker: Facts, *, y: int) -> list[dict[str, Any]]:
         [
             {
                 "expression": "(FILL(ready, 0) + FILL(starting, 0)) / 60",
-                "label": billed_as(worker.spec, worker.region),
+                "label": billed_as(fleet.spec, fleet.region),
             }
         ],
     ]
+    replicas = [[NAMESPACE, name, *where] for name in ("Ready", "Starting")]
+    failing = [*lines("Failed", "Succeeded"), [NAMESPACE, "LoadFailures", *where], *_letters(fleet)]
+    title = f"{fleet.name}: "
     return [
-        _graph(f"{worker.name}: running", lines("Running", "Ready", "Starting"), x=0, y=y),
-        _graph(f"{worker.name}: waiting", lines("Queued", "OldestQueuedSeconds"), x=6, y=y),
-        _graph(
-            f"{worker.name}: failing",
-            lines("Failed", "Succeeded", "LoadFailures"),
-            x=12,
-            y=y,
-            stat="Sum",
-        ),
-        _graph(f"{worker.name}: costing, machine hours a minute", hours, x=18, y=y),
+        _graph(title + "running", [*lines("Running"), *replicas], x=0, y=y),
+        _graph(title + "waiting", lines("Queued", "OldestQueuedSeconds"), x=6, y=y),
+        _graph(title + "failing", failing, x=12, y=y, stat="Sum"),
+        _graph(title + "costing, machine hours a minute", hours, x=18, y=y),
+    ]
+
+
+def _letters(fleet: Fleet) -> list[list[Any]]:
+    """What SQS gave up on and nobody has looked at yet."""
+    return [
+        [
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            "QueueName",
+            "${AWS::StackName}-jobs-" + one.part + DEAD,
+            {"label": f"{one.name}: dead letters", "stat": "Maximum"},
+        ]
+        for one in fleet.members
     ]
 
 

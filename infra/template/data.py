@@ -18,16 +18,16 @@ KEEP: Final = "${param:keepData}"
 DEAD_LETTER_FACTOR: Final = 6
 """SQS advises a visibility of six times the timeout of the Lambda that it feeds."""
 DEAD_LETTER_TIMEOUT_S: Final = 60
+_LETTERS_BATCH: Final = 10
 
 
 def resources(settings: Settings, workers: list[Facts]) -> dict[str, Value]:
     found = {
         "JobsTable": _table(tables.jobs_table("${AWS::StackName}-jobs"), streams=True),
         "SecretsTable": _table(tables.secrets_table("${AWS::StackName}-secrets")),
-        "DeadLetterQueue": _dead_letters(settings.queue),
     }
     for one in workers:
-        found[f"{one.logical}Queue"] = _queue(one, settings.queue)
+        found |= _pair(one, settings.queue)
     return found
 
 
@@ -45,13 +45,38 @@ def _table(definition: dict[str, Value], *, streams: bool = False) -> dict[str, 
     return resource("DynamoDB::Table", properties, DeletionPolicy=KEEP, UpdateReplacePolicy=KEEP)
 
 
-def _dead_letters(settings: QueueSettings) -> dict[str, Value]:
+def _pair(worker: Facts, settings: QueueSettings) -> dict[str, Value]:
+    """A worker's jobs, its dead letters, and the function that looks at those."""
+    letters = f"{worker.logical}Letters"
+    return {
+        f"{worker.logical}Queue": _queue(worker, settings),
+        letters: _letters(worker, settings),
+        f"{letters}Mapping": resource(
+            "Lambda::EventSourceMapping",
+            {
+                "FunctionName": att("DeadLettersLambdaFunction", "Arn"),
+                "EventSourceArn": att(letters, "Arn"),
+                "BatchSize": _LETTERS_BATCH,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "Tags": tags(worker.name),
+            },
+            DependsOn=["DeadLettersRole"],  # Lambda looks whether it may read the queue
+        ),
+    }
+
+
+def _letters(worker: Facts, settings: QueueSettings) -> dict[str, Value]:
     attributes = queues.dead_letter_queue("", settings)["Attributes"]
+    name = "${AWS::StackName}-jobs-" + worker.part
+    # By name: each of the two refers to the other, and CloudFormation makes one of them first.
+    source = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:" + name
     properties = {
-        "QueueName": sub("${AWS::StackName}-dead-letters"),
+        "QueueName": sub(name + queues.DEAD),
         "MessageRetentionPeriod": int(attributes["MessageRetentionPeriod"]),
         "VisibilityTimeout": DEAD_LETTER_FACTOR * DEAD_LETTER_TIMEOUT_S,
+        "RedriveAllowPolicy": queues.only_from(sub(source)),
         "SqsManagedSseEnabled": True,
+        "Tags": tags(worker.name),
     }
     return resource("SQS::Queue", properties)
 
@@ -59,7 +84,7 @@ def _dead_letters(settings: QueueSettings) -> dict[str, Value]:
 def _queue(worker: Facts, settings: QueueSettings) -> dict[str, Value]:
     attributes = queues.job_queue("", settings, dead_letters="")["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
-    redrive["deadLetterTargetArn"] = att("DeadLetterQueue", "Arn")
+    redrive["deadLetterTargetArn"] = att(f"{worker.logical}Letters", "Arn")
     properties = {
         "QueueName": sub("${AWS::StackName}-jobs-" + worker.part),
         "VisibilityTimeout": int(attributes["VisibilityTimeout"]),
@@ -73,3 +98,7 @@ def _queue(worker: Facts, settings: QueueSettings) -> dict[str, Value]:
 
 def queue_arns(workers: list[Facts]) -> list[Value]:
     return [att(f"{one.logical}Queue", "Arn") for one in workers]
+
+
+def letters_arns(workers: list[Facts]) -> list[Value]:
+    return [att(f"{one.logical}Letters", "Arn") for one in workers]

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from infra.template.facts import GRACE_S
 from infra.template.words import Value, ref, sub
+
+if TYPE_CHECKING:
+    from infra.template.facts import Fleet
 
 DATA: Final = "/var/lib/pilotlight"
 """Scratch of a replica: a volume, in a container whose root cannot be written."""
@@ -35,7 +38,6 @@ def aws_settings() -> dict[str, Value]:
         "bucket": ref("FilesBucket"),
         "drop_bucket": ref("DropBucket"),
         "queue_url": sub(f"{_SQS}jobs-"),
-        "dead_letter_url": sub(f"{_SQS}dead-letters"),
         "cluster": ref("Cluster"),
         "service_prefix": sub("${AWS::StackName}-"),
         "kick_function": sub("${AWS::StackName}-kick"),
@@ -60,17 +62,19 @@ def of_functions() -> dict[str, Value]:
     return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA, "PILOTLIGHT_QUEUE__CONSUMER": "loop"}
 
 
-def of_replica(worker: str) -> list[dict[str, Value]]:
+def of_replica(fleet: Fleet) -> list[dict[str, Value]]:
     """A container's, in ECS's way of writing it."""
     found = common() | {
         "PILOTLIGHT_DATA": DATA,
         "PILOTLIGHT_REPLICA__GRACE_S": str(GRACE_S),
         "PILOTLIGHT_WEIGHTS__BUCKET": ref("WeightsBucket"),
         "PILOTLIGHT_WEIGHTS__FOLDER": WEIGHTS,
-        "HF_HOME": f"{WEIGHTS}/{worker}",  # a hub's cache that was published is found there
+        "HF_HOME": f"{WEIGHTS}/{fleet.name}",  # a hub's cache that was published is found there
         "TMPDIR": DATA,
         "HOME": DATA,
     }
+    if fleet.memory_gib is not None:
+        found["PILOTLIGHT_POOLS"] = json.dumps({fleet.name: {"memory_gib": fleet.memory_gib}})
     return [{"Name": name, "Value": value} for name, value in sorted(found.items())]
 
 

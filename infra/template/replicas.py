@@ -1,4 +1,4 @@
-"""One worker's part of the cluster: log group, task definition, service."""
+"""One fleet's part of the cluster: log group, task definition, service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.template.words import Value, att, ref, resource, sub, tags
 from pilotlight.adapters.aws.machines import PROCESSOR
 
 if TYPE_CHECKING:
-    from infra.template.facts import Facts
+    from infra.template.facts import Fleet
 
 USER: Final = "10001:10001"
 """As the image has it; the host's folder belongs to it."""
@@ -24,30 +24,30 @@ _ALIVE: Final = (
 _SCRATCH_GIB: Final = 40
 
 
-def resources(worker: Facts) -> dict[str, Value]:
+def resources(fleet: Fleet) -> dict[str, Value]:
     return {
-        f"{worker.logical}LogGroup": resource(
+        f"{fleet.logical}LogGroup": resource(
             "Logs::LogGroup",
             {
-                "LogGroupName": sub("/ecs/${AWS::StackName}/" + worker.part),
+                "LogGroupName": sub("/ecs/${AWS::StackName}/" + fleet.part),
                 "RetentionInDays": "${param:logDays}",
-                "Tags": tags(worker.name),
+                "Tags": tags(fleet.name),
             },
         ),
-        f"{worker.logical}Task": _task(worker),
-        f"{worker.logical}Service": _service(worker),
+        f"{fleet.logical}Task": _task(fleet),
+        f"{fleet.logical}Service": _service(fleet),
     }
 
 
-def _task(worker: Facts) -> dict[str, Value]:
+def _task(fleet: Fleet) -> dict[str, Value]:
     properties: dict[str, Value] = {
-        "Family": sub("${AWS::StackName}-" + worker.part),
-        "TaskRoleArn": att(f"{worker.logical}Role", "Arn"),
+        "Family": sub("${AWS::StackName}-" + fleet.part),
+        "TaskRoleArn": att(f"{fleet.logical}Role", "Arn"),
         "ExecutionRoleArn": att("ExecutionRole", "Arn"),
-        "ContainerDefinitions": [_container(worker)],
-        "Tags": tags(worker.name),
+        "ContainerDefinitions": [_container(fleet)],
+        "Tags": tags(fleet.name),
     }
-    if worker.gpu is None:
+    if fleet.gpu is None:
         properties |= {
             "RequiresCompatibilities": ["FARGATE"],
             "NetworkMode": "awsvpc",
@@ -69,17 +69,17 @@ def _task(worker: Facts) -> dict[str, Value]:
     return resource("ECS::TaskDefinition", properties)
 
 
-def _container(worker: Facts) -> dict[str, Value]:
+def _container(fleet: Fleet) -> dict[str, Value]:
     found: dict[str, Value] = {
         "Name": "replica",
         "Image": sub(
             "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/${ReplicaImages}:"
-            + worker.engine
+            + fleet.engine
             + "-${ImageTag}"
         ),
         "Essential": True,
-        "Command": [worker.name],
-        "Environment": of_replica(worker.name),
+        "Command": [fleet.name],
+        "Environment": of_replica(fleet),
         "User": USER,
         "ReadonlyRootFilesystem": True,
         "MountPoints": [
@@ -98,7 +98,7 @@ def _container(worker: Facts) -> dict[str, Value]:
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {
-                "awslogs-group": ref(f"{worker.logical}LogGroup"),
+                "awslogs-group": ref(f"{fleet.logical}LogGroup"),
                 "awslogs-region": ref("AWS::Region"),
                 "awslogs-stream-prefix": "replica",
                 "mode": "non-blocking",
@@ -106,26 +106,25 @@ def _container(worker: Facts) -> dict[str, Value]:
             },
         },
     }
-    if worker.key is not None:
-        key = sub(
-            "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
-            f"{KEYS}/{worker.key}"
-        )
-        found["Secrets"] = [{"Name": worker.key, "ValueFrom": key}]
-    if worker.gpu is not None:
+    if fleet.keys:
+        parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+        found["Secrets"] = [
+            {"Name": key, "ValueFrom": sub(f"{parameter}{KEYS}/{key}")} for key in fleet.keys
+        ]
+    if fleet.gpu is not None:
         found |= {
             "ResourceRequirements": [{"Type": "GPU", "Value": "1"}],
-            "Memory": worker.gpu.memory_gib * 1024,
-            "Cpu": worker.gpu.vcpus * 1024 - 256,
+            "Memory": fleet.gpu.memory_gib * 1024,
+            "Cpu": fleet.gpu.vcpus * 1024 - 256,
         }
     return found
 
 
-def _service(worker: Facts) -> dict[str, Value]:
+def _service(fleet: Fleet) -> dict[str, Value]:
     properties: dict[str, Value] = {
-        "ServiceName": sub("${AWS::StackName}-" + worker.part),
+        "ServiceName": sub("${AWS::StackName}-" + fleet.part),
         "Cluster": ref("Cluster"),
-        "TaskDefinition": ref(f"{worker.logical}Task"),
+        "TaskDefinition": ref(f"{fleet.logical}Task"),
         # A deployment starts from none and upkeep brings back what is needed; busy tasks are
         # protected and finish first. Left out, the first deployment would start one of each.
         "DesiredCount": 0,
@@ -137,9 +136,9 @@ def _service(worker: Facts) -> dict[str, Value]:
         "AvailabilityZoneRebalancing": "DISABLED",
         "EnableECSManagedTags": True,
         "PropagateTags": "SERVICE",
-        "Tags": tags(worker.name),
+        "Tags": tags(fleet.name),
     }
-    if worker.gpu is None:
+    if fleet.gpu is None:
         properties |= {
             "CapacityProviderStrategy": [{"CapacityProvider": "FARGATE", "Weight": 1}],
             "NetworkConfiguration": {
@@ -151,7 +150,7 @@ def _service(worker: Facts) -> dict[str, Value]:
             },
         }
     else:
-        provider = ref(f"{worker.gpu.name.upper()}Provider")
+        provider = ref(f"{fleet.gpu.name.upper()}Provider")
         properties |= {
             "CapacityProviderStrategy": [{"CapacityProvider": provider, "Weight": 1}],
             "PlacementStrategies": [{"Type": "binpack", "Field": "memory"}],

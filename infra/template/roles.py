@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.template.data import queue_arns
+from infra.template.data import letters_arns, queue_arns
 from infra.template.environment import KEYS, PARAMETERS
 from infra.template.words import Value, att, resource, sub, tags
 
 if TYPE_CHECKING:
-    from infra.template.facts import Facts
+    from infra.template.facts import Facts, Fleet
 
 _JOBS: Final = [att("JobsTable", "Arn"), sub("${JobsTable.Arn}/index/*")]
 _SECRETS: Final = [att("SecretsTable", "Arn")]
-_DEAD: Final = [att("DeadLetterQueue", "Arn")]
 
 
 def allow(actions: str, resources: list[Value], condition: Value = None) -> dict[str, Value]:
@@ -34,19 +33,19 @@ def files(*paths: str) -> list[Value]:
     return [sub("${FilesBucket.Arn}/" + path) for path in paths]
 
 
-def resources(workers: list[Facts]) -> dict[str, Value]:
-    arns = queue_arns(workers)
+def resources(workers: list[Facts], fleets: list[Fleet]) -> dict[str, Value]:
+    arns, letters = queue_arns(workers), letters_arns(workers)
     found = {
         "IngressRole": _function("ingress", ingress(arns)),
-        "UpkeepRole": _function("upkeep", upkeep(arns)),
+        "UpkeepRole": _function("upkeep", upkeep(arns, letters)),
         "KickRole": _function("kick", kick()),
         "DispatchRole": _function("dispatch", dispatch()),
-        "DeadLettersRole": _function("dead-letters", dead_letters()),
+        "DeadLettersRole": _function("dead-letters", dead_letters(letters)),
         "ExecutionRole": _execution(any(one.key for one in workers)),
         "HostRole": _host(),
         "HostProfile": resource("IAM::InstanceProfile", {"Roles": [{"Ref": "HostRole"}]}),
     }
-    for one in workers:
+    for one in fleets:
         found[f"{one.logical}Role"] = _role(
             "ecs-tasks", replica(one), tags=tags(one.name), Description=f"replicas of {one.name}"
         )
@@ -66,7 +65,7 @@ def ingress(queues: list[Value]) -> list[dict[str, Value]]:
     ]
 
 
-def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
+def upkeep(queues: list[Value], letters: list[Value]) -> list[dict[str, Value]]:
     """Takes back, scales, cleans; reads batches and what is dropped, and writes their results."""
     return [
         allow(
@@ -83,7 +82,7 @@ def upkeep(queues: list[Value]) -> list[dict[str, Value]]:
         ),
         allow("s3: ListBucket", [att("FilesBucket", "Arn"), att("DropBucket", "Arn")]),
         allow("sqs: SendMessage", queues),
-        allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", _DEAD),
+        allow("sqs: ReceiveMessage DeleteMessage GetQueueAttributes", letters),
         allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
         allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
@@ -115,10 +114,10 @@ def dispatch() -> list[dict[str, Value]]:
     ]
 
 
-def dead_letters() -> list[dict[str, Value]]:
+def dead_letters(letters: list[Value]) -> list[dict[str, Value]]:
     return [
         allow(
-            "sqs: ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility", _DEAD
+            "sqs: ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility", letters
         ),
         allow("dynamodb: GetItem UpdateItem", _JOBS),
         allow("dynamodb: GetItem", _SECRETS),
@@ -126,8 +125,8 @@ def dead_letters() -> list[dict[str, Value]]:
     ]
 
 
-def replica(worker: Facts) -> list[dict[str, Value]]:
-    """Its own queue and nobody else's; it never sends a message, so it cannot make work."""
+def replica(fleet: Fleet) -> list[dict[str, Value]]:
+    """Its own workers' queues and nobody else's; it never sends a message, so it makes no work."""
     feed_only = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FEED#*", "REPLICA*"]}}
     return [
         allow("dynamodb: GetItem BatchGetItem Query UpdateItem", _JOBS),
@@ -137,12 +136,12 @@ def replica(worker: Facts) -> list[dict[str, Value]]:
         allow("s3: PutObject PutObjectTagging", files("files/results/*", "texts/*", "expiring/*")),
         allow("s3: DeleteObject", files("files/results/*")),
         allow("s3: AbortMultipartUpload", files("files/results/*")),
-        allow("s3: GetObject", [sub("${WeightsBucket.Arn}/" + worker.name + "/*")]),
+        allow("s3: GetObject", [sub(f"${{WeightsBucket.Arn}}/{one}/*") for one in fleet.weights]),
         # Without it S3 says 403 where it means 404, and what is not there looks like a fault.
         allow("s3: ListBucket", [att("WeightsBucket", "Arn"), att("FilesBucket", "Arn")]),
         allow(
             "sqs: ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes",
-            [att(f"{worker.logical}Queue", "Arn")],
+            queue_arns([*fleet.members]),
         ),
         allow("ecs: GetTaskProtection UpdateTaskProtection", [_in_cluster("task")]),
     ]

@@ -29,7 +29,7 @@ from pilotlight.adapters.aws.kick import Kick
 from pilotlight.adapters.aws.learned import DynamoLearned
 from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.pulse import Pulse
-from pilotlight.adapters.aws.queues import queue_url
+from pilotlight.adapters.aws.queues import dead_letter_url, queue_url
 from pilotlight.adapters.aws.receipts import Receipts
 from pilotlight.adapters.aws.secrets import DynamoSecrets
 from pilotlight.adapters.aws.sqs import SqsReceiver, SqsSender
@@ -86,8 +86,8 @@ def surroundings(settings: Settings) -> Iterator[Settings]:
 
 
 def _checked(settings: Settings) -> Settings:
-    if not (settings.aws.queue_url and settings.aws.dead_letter_url):
-        raise SettingsError("mode aws needs aws.queue_url and aws.dead_letter_url")
+    if not settings.aws.queue_url:
+        raise SettingsError("mode aws needs aws.queue_url: set PILOTLIGHT_AWS__QUEUE_URL")
     if settings.queue.visibility_s <= settings.lease.lease_s:
         raise SettingsError(
             "queue.visibility_s must be longer than lease.lease_s, or a message comes again "
@@ -158,7 +158,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         learned=account.learned,
         ends=DynamoEnds(calls, aws.jobs_table, workers=tuple(specs), clock=clock),
         drop=_drop(account, aws.drop_bucket, aws.jobs_table),
-        dead_letters=SqsDeadLetters(sqs, settings.aws.dead_letter_url),
+        dead_letters=SqsDeadLetters(sqs, [dead_letter_url(settings, name) for name in specs]),
         close=close,
     )
 

@@ -57,11 +57,13 @@ def fleet(
 
 
 def overrules(
-    settings: Settings, clients: Clients, workers: Mapping[str, object]
+    settings: Settings, clients: Clients, specs: Mapping[str, WorkerSpec]
 ) -> Overrules | None:
+    """Of fleets: a pool is overruled by its own name."""
     if not settings.aws.parameters:
         return None
-    return SsmOverrules(clients.control("ssm"), settings.aws.parameters, workers=workers)
+    fleets = Pools(specs).fleets
+    return SsmOverrules(clients.control("ssm"), settings.aws.parameters, workers=fleets)
 
 
 class Enrolment:

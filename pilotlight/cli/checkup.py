@@ -184,11 +184,36 @@ def _prerequisites(found: Catalogue) -> Iterator[Finding]:
 
 def _aws(settings: Settings) -> Iterator[Finding]:
     aws = settings.aws
-    for name in ("jobs_table", "secrets_table", "bucket", "queue_url", "dead_letter_url"):
+    for name in ("jobs_table", "secrets_table", "bucket", "queue_url"):
         empty = not getattr(aws, name)
         variable = f"PILOTLIGHT_AWS__{name.upper()}"
         yield _told(f"aws.{name}", f"is empty; set {variable}" if empty else None, "set")
-    yield _told("aws answers", _aws_trouble(settings), "the job table can be read")
+    trouble = _aws_trouble(settings)
+    yield _told("aws answers", trouble, "the job table can be read")
+    if trouble is None:
+        yield from _queues(settings)
+
+
+def _queues(settings: Settings) -> Iterator[Finding]:
+    """Each worker's pair: its jobs, and what SQS gave up on of them."""
+    from pilotlight.adapters.aws import queues
+    from pilotlight.adapters.aws.clients import Clients
+
+    found = local_catalogue(settings)
+    aws = settings.aws
+    clients = Clients(region=aws.region, endpoint_url=aws.endpoint_url, emulated=aws.emulated)
+    try:
+        for name in sorted(found.workers if found is not None else ()):
+            pair = queues.look(clients.sqs(), settings, name)
+            if pair.trouble is not None:
+                yield Finding(f"queues {name}", "broken", pair.trouble)
+            elif pair.dead:
+                advice = f"{pair.dead} dead letters wait: is the function on that takes them?"
+                yield Finding(f"queues {name}", "warning", advice)
+            else:
+                yield Finding(f"queues {name}", "ok", f"{pair.waiting} messages, no dead letter")
+    finally:
+        clients.close()
 
 
 def _aws_trouble(settings: Settings) -> str | None:

@@ -42,7 +42,8 @@ def costs(
     with operator.opened(data) as services:
         now = services.clock.now()
         spans = list(_spans(services, since=now - days * _DAY_S))
-        specs = {one.spec.name: one.spec for one in services.catalogue.workers.values()}
+        pools = services.controller.pools
+        specs = {n: pools.fleets[pools.fleet_of(n)] for n in services.catalogue.workers}
         habits = {name: _habits(services, specs.get(name), name) for name in _names(spans)}
         region = services.settings.aws.region or services.settings.costs.region
         found = charges(spans, habits, now=now)
@@ -81,8 +82,9 @@ def _spans(services: Services, *, since: float) -> Iterator[Span]:
 def _habits(services: Services, spec: WorkerSpec | None, name: str) -> Habits:
     from pilotlight.scaling.billing import Habits
 
-    colds = [one.total_s for one in services.fleet.cold_starts(name)]
-    own = services.settings.scaling.worker(name).keep_alive_s
+    fleet = name if spec is None else spec.name  # of a pool its hosts are cold, and kept
+    colds = [one.total_s for one in services.fleet.cold_starts(fleet)]
+    own = services.settings.scaling.worker(fleet).keep_alive_s
     keep_alive_s = spec.keep_alive_s if own is None and spec is not None else own
     return Habits(statistics.median(colds) if colds else 0.0, keep_alive_s or 0.0)
 

@@ -62,6 +62,11 @@ class Controller:
         """From the submit that lit the burner to the start of a replica, the newest one."""
         self._lit_at: dict[str, float] = {}
 
+    @property
+    def pools(self) -> Pools:
+        """Which workers share replicas; decisions are of fleets."""
+        return self._pools
+
     def light(self, worker: str) -> None:
         worker = self._pools.fleet_of(worker)
         if worker not in self._lit_at:

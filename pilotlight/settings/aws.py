@@ -30,9 +30,7 @@ class AwsSettings(Group):
     queue_url: str = ""
     """URL of a worker's queue up to the worker's name:
     ``https://sqs.eu-west-1.amazonaws.com/123456789012/pilotlight-jobs-``. In the name, a dot
-    becomes an underscore."""
-    dead_letter_url: str = ""
-    """URL of the one queue that all others give their dead letters to."""
+    becomes an underscore. Its dead letters are in the queue of the same name and ``-dead``."""
     cluster: str = ""
     """ECS cluster of the replicas. Empty: they are processes of this machine."""
     service_prefix: str = ""

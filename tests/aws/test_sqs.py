@@ -34,17 +34,16 @@ class RealQueues:
         self.client, self._clients = clients.sqs(), clients
         name = f"pilotlight-test-{secrets.token_hex(4)}"
         queue = {"visibility_s": 20, "wait_s": 5, **queue}
-        definition = queues.dead_letter_queue(f"{name}-dead", QueueSettings(**queue))
+        definition = queues.dead_letter_queue(f"{name}-jobs-echo-dead", QueueSettings(**queue))
         dead = self.client.create_queue(**definition)["QueueUrl"]  # tells account and region
-        base = dead.removesuffix("-dead")
         self.settings = Settings(
             mode="aws",
-            aws={"queue_url": f"{base}-jobs-", "dead_letter_url": dead},
+            aws={"queue_url": dead.removesuffix("echo-dead")},
             queue=queue,
             lease={"lease_s": 10},
         )
         queues.create(self.client, self.settings, ("echo",))
-        self.url = queues.queue_url(self.settings, "echo")
+        self.url, self.dead_url = queues.queue_url(self.settings, "echo"), dead
         self.sender = CelerySender(self.settings, ("echo",))
 
     def send(self, *job_ids):
@@ -68,7 +67,7 @@ class RealQueues:
             made.close()
 
     def remove(self):
-        for url in (self.url, self.settings.aws.dead_letter_url):
+        for url in (self.url, self.dead_url):
             self.client.delete_queue(QueueUrl=url)
 
 
@@ -152,7 +151,7 @@ def test_a_message_received_too_often_is_moved_with_its_first_sending_time(real)
             (delivery,) = received(receiver)
             receiver.release(delivery)
         receiver.receive(limit=1)
-        letters = SqsDeadLetters(stage.client, stage.settings.aws.dead_letter_url)
+        letters = SqsDeadLetters(stage.client, [stage.dead_url])
         (letter,) = until(lambda: letters.receive(limit=10), "the redrive", patience_s=120)
     assert letter.job_id == "job-1"
     assert before < letter.sent_at < time.time()

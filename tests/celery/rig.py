@@ -15,7 +15,7 @@ from pilotlight.adapters.aws import tables
 from pilotlight.adapters.aws.calls import Calls
 from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.objects import Bucket
-from pilotlight.adapters.aws.queues import create, queue_url
+from pilotlight.adapters.aws.queues import create, dead_letter_url, queue_url
 from pilotlight.adapters.aws.sqs import SqsSender
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.texts import LongTexts
@@ -55,7 +55,6 @@ class AwsRig:
                 "secrets_table": f"{name}-secrets",
                 "bucket": name,
                 "queue_url": f"{base}-jobs-",
-                "dead_letter_url": f"{base}-dead",
             },
             queue=queue,
             lease={"lease_s": 8, "beat_s": 2, "margin_s": 0.1, **settings.pop("lease", {})},
@@ -70,7 +69,7 @@ class AwsRig:
         s3.create_bucket(Bucket=name)
         create(self.sqs, self.settings, (self.spec.name,))
         self.url = queue_url(self.settings, self.spec.name)
-        self.dead_url = self.settings.aws.dead_letter_url
+        self.dead_url = dead_letter_url(self.settings, self.spec.name)
         self.calls = Calls(dynamodb, self.clock)
         texts = LongTexts(Bucket(s3, name))
         self.store = DynamoStore(self.calls, f"{name}-jobs", texts, workers=(self.spec.name,))

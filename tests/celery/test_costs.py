@@ -11,7 +11,7 @@ import pytest
 from handlers.upkeep import Upkeep
 from handlers.upkeep_remote import remote_chores
 from pilotlight import bootstrap
-from pilotlight.adapters.aws import wire
+from pilotlight.adapters.aws import queues, wire
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.intake.submission import Submission
 from tests.unit.test_upkeep import pass_time
@@ -91,6 +91,7 @@ def test_while_nothing_runs_it_costs_one_look_a_minute(house, proxy, clock):
     rig, _ = house
     settings = rig.settings.model_copy(update={"workers": ("workers",)})
     services, kicks = bootstrap.services(settings, clock=clock), []
+    queues.create(rig.sqs, settings, services.catalogue.workers)
     upkeep = Upkeep(
         remote_chores(services, kick=lambda: kicks.append(clock.now())),
         clock=clock,
@@ -110,6 +111,6 @@ def test_while_nothing_runs_it_costs_one_look_a_minute(house, proxy, clock):
     assert lists_of_files <= 3
     assert dict(proxy.calls) == {
         "Query": looks * (due + loads + replicas + warmed + ended) + forgotten + replicas,
-        "ReceiveMessage": looks,  # of dead letters
+        "ReceiveMessage": looks * workers,  # of dead letters
     }
     assert kicks == []  # the dispatcher looks once a minute by itself: 32 more

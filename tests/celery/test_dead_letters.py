@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from pilotlight.adapters.aws import queues
 from pilotlight.adapters.aws.dead_letters import SqsDeadLetters
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.execution.dead_letters import Undertaker
-from tests.sqs_stage import received, until
+from tests.sqs_stage import WORKERS, received, until
 
 LEASE = {"lease_s": 60, "margin_s": 10}
 HOOK = "https://example.org/hook"
@@ -38,7 +39,7 @@ def store(tmp_path):
 def bury(stage_of, store, clock):
     """Send these as dead letters and look once; the stage's counts come with the fates."""
     stage, told = stage_of(), Told()
-    letters = SqsDeadLetters(stage.client, stage.dead_url)
+    letters = SqsDeadLetters(stage.client, [stage.dead_url])
     undertaker = Undertaker(letters, store, told, orphan_s=900)
 
     def look(*job_ids, now=None, body=None):
@@ -129,7 +130,35 @@ def test_a_message_that_six_receivers_did_not_settle_becomes_a_letter(
             receiver.release(delivery)
         receiver.receive(limit=1)
         until(lambda: stage.counts(stage.dead_url)[0] == 1, "the redrive")
-    letters = SqsDeadLetters(stage.client, stage.dead_url)
+    letters = SqsDeadLetters(stage.client, [stage.dead_url])
     undertaker = Undertaker(letters, store, Told(), orphan_s=900)
 
     assert undertaker(clock.now()) == {"again": 1}
+
+
+def test_every_workers_letters_are_found_behind_those_that_nobody_may_drop_yet(stage_of, clock):
+    """More than one look reads of one worker's queue do not hide the other's."""
+    stage = stage_of()
+    dead = {name: queues.dead_letter_url(stage.settings, name) for name in WORKERS}
+    for number in range(12):
+        stage.client.send_message(QueueUrl=dead["echo"], MessageBody=f"young {number}")
+    stage.client.send_message(QueueUrl=dead["other"], MessageBody="the other's")
+    letters = SqsDeadLetters(stage.client, list(dead.values()))
+
+    counts = [len(letters.receive(limit=10)) for _ in range(2)]
+    assert counts == [10, 1]
+    (left,) = letters.receive(limit=1)
+    letters.drop(left)
+    until(lambda: stage.counts(dead["echo"]) == (1, 10), "one letter to go")
+    assert stage.counts(dead["other"]) == (0, 1)
+
+
+def test_an_operator_sees_of_each_pair_what_waits_what_died_and_what_is_missing(stage_of):
+    stage = stage_of()
+    assert queues.look(stage.client, stage.settings, "echo") == (0, 0, None)
+    stage.send("job-1", "job-2")
+    stage.client.send_message(QueueUrl=stage.dead_url, MessageBody="a letter")
+    assert queues.look(stage.client, stage.settings, "echo") == (2, 1, None)
+    assert "deploy" in queues.look(stage.client, stage.settings, "nobody").trouble
+    stage.client.set_queue_attributes(QueueUrl=stage.url, Attributes={"RedrivePolicy": ""})
+    assert "no redrive policy" in queues.look(stage.client, stage.settings, "echo").trouble

@@ -158,7 +158,7 @@ def test_what_a_replica_cannot_do_is_refused_in_a_sentence(options, words, tmp_p
         mode="aws",
         data=tmp_path,
         workers=PACKAGES,
-        aws={"queue_url": f"{url}jobs-", "dead_letter_url": f"{url}dead"},
+        aws={"queue_url": f"{url}jobs-"},
     )
     with pytest.raises(click.UsageError, match=words):
         app_of(settings).worker_main(["worker", *options])

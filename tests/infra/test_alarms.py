@@ -37,7 +37,7 @@ def test_what_the_owner_asked_to_be_woken_for_is_there(packaged):
     }
     assert names >= {
         "echo-oldest-queued", "echo-load-failures", "echo-error-rate", "echo-fallback",
-        "overdue-leases", "dead-letters", "webhooks-failing", "webhooks-late",
+        "echo-dead-letters", "overdue-leases", "webhooks-failing", "webhooks-late",
         "upkeep-silent", "ingress-errors", "ingress-throttled",
     }  # fmt: skip
     assert packaged.of("Budgets::Budget")

@@ -159,7 +159,6 @@ def settings_for(url, folder):
         "PILOTLIGHT_AWS__ENDPOINT_URL": url,
         "PILOTLIGHT_AWS__EMULATED": "true",
         "PILOTLIGHT_AWS__QUEUE_URL": f"{url}/000000000000/jobs-",
-        "PILOTLIGHT_AWS__DEAD_LETTER_URL": f"{url}/000000000000/dead",
         "PILOTLIGHT_WEIGHTS__BUCKET": BUCKET,
         "PILOTLIGHT_WEIGHTS__FOLDER": str(folder / "disk"),
     }

@@ -29,8 +29,9 @@ def test_it_has_everything_that_a_worker_of_the_checkout_has(prod):
 
     assert of(LOGICAL) == of("Echo")
     assert set(of(LOGICAL)) == {
-        "Queue", "Role", "LogGroup", "Task", "Service",
-        "OldestAlarm", "LoadAlarm", "ErrorAlarm", "Target", "Fallback", "FallbackAlarm",
+        "Queue", "Letters", "LettersMapping", "Role", "LogGroup", "Task", "Service",
+        "OldestAlarm", "LoadAlarm", "ErrorAlarm", "LettersAlarm",
+        "Target", "Fallback", "FallbackAlarm",
     }  # fmt: skip
 
 

@@ -1,16 +1,127 @@
-"""Workers that share hosts are refused in words: a service of their pool would never start."""
+"""Workers that share hosts: one service of the pool, and a pair of queues for each of them."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from infra.template.facts import all_facts
+from infra.template.__main__ import template
+from infra.template.facts import all_facts, all_fleets
 from pilotlight.errors import SettingsError
 from pilotlight.settings import Settings
 
+STUDIO = ("tests.journeys.studio",)
+MEMBERS = ("Clerk", "Painter", "Sketcher")
+REGION = "us-east-1"
 
-def test_a_pooled_worker_is_refused_and_told_what_to_do():
-    settings = Settings(workers=("tests.journeys.studio",))
 
-    with pytest.raises(SettingsError, match=r"clerk is in the pool studio.*workers studio"):
-        all_facts(settings, "us-east-1")
+@pytest.fixture(scope="module")
+def made():
+    return template(Settings(workers=STUDIO), REGION)["Resources"]
+
+
+def fleets(**pools):
+    settings = Settings(workers=STUDIO, pools=pools)
+    return all_fleets(settings, all_facts(settings, REGION), REGION)
+
+
+def of(made, kind):
+    return {name for name, one in made.items() if one["Type"] == f"AWS::{kind}"}
+
+
+def arns(*names):
+    return [{"Fn::GetAtt": [name, "Arn"]} for name in names]
+
+
+def test_a_pool_is_one_service_with_a_pair_of_queues_for_each_of_its_workers(made):
+    assert of(made, "ECS::Service") == {"StudioService"}
+    assert of(made, "ECS::TaskDefinition") == {"StudioTask"}
+    pairs = {f"{one}{kind}" for one in MEMBERS for kind in ("Queue", "Letters")}
+    assert of(made, "SQS::Queue") == pairs
+    (container,) = made["StudioTask"]["Properties"]["ContainerDefinitions"]
+    assert container["Command"] == ["studio"]
+    assert made["StudioService"]["Properties"]["ServiceName"]["Fn::Sub"].endswith("-studio")
+
+
+def test_its_replicas_may_take_from_each_of_its_queues_and_from_no_other(made):
+    (policy,) = made["StudioRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    (queues,) = [one for one in statements if one["Action"][0].startswith("sqs:")]
+    assert queues["Resource"] == arns(*(f"{one}Queue" for one in MEMBERS))
+    weights = [
+        path["Fn::Sub"].partition("/")[2]
+        for one in statements
+        for path in one["Resource"]
+        if "WeightsBucket.Arn}/" in str(path)
+    ]
+    assert weights == ["studio/*", "clerk/*", "painter/*", "sketcher/*"]
+
+
+def test_its_jobs_are_watched_by_worker_and_its_hosts_as_one(made):
+    alarms = of(made, "CloudWatch::Alarm")
+    for one in MEMBERS:
+        assert {f"{one}{kind}Alarm" for kind in ("Oldest", "Error", "Letters")} <= alarms
+        assert f"{one}LoadAlarm" not in alarms
+    assert {"StudioLoadAlarm", "StudioFallbackAlarm"} <= alarms
+    metrics = made["StudioFallbackAlarm"]["Properties"]["Metrics"]
+    watched = [
+        one["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for one in metrics
+        if one.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/SQS"
+    ]
+    assert watched == [f"{one}Queue" for one in MEMBERS]
+    (waits,) = [one["Expression"] for one in metrics if "Expression" in one]
+    assert "FILL(visible0, 0) + FILL(visible1, 0) + FILL(visible2, 0) > 0" in waits
+
+
+def test_it_has_a_row_of_the_dashboard_with_each_of_its_workers_in_it(made):
+    body = json.loads(made["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+    row = {
+        one["properties"]["title"]: json.dumps(one["properties"]["metrics"])
+        for one in body["widgets"]
+        if one["properties"]["title"].startswith("studio: ")
+    }
+    assert len(row) == 4
+    for one in MEMBERS:
+        assert (
+            f'"Queued", "Stage", "${{sls:stage}}", "Worker", "{one.lower()}"'
+            in row["studio: waiting"]
+        )
+        assert (
+            f'"Failed", "Stage", "${{sls:stage}}", "Worker", "{one.lower()}"'
+            in row["studio: failing"]
+        )
+    assert '"Worker", "studio"' in row["studio: running"]
+
+
+def test_models_are_promised_no_more_memory_than_a_task_has():
+    """A container sees its host's memory, so half of that would be too much."""
+
+    def promised(pool):
+        (found,) = fleets(**pool)
+        return found.memory_gib
+
+    assert promised({}) == 2
+    assert promised({"studio": {"memory_gib": 3}}) == 3
+    with pytest.raises(SettingsError, match=r"pools.studio.memory_gib is 24, .* has 4 GiB"):
+        promised({"studio": {"memory_gib": 24}})
+
+
+def test_a_large_pool_has_as_many_fallback_alarms_as_it_takes(made):
+    from infra.template import alarms
+
+    (fleet,) = fleets()
+    many = alarms.of_fleet(
+        type(fleet)(
+            spec=fleet.spec,
+            logical=fleet.logical,
+            part=fleet.part,
+            members=fleet.members * 4,
+            gpu=None,
+            region=REGION,
+        )
+    )
+    found = [one for name, one in many.items() if "FallbackAlarm" in name]
+    assert [len(one["Properties"]["Metrics"]) for one in found] == [10, 6]
+    assert len({one["Properties"]["AlarmName"]["Fn::Sub"] for one in found}) == 2

@@ -28,19 +28,50 @@ def test_a_message_stays_hidden_for_more_than_three_beats_and_a_lease(packaged):
         assert hidden_s > SETTINGS.lease.lease_s, name
 
 
-def test_every_queue_gives_its_dead_letters_to_one_that_keeps_them_as_long(packaged):
-    dead = packaged.properties("DeadLetterQueue")
-    assert "RedrivePolicy" not in dead
+def test_every_queue_is_one_of_a_pair_and_gives_its_dead_letters_to_the_other(packaged):
+    """Redrive everywhere: each queue has it, or is where exactly one other gives to."""
+    pairs = pairs_of(packaged)
+    assert {name for pair in pairs for name in pair} == set(packaged.of("SQS::Queue"))
+    assert len(pairs) == len({dead for _, dead in pairs})
+    for name, dead_name in pairs:
+        queue, dead = packaged.properties(name), packaged.properties(dead_name)
+        assert dead["QueueName"]["Fn::Sub"] == queue["QueueName"]["Fn::Sub"] + "-dead"
+        assert "RedrivePolicy" not in dead, dead_name
+        allowed = dead["RedriveAllowPolicy"]
+        assert allowed["redrivePermission"] == "byQueue"
+        (source,) = allowed["sourceQueueArns"]
+        assert source["Fn::Sub"].endswith(":" + queue["QueueName"]["Fn::Sub"]), dead_name
+        assert queue["MessageRetentionPeriod"] <= dead["MessageRetentionPeriod"], name
+        for one in (queue, dead):
+            assert one["SqsManagedSseEnabled"] is True
+        assert queue.get("Tags") == dead.get("Tags"), name
+
+
+def test_a_job_uses_up_its_attempts_before_its_message_is_given_up(packaged):
     for name, queue in job_queues(packaged).items():
-        redrive = queue["Properties"]["RedrivePolicy"]
-        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, name
-        assert redrive["maxReceiveCount"] > SETTINGS.job.max_attempts, name
-        assert queue["Properties"]["MessageRetentionPeriod"] <= dead["MessageRetentionPeriod"]
+        given_up = queue["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+        assert given_up > SETTINGS.job.max_attempts, name
+
+
+def test_every_workers_dead_letters_wake_the_function_that_looks_at_them(packaged):
+    reads = {
+        one["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]: one["Properties"]
+        for one in packaged.of("Lambda::EventSourceMapping").values()
+    }
+    for name in job_queues(packaged):
+        mapping = reads[name.removesuffix("Queue") + "Letters"]
+        assert mapping["FunctionName"] == {"Fn::GetAtt": ["DeadLettersLambdaFunction", "Arn"]}
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_a_lambda_that_reads_a_queue_has_a_sixth_of_its_visibility(packaged):
-    timeout = packaged.properties("DeadLettersLambdaFunction")["Timeout"]
-    assert packaged.properties("DeadLetterQueue")["VisibilityTimeout"] >= 6 * timeout
+    for one in packaged.of("Lambda::EventSourceMapping").values():
+        source = one["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+        if packaged.template["Resources"][source]["Type"] == "AWS::SQS::Queue":
+            function = packaged.properties(one["Properties"]["FunctionName"]["Fn::GetAtt"][0])
+            hidden_s = packaged.properties(source)["VisibilityTimeout"]
+            assert hidden_s >= 6 * function["Timeout"], source
+            assert one["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_ecs_waits_longer_than_a_replica_drains(packaged):
@@ -212,8 +243,22 @@ def test_names_begin_with_the_stack_so_that_stages_never_meet(packaged):
     assert said.replace("${AWS::StackName}", f"pilotlight-{stage.pop()}") == kick
 
 
+def pairs_of(packaged):
+    """Each queue that has a redrive policy, with the one that it names."""
+    return [
+        (name, one["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0])
+        for name, one in packaged.of("SQS::Queue").items()
+        if "RedrivePolicy" in one["Properties"]
+    ]
+
+
 def job_queues(packaged):
-    return {k: v for k, v in packaged.of("SQS::Queue").items() if k != "DeadLetterQueue"}
+    """Those whose messages are jobs."""
+    return {
+        name: one
+        for name, one in packaged.of("SQS::Queue").items()
+        if "-jobs-" in one["Properties"]["QueueName"]["Fn::Sub"] and name.endswith("Queue")
+    }
 
 
 def environments(packaged):

@@ -56,10 +56,10 @@ def forget_processes():
 
 
 class Stack:
-    """A deployed stack: ``rig`` has its queues, tables, bucket and replicas."""
+    """A deployed stack: ``rig`` has its queues, tables, bucket and replicas; one ECS service."""
 
-    def __init__(self, rig, client):
-        self.rig, self.ecs_client = rig, client
+    def __init__(self, rig, client, *, fleet=WORKER, packages=("workers",)):
+        self.rig, self.ecs_client, self.fleet = rig, client, fleet
         self.cluster = rig.settings.aws.jobs_table.removesuffix("-jobs")
         client.create_cluster(clusterName=self.cluster)
         client.register_task_definition(
@@ -69,7 +69,7 @@ class Stack:
         self.ecs = Ecs(client, cluster=self.cluster, prefix=f"{self.cluster}-")
         client.create_service(
             cluster=self.cluster,
-            serviceName=self.ecs.service_name(WORKER),
+            serviceName=self.ecs.service_name(fleet),
             taskDefinition=self.cluster,
             desiredCount=0,
         )
@@ -81,10 +81,10 @@ class Stack:
                 "stage": "prod",
             }
         )
-        self.settings = rig.settings.model_copy(update={"aws": aws, "workers": ("workers",)})
+        self.settings = rig.settings.model_copy(update={"aws": aws, "workers": packages})
 
     def desired(self):
-        return self.ecs.services([WORKER])[WORKER].desired
+        return self.ecs.services([self.fleet])[self.fleet].desired
 
     def key(self, caller="alice"):
         services = lambda_house.services()
@@ -109,10 +109,16 @@ class Stack:
 
 
 @pytest.fixture
-def stack(rig_of, endpoint, monkeypatch):
+def wanted():
+    """What the stack runs, where it is not the checkout's own workers."""
+    return {}
+
+
+@pytest.fixture
+def stack(rig_of, endpoint, monkeypatch, wanted):
     rig = rig_of(WORKER)
     clients = Clients(region=REGION, endpoint_url=endpoint, emulated=True)
-    made = Stack(rig, clients.control("ecs"))
+    made = Stack(rig, clients.control("ecs"), **wanted)
     monkeypatch.setenv(WHOLE, made.settings.model_dump_json())
     forget_processes()
     yield made

@@ -1,4 +1,4 @@
-"""The queue that SQS moves a message to when it was received too often."""
+"""The queues that SQS moves messages to which were received too often: one beside each worker's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pilotlight.errors import Unavailable
 from pilotlight.ports.queue import DeadLetter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from types_boto3_sqs import SQSClient
 
 _MOST: Final = 10
@@ -19,26 +21,41 @@ _MOST: Final = 10
 
 
 class SqsDeadLetters:
-    def __init__(self, client: SQSClient, url: str) -> None:
-        self._client, self._url = client, url
-        self._receipts = Receipts(client, url)
+    """Of several queues: each call goes on where the one before it stopped, so that letters which
+    nobody may drop yet do not hide those of other workers.
+    """
+
+    def __init__(self, client: SQSClient, urls: Sequence[str]) -> None:
+        self._client, self._urls = client, tuple(urls)
+        self._receipts = [Receipts(client, url) for url in self._urls]
+        self._next = 0
 
     def receive(self, *, limit: int) -> list[DeadLetter]:
+        """One request for each queue that has none, up to the first that has some."""
+        for _ in self._urls:
+            place, self._next = self._next, (self._next + 1) % len(self._urls)
+            found = self._received(place, limit)
+            if found:
+                return found
+        return []
+
+    def _received(self, place: int, limit: int) -> list[DeadLetter]:
         try:
             answer = self._client.receive_message(
-                QueueUrl=self._url,
+                QueueUrl=self._urls[place],
                 MaxNumberOfMessages=min(limit, _MOST),
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             )
         except (ClientError, BotoCoreError) as error:
             raise Unavailable(f"SQS: {error}") from error
-        return [_letter(message) for message in answer.get("Messages", [])]
+        return [_letter(message, place) for message in answer.get("Messages", [])]
 
     def drop(self, letter: DeadLetter) -> None:
-        self._receipts.delete(letter.token)
+        place, _, handle = letter.token.partition(" ")
+        self._receipts[int(place)].delete(handle)
 
 
-def _letter(message: Any) -> DeadLetter:
+def _letter(message: Any, place: int) -> DeadLetter:
     try:
         job_id = wire.decode(message["Body"]).job_id
     except wire.Unreadable:
@@ -47,5 +64,5 @@ def _letter(message: Any) -> DeadLetter:
         job_id,
         sent_at=int(message["Attributes"]["SentTimestamp"]) / 1000,
         receives=int(message["Attributes"]["ApproximateReceiveCount"]),
-        token=message["ReceiptHandle"],
+        token=f"{place} {message['ReceiptHandle']}",
     )

@@ -68,7 +68,6 @@ def _pointed_at(settings: Settings, endpoint: str) -> Settings:
         "region": REGION,
         "endpoint_url": endpoint,
         "queue_url": f"{base}jobs-",
-        "dead_letter_url": f"{base}dead-letters",
         "drop_bucket": settings.aws.bucket,
     }
     # A request costs nothing here, but Ctrl-C waits for the long poll under way.
