@@ -174,6 +174,28 @@ def submit(client, path="acme/app", *, prefix="/queue/", body=None, **more):
     return reply.json()
 
 
+def status(client, said, **params):
+    """The reply to a look at what :func:`submit` said was taken."""
+    return client.get(said["status_url"], params=params)
+
+
+def token_for(client, *apps):
+    """A short-lived token for these apps, as a page gets one instead of a key."""
+    reply = client.post("/rest/tokens/", json={"allowed_apps": list(apps)})
+    assert reply.status_code == 200, reply.text
+    assert isinstance(reply.json(), str)
+    return reply.json()
+
+
+def until(condition):
+    """Look until it holds; the deadline is only for a test that fails."""
+    for _ in range(DEADLINE_S * 1000):
+        if condition():
+            return
+        threading.Event().wait(0.001)
+    raise AssertionError("it never came true")
+
+
 def events(reply):
     """The JSON of each server-sent event; comments are skipped."""
     for line in reply.iter_lines():

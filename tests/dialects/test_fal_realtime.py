@@ -9,8 +9,7 @@ import pytest
 from websockets.sync.client import connect
 
 from pilotlight.contracts.job import JobStatus
-from tests.dialects.stage import DEADLINE_S, KEY
-from tests.dialects.test_fal_run import token_for, until
+from tests.dialects.stage import DEADLINE_S, KEY, token_for, until
 
 BEARER = {"Authorization": f"Key {KEY}"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 
 import pytest
 
@@ -14,16 +13,7 @@ from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.errors import Problem
 from pilotlight.settings import IngressSettings
-from tests.dialects.stage import DEADLINE_S, Background, Stage, events, served, services_in
-
-
-def until(condition):
-    """Look until it holds; the deadline is only for a test that fails."""
-    for _ in range(DEADLINE_S * 1000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it never came true")
+from tests.dialects.stage import Background, Stage, events, served, services_in, token_for, until
 
 
 def test_a_call_waits_for_its_output(stage, client):
@@ -202,13 +192,6 @@ def test_a_listener_who_leaves_a_stream_cancels_the_work(stage, client):
 def leave_after_one(client):
     with client.stream("POST", "/run/acme/app/stream", json={"prompt": "a cat"}) as reply:
         return next(events(reply))
-
-
-def token_for(client, *apps):
-    reply = client.post("/rest/tokens/", json={"allowed_apps": list(apps)})
-    assert reply.status_code == 200, reply.text
-    assert isinstance(reply.json(), str)
-    return reply.json()
 
 
 def test_a_page_may_stream_with_a_token_instead_of_the_key(stage, client):

@@ -10,8 +10,7 @@ import pytest
 from pilotlight.contracts.job import JobStatus
 from pilotlight.settings import IngressSettings
 from tests.dialects.openai_stage import HELLO, PARROT, answered, said, streamed
-from tests.dialects.stage import DEADLINE_S, Background, Stage, served, services_in
-from tests.dialects.test_fal_run import until
+from tests.dialects.stage import DEADLINE_S, Background, Stage, served, services_in, until
 
 CHAT = "/v1/chat/completions"
 

@@ -9,8 +9,7 @@ from starlette import formparsers
 
 from handlers.app import create_app
 from handlers.dialects.openai import forms
-from tests.dialects.stage import DEADLINE_S, Stage, served, services_in
-from tests.dialects.test_fal_run import until
+from tests.dialects.stage import DEADLINE_S, Stage, served, services_in, until
 
 
 def upload(client, data=b'{"a":1}\n', prefix="/v1", **fields):

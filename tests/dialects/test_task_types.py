@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 
 import pytest
 
@@ -21,7 +20,7 @@ from pilotlight.contracts.tasks import TASKS
 from pilotlight.errors import InvalidInput, Problem, UnknownEndpoint
 from pilotlight.settings import IngressSettings, RouteSettings
 from tests.contracts.test_media_limits import film, png, uri, wav
-from tests.dialects.stage import DEADLINE_S, LEASE, Background, Stage, served, services_in
+from tests.dialects.stage import LEASE, Background, Stage, served, services_in, until
 
 PATH = "/v1/tasks"
 WORKERS = ("tests.dialects.stock", "tests.dialects.trades")
@@ -96,15 +95,6 @@ def stranger(stage):
     """Somebody with another key."""
     with stage.client("somebody else's key") as client:
         yield client
-
-
-def until(condition):
-    """Look until it holds; the deadline is only for a test that fails."""
-    for _ in range(DEADLINE_S * 1000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it never came true")
 
 
 def post(client, task="fal/text-to-image", model="jack", **more):
