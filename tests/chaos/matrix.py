@@ -58,7 +58,7 @@ MATRIX: Final[dict[int, Row]] = {
     7: _row(
         "one key, another body",
         "unit/test_intake_submit.py::test_one_key_with_another_body_is_refused",
-        "dialects/test_fal_queue.py::"
+        "dialects/test_fal_queue_wishes.py::"
         "test_the_same_idempotency_key_gives_the_same_request_and_never_a_409",
     ),
     8: _row(
