@@ -9,39 +9,11 @@ import pytest
 from handlers.announcements import Renderer
 from handlers.app import create_app
 from handlers.dialects.yescale import DIALECT, endpoint_at
-from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.catalogue import discover
 from pilotlight.contracts import moves
 from pilotlight.errors import Problem
 from pilotlight.settings import RouteSettings
 from tests.dialects.stage import LEASE, Stage, served, services_in
-
-
-@pytest.fixture(scope="module")
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, clock):
-    with (
-        services_in(tmp_path_factory.mktemp("yescale"), clock) as services,
-        served(create_app(services)) as url,
-    ):
-        yield Stage(services, url)
-
-
-@pytest.fixture(scope="module")
-def client(stage):
-    with stage.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def stranger(stage):
-    """Somebody with another key."""
-    with stage.client("somebody else's key") as client:
-        yield client
 
 
 def submit(client, path="acme/app", body=None, **more):

@@ -1,4 +1,4 @@
-"""One stage for each file of tests of ``/v1/tasks``."""
+"""One stage for each file of tests of the dialects that answer with a record of the job."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from handlers.app import create_app
 from pilotlight.adapters.local.clock import ManualClock
+from tests.dialects.records.task_calls import WORKERS
 from tests.dialects.stage import Stage, served, services_in
-from tests.dialects.task_types.calls import WORKERS
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def clock():
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory, clock):
     with (
-        services_in(tmp_path_factory.mktemp("tasks"), clock, workers=WORKERS) as services,
+        services_in(tmp_path_factory.mktemp("records"), clock, workers=WORKERS) as services,
         served(create_app(services)) as url,
     ):
         yield Stage(services, url)

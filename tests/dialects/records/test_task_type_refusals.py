@@ -7,7 +7,7 @@ import pytest
 from handlers.dialects.task_types.naming import endpoint_for
 from pilotlight.catalogue import discover
 from pilotlight.errors import InvalidInput, UnknownEndpoint
-from tests.dialects.task_types.calls import IMAGE, PATH, TALK, WORKERS, post
+from tests.dialects.records.task_calls import IMAGE, PATH, TALK, WORKERS, post
 
 
 @pytest.mark.parametrize(

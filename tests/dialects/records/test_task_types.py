@@ -18,8 +18,8 @@ from pilotlight.contracts.job import JobStatus
 from pilotlight.contracts.tasks import TASKS
 from pilotlight.errors import Problem
 from pilotlight.settings import IngressSettings, RouteSettings
+from tests.dialects.records.task_calls import PATH, PAYLOADS, WORKERS, called, post
 from tests.dialects.stage import LEASE, Background, Stage, served, services_in, until
-from tests.dialects.task_types.calls import PATH, PAYLOADS, WORKERS, called, post
 
 
 @pytest.mark.parametrize("task", [name for name in TASKS if TASKS[name].sync])

@@ -10,40 +10,12 @@ from handlers.announcements import Renderer
 from handlers.app import create_app
 from handlers.dialects.async_invoke import DIALECT
 from handlers.moments import iso
-from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.contracts import moves
 from pilotlight.errors import Problem
 from tests.dialects.stage import Stage, served, services_in
 
 PATH = "/v1/async-invoke"
 TAGS = [{"key": "type", "value": "test"}, {"key": "größe", "value": ""}]
-
-
-@pytest.fixture(scope="module")
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, clock):
-    with (
-        services_in(tmp_path_factory.mktemp("invoke"), clock) as services,
-        served(create_app(services)) as url,
-    ):
-        yield Stage(services, url)
-
-
-@pytest.fixture(scope="module")
-def client(stage):
-    with stage.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def stranger(stage):
-    """Somebody with another key."""
-    with stage.client("somebody else's key") as client:
-        yield client
 
 
 def invoke(client, model_id="acme/app", **more):
