@@ -26,6 +26,13 @@ def stranger(stage):
 
 
 @pytest.fixture
+def anybody(stage):
+    """Somebody without a key."""
+    with stage.client(None) as client:
+        yield client
+
+
+@pytest.fixture
 def openai_stage(tmp_path, clock):
     """With endpoints of every task type that OpenAI's callers have words for."""
     workers = ("tests.workers.standins", "tests.dialects.stock")
