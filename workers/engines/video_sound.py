@@ -75,6 +75,8 @@ class Playing:
 
 def _began(source: Any) -> Fraction:
     """When the first picture is shown, in seconds: the new film begins with it."""
+    if not source.streams.video:
+        return Fraction(0)  # sound alone
     stream = source.streams.video[0]
     return Fraction((stream.start_time or 0) * stream.time_base)
 

@@ -1,0 +1,153 @@
+"""The picture and film models worth a GPU: importable anywhere, and in words that diffusers knows."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from pilotlight.adapters.aws.machines import gpu_class
+from pilotlight.catalogue import discover
+from pilotlight.contracts import endpoints as public
+from pilotlight.contracts.tasks import TASKS, shapes
+from pilotlight.settings import RouteSettings
+from tests.live import ROOT
+from workers.engines.diffusers_films import Filming
+from workers.engines.diffusers_pictures import Painting
+
+PACKAGE = "workers.production"
+DRAWN = {
+    name: worker
+    for name, worker in discover([PACKAGE]).workers.items()
+    if issubclass(worker, Painting | Filming)
+}
+HEAVY = {"torch", "diffusers", "transformers", "numpy", "PIL", "av", "onnxruntime", "peft"}
+PERMISSIVE = {"Apache-2.0", "MIT"}
+OTHERS = {
+    "flux-krea-lora": "FLUX.1 [dev] Non-Commercial",
+    "flux-kontext-lora": "FLUX.1 [dev] Non-Commercial",
+    "hidream-i1-full": "MIT; Llama 3.1 Community for the reader",
+    "ltx2-distilled": "LTX-2 Community",
+}
+"""Said in so many words, since they bind whoever runs them."""
+
+
+def ways():
+    return [
+        pytest.param(worker, way, id=f"{name}-{way.pipeline}-{number}")
+        for name, worker in sorted(DRAWN.items())
+        for number, way in enumerate(way for one in worker.serves for way in one.all_ways)
+    ]
+
+
+def test_the_models_are_those_that_callers_name():
+    endpoints = {one.id: one.task for worker in DRAWN.values() for one in worker.spec.endpoints}
+
+    assert endpoints == {
+        "nunchaku-flux1-schnell": "fal/text-to-image",
+        "nunchaku-flux1-schnell-edit": "fal/image-edit",
+        "sglang-diffusion-flux2-klein-4b": "fal/text-to-image",
+        "sglang-diffusion-flux2-klein-4b-edit": "fal/image-edit",
+        "qwen-image-2512": "fal/text-to-image",
+        "qwen-image-2512-openai": "openai/image-generation",
+        "sglang-diffusion-qwen-image-2512-fp8": "fal/text-to-image",
+        "sglang-diffusion-qwen-image-2512-fp8-openai": "openai/image-generation",
+        "qwen-image-edit-2511": "fal/image-edit",
+        "sglang-diffusion-qwen-image-edit-2511-fp8": "fal/image-edit",
+        "wan22-ti2v": "fal/text-to-video",
+        "wan22-ti2v-image": "fal/image-to-video",
+        "sglang-diffusion-wan22-t2v-a14b-fp8": "fal/text-to-video",
+        "ltx2-distilled": "fal/text-to-video",
+        "ltx2-distilled-image": "fal/image-to-video",
+        "fal-ai/flux-krea-lora/stream": "fal/text-to-image",
+        "fal-ai/flux-kontext-lora": "fal/image-edit",
+        "fal-ai/flux-kontext-lora/inpaint": "fal/image-edit",
+        "fal-ai/flux-kontext-lora/text-to-image": "fal/text-to-image",
+        "fal-ai/hidream-i1-full": "fal/text-to-image",
+        "fal-ai/kandinsky5/text-to-video": "fal/text-to-video",
+        "fal-ai/kandinsky5/text-to-video/distill": "fal/text-to-video",
+    }
+
+
+def test_they_are_imported_without_any_heavy_library():
+    program = (
+        "import sys; from pilotlight.catalogue import discover; discover([sys.argv[1]]);"
+        "print(sorted(set(sys.argv[2].split()) & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, PACKAGE, " ".join(HEAVY)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_an_owner_learns_what_it_takes(name):
+    worker = DRAWN[name]
+    model, spec = worker.model, worker.spec
+
+    assert model.licence == OTHERS.get(name) or model.licence in PERMISSIVE
+    assert spec.gpu_memory_gib == model.gpu_memory_gib > 0
+    assert gpu_class(spec) is not None
+    assert spec.jobs_per_replica == model.jobs
+    assert spec.timeout_s >= 300
+    assert [one.endpoint for one in worker.serves] == list(spec.endpoints)
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_what_callers_send_and_get_is_the_contract_to_the_letter(name):
+    for one in DRAWN[name].spec.endpoints:
+        if one.id in public.KNOWN:
+            contract = public.contract(one.id)
+            assert (one.input, one.output, one.task) == (
+                contract.input, contract.output, contract.task
+            )  # fmt: skip
+        else:
+            assert one.task in TASKS
+            takes, gives = shapes(one.task)
+            assert issubclass(one.input, takes)
+            assert issubclass(one.output, gives)
+
+
+@pytest.mark.parametrize(("worker", "way"), ways())
+def test_every_class_and_argument_is_one_that_the_installed_diffusers_has(worker, way):
+    import diffusers
+
+    kind = getattr(diffusers, way.pipeline)
+    takes = inspect.signature(kind.__call__).parameters
+
+    assert way.words <= set(takes)
+    if way.is_film:
+        assert "output_type" in takes
+    loaded = inspect.signature(getattr(diffusers, worker.model.pipeline).__init__).parameters
+    assert set(worker.model.parts) <= set(loaded)
+    # Another class over the same weights: all it needs is there.
+    needs = {name for name, one in inspect.signature(kind.__init__).parameters.items()
+             if one.default is one.empty and name != "self"}  # fmt: skip
+    assert needs <= set(loaded)
+    if worker.model.loras:
+        assert hasattr(getattr(diffusers, worker.model.pipeline), "load_lora_weights")
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_every_part_of_a_repository_of_its_own_is_a_class_that_is_installed(name):
+    import diffusers
+    import transformers
+
+    model = DRAWN[name].model
+    for part in [*model.parts.values(), *model.variants.values()]:
+        assert hasattr(transformers, part.kind) or hasattr(diffusers, part.kind)
+
+
+def test_a_model_that_is_not_open_can_have_an_open_one_behind_it():
+    """Lucy's weights are not to be had; an owner may put Wan behind its id."""
+    lucy = "decart/lucy-5b/image-to-video"
+    catalogue = discover([PACKAGE], [RouteSettings(endpoint=lucy, worker="wan22-ti2v")])
+
+    served = catalogue.endpoint(lucy)
+
+    assert served.own.id == "wan22-ti2v-image"
+    assert served.endpoint.input is public.contract(lucy).input

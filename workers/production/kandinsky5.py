@@ -1,0 +1,44 @@
+"""Kandinsky 5 Lite: films of five or ten seconds from a sentence."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.diffusers_contracts import known, spec
+from workers.engines.diffusers_declared import Diffused, Part, Way
+from workers.engines.diffusers_films import Filming
+
+_REPO: Final = "kandinskylab/Kandinsky-5.0-T2V-Lite-sft"
+MODEL: Final = Diffused(
+    repo=f"{_REPO}-5s-Diffusers",
+    licence="MIT",
+    pipeline="Kandinsky5T2VPipeline",
+    gpu_memory_gib=36,
+    variants={
+        "10s": Part(
+            repo=f"{_REPO}-10s-Diffusers",
+            kind="Kandinsky5Transformer3DModel",
+            subfolder="transformer",
+        )
+    },
+    timeout_s=1800,
+)
+# Ten seconds are drawn by a transformer of their own, with sparse attention over FlexAttention.
+FIVE: Final = Way(
+    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True,
+    size=(768, 512), rate=24, frames=121, more={"max_sequence_length": 512},
+)  # fmt: skip
+TEN: Final = Way(
+    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True, variant="10s",
+    size=(768, 512), rate=24, frames=241, more={"max_sequence_length": 512},
+)  # fmt: skip
+SERVES: Final = (known("fal-ai/kandinsky5/text-to-video", FIVE, ways=(("10s", TEN),)),)
+
+
+class Kandinsky5(Filming):
+    model: ClassVar = MODEL
+    serves: ClassVar = SERVES
+    spec: ClassVar = spec("kandinsky5", MODEL, SERVES)
+
+
+WORKER = Kandinsky5

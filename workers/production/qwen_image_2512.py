@@ -1,0 +1,37 @@
+"""Qwen-Image of December 2025: pictures with legible text in them."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.diffusers_contracts import spec, task
+from workers.engines.diffusers_declared import Diffused, Limits, Way
+from workers.engines.diffusers_pictures import Painting
+
+NAME: Final = "qwen-image-2512"
+MODEL: Final = Diffused(
+    repo="Qwen/Qwen-Image-2512",
+    licence="Apache-2.0",
+    pipeline="QwenImagePipeline",
+    gpu_memory_gib=62,
+    batch=Limits(cost=110, megapixels=3.6),  # two pictures of its own size
+    jobs=2,
+)
+# Guidance, steps and size: https://huggingface.co/Qwen/Qwen-Image-2512.
+DRAW: Final = Way(
+    pipeline="QwenImagePipeline", steps=50, guidance=4.0, guidance_as="true_cfg_scale",
+    negative=True, size=(1328, 1328),
+)  # fmt: skip
+SERVES: Final = (
+    task(NAME, "fal/text-to-image", DRAW, about="Qwen-Image-2512 (Apache-2.0)."),
+    task(f"{NAME}-openai", "openai/image-generation", DRAW, about="The same, as OpenAI's."),
+)
+
+
+class QwenImage2512(Painting):
+    model: ClassVar = MODEL
+    serves: ClassVar = SERVES
+    spec: ClassVar = spec(NAME, MODEL, SERVES)
+
+
+WORKER = QwenImage2512

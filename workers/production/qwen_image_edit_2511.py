@@ -1,0 +1,40 @@
+"""Qwen-Image-Edit of November 2025: changes by instruction, or where a mask is white."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.diffusers_contracts import spec, task
+from workers.engines.diffusers_declared import Diffused, Way
+from workers.engines.diffusers_pictures import Painting
+
+NAME: Final = "qwen-image-edit-2511"
+MODEL: Final = Diffused(
+    repo="Qwen/Qwen-Image-Edit-2511",
+    licence="Apache-2.0",
+    pipeline="QwenImageEditPlusPipeline",
+    gpu_memory_gib=64,
+)
+# Guidance and steps: https://huggingface.co/Qwen/Qwen-Image-Edit-2511.
+EDIT: Final = Way(
+    pipeline="QwenImageEditPlusPipeline", steps=40, guidance=4.0, guidance_as="true_cfg_scale",
+    negative=True, image_as="image",
+)  # fmt: skip
+INPAINT: Final = Way(
+    pipeline="QwenImageEditInpaintPipeline", steps=40, guidance=4.0,
+    guidance_as="true_cfg_scale", negative=True, image_as="image", mask_as="mask_image",
+    strength=1.0,
+)  # fmt: skip
+SERVES: Final = (
+    task(NAME, "fal/image-edit", EDIT, masked=INPAINT,
+         about="Qwen-Image-Edit-2511 (Apache-2.0): the prompt says what to change."),
+)  # fmt: skip
+
+
+class QwenImageEdit2511(Painting):
+    model: ClassVar = MODEL
+    serves: ClassVar = SERVES
+    spec: ClassVar = spec(NAME, MODEL, SERVES)
+
+
+WORKER = QwenImageEdit2511

@@ -1,0 +1,37 @@
+"""Wan 2.2 with two times fourteen billion weights, kept in eight bits: films from a sentence."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from workers.engines.diffusers_contracts import spec, task
+from workers.engines.diffusers_declared import Diffused, Way
+from workers.engines.diffusers_films import Filming
+
+NAME: Final = "sglang-diffusion-wan22-t2v-a14b-fp8"
+MODEL: Final = Diffused(
+    repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    licence="Apache-2.0",
+    pipeline="WanPipeline",
+    gpu_memory_gib=60,
+    quantisation="fp8",
+    full_parts=("vae",),
+    loras=False,
+    timeout_s=3600,
+)
+# Two guidances, for the transformer of the first steps and that of the last ones:
+# https://github.com/Wan-Video/Wan2.2, wan_t2v_A14B.py.
+SHOOT: Final = Way(
+    pipeline="WanPipeline", steps=40, guidance=4.0, negative=True, size=(1280, 720),
+    rate=16, frames=81, most_frames=121, more={"guidance_scale_2": 3.0},
+)  # fmt: skip
+SERVES: Final = (task(NAME, "fal/text-to-video", SHOOT, about="Wan 2.2 T2V A14B (Apache-2.0)."),)
+
+
+class Wan22T2vA14bFp8(Filming):
+    model: ClassVar = MODEL
+    serves: ClassVar = SERVES
+    spec: ClassVar = spec(NAME, MODEL, SERVES)
+
+
+WORKER = Wan22T2vA14bFp8
