@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pilotlight.contracts.events import Event, Log, Note, Partial, Progress, Run
+from pilotlight.contracts.events import Checkpoint, Event, Log, Note, Partial, Progress, Run
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
 
@@ -32,12 +32,13 @@ def run_once(
     files: Mapping[str, Path] | None = None,
     low_memory: bool = False,
     hear: Callable[[Event], None] | None = None,
+    checkpoint: Path | None = None,
 ) -> Any:
     """Load the worker, do one job, return its output; the files it made stay in ``folder``.
 
     Give an instance to load it yourself once and run it often. ``endpoint`` is needed when the
     worker serves several; ``files`` says where the input's media URLs lie; ``hear`` gets the
-    progress and the log. Raises what the worker raises, InvalidInput for a wrong input and
+    progress and the log; ``checkpoint`` is what an earlier attempt saved. Raises what the worker raises, InvalidInput for a wrong input and
     WorkerError for a wrong output.
     """
     return _run(
@@ -49,6 +50,7 @@ def run_once(
         low_memory=low_memory,
         hear=hear or _ignore,
         streaming=False,
+        checkpoint=checkpoint,
     )
 
 
@@ -90,6 +92,7 @@ def _run(
     low_memory: bool,
     hear: Callable[[Event], None],
     streaming: bool,
+    checkpoint: Path | None = None,
 ) -> Any:
     serving = child_run.endpoint_of(worker.spec, endpoint or worker.spec.endpoints[0].id)
     given = job_input if isinstance(job_input, dict) else _dumped(job_input)
@@ -103,6 +106,7 @@ def _run(
         files={url: str(path) for url, path in (files or {}).items()},
         streaming=streaming,
         low_memory=low_memory,
+        checkpoint=str(checkpoint or ""),
     )
     parsed = child_run.parse_input(serving.input, run.input)
     loaded, loop = worker, child_run.LoopThread()
@@ -114,6 +118,8 @@ def _run(
         hear(event)
         if isinstance(event, Note):  # in production the replica answers once it is durable
             context.noted()
+        elif isinstance(event, Checkpoint):  # it stays in the folder
+            context.saved("")
 
     context = AttemptContext(run, told)
     text = child_run.perform(

@@ -30,6 +30,8 @@ class Run:
     """What an earlier attempt kept."""
     timeout_s: float | None = None
     """How long it may run."""
+    checkpoint: str = ""
+    """Local path of what an earlier attempt saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ class Noted:
     """Parent: the note of this job is durable."""
 
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Parent: the checkpoint of this job is stored, or could not be."""
+
+    job_id: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Child: keep this file for later attempts of the job."""
+
+    job_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     job_id: str
     output: str
@@ -176,6 +194,7 @@ Event = (
     | Switched
     | SwitchFailed
     | Noted
+    | Saved
     | Loading
     | Ready
     | LoadFailed
@@ -184,6 +203,7 @@ Event = (
     | Log
     | Partial
     | Note
+    | Checkpoint
     | Done
     | Failed
 )
@@ -197,6 +217,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Switched,
         SwitchFailed,
         Noted,
+        Saved,
         Loading,
         Ready,
         LoadFailed,
@@ -205,6 +226,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Log,
         Partial,
         Note,
+        Checkpoint,
         Done,
         Failed,
     )

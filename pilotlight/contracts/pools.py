@@ -61,5 +61,6 @@ def merged(pool: str, members: tuple[WorkerSpec, ...] | list[WorkerSpec]) -> Wor
         memory_limit_gib=0 if 0 in limits else sum(limits),
         min_replicas=max(spec.min_replicas for spec in members),
         max_replicas=max(spec.max_replicas for spec in members),
+        checkpoints=any(spec.checkpoints for spec in members),
         keep_alive_s=max(spec.keep_alive_s for spec in members),
     )

@@ -81,6 +81,8 @@ class WorkerSpec(BaseModel):
     max_replicas: PositiveInt = 4
     keep_alive_s: NonNegativeFloat = 60
     """How long the last replica idles before it may go."""
+    checkpoints: bool = False
+    """Its jobs save what a later attempt goes on from (``context.save``), so one is looked for."""
     retries: dict[Literal["timeout", "server_error", "connection_error"], NonNegativeInt] = {}
     """Extra attempts by condition, instead of the deployment's; a caller may say otherwise."""
 
@@ -108,6 +110,8 @@ class Context(abc.ABC):
     """The id that the caller used; ``endpoint`` is the worker's own."""
     note: str = ""
     """What this attempt or an earlier one kept; empty for none."""
+    checkpoint: Path | None = None
+    """What an earlier attempt saved last; None for nothing, and unless ``spec.checkpoints``."""
     timeout_s: float | None = None
     """How long this attempt may run; None where nobody watches."""
     over: bool = False
@@ -121,6 +125,16 @@ class Context(abc.ABC):
         may not have been kept.
         """
         self.note = note
+
+    def save(self, checkpoint: Path) -> None:
+        """Have every later attempt of this job find this file as its ``checkpoint``.
+
+        It lies in ``folder``, replaces what was saved before, whole or not at all, and is stored
+        once this returns; where the blob store fails, the log says so and the job goes on. It is
+        deleted when the job ends. For workers with ``spec.checkpoints``. Raises Cancelled when
+        the attempt has to stop.
+        """
+        self.checkpoint = checkpoint
 
     def wait(self, seconds: float) -> None:
         """Do nothing for so long. Raises Cancelled, then at once, when the job was cancelled."""

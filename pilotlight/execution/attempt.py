@@ -107,6 +107,14 @@ class Attempt:
     """Settled, or no longer ours: nothing is written for it any more."""
     in_child: bool = False
     in_background: bool = False
+    ended: bool = False
+    """With ``over``: the job itself has ended, here or elsewhere."""
+    checkpoint: str = ""
+    """Local path of what an earlier attempt saved."""
+    has_checkpoint: bool = False
+    """The blob store holds one, as far as is known here."""
+    saving: bool = False
+    """A checkpoint is on its way to the blob store."""
     said: str | None = None
     """A note that the child wants kept and that is not in the row yet."""
     stop_at: float | None = None
@@ -123,7 +131,7 @@ class Attempt:
     @property
     def gone(self) -> bool:
         """Nothing refers to it any more."""
-        return self.over and not self.in_child and not self.in_background
+        return self.over and not (self.in_child or self.in_background or self.saving)
 
     @property
     def may_end(self) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.errors import PilotlightError, ReplicaFailure
+from pilotlight.errors import PilotlightError, ReplicaFailure, WorkerError
 from pilotlight.execution.attempt import Attempt, Stage, Succeeded
+from pilotlight.execution.checkpoints import Checkpoints
 from pilotlight.execution.child_run import failure_of
 from pilotlight.execution.inputs import Inputs
 from pilotlight.execution.outputs import Outputs
@@ -14,7 +16,6 @@ from pilotlight.execution.retry import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from pathlib import Path
 
     from pilotlight.contracts.job import Job
     from pilotlight.contracts.worker import WorkerSpec
@@ -44,6 +45,8 @@ class AttemptFiles:
         self._background, self._scratch, self._fail = background, scratch, fail
         self._inputs = Inputs(spec, ports.blobs)
         self._outputs = Outputs(ports.blobs, ports.clock)
+        self._checkpoints = Checkpoints(ports.blobs, ports.clock)
+        self._resumes = spec.checkpoints
         self._tidied_at = float("-inf")
 
     def folder_of(self, job: Job) -> Path:
@@ -51,13 +54,21 @@ class AttemptFiles:
 
     def fetch(self, attempt: Attempt) -> None:
         """Bring the input's files here; the attempt waits for the child afterwards."""
-        if not self._inputs.has_files(attempt.job):
+        has_files = self._inputs.has_files(attempt.job)
+        # Handed back, an attempt is not counted: the fence tells whether there was one before.
+        resumes = self._resumes and attempt.job.fence > 1
+        if not has_files and not resumes:
             attempt.stage = Stage.WAITING
             return
         attempt.in_background = True
 
         def work() -> None:
-            attempt.files = self._inputs.fetch(attempt.job, attempt.folder / "inputs")
+            if has_files:
+                attempt.files = self._inputs.fetch(attempt.job, attempt.folder / "inputs")
+            if resumes:
+                folder = attempt.folder / "resumed"
+                attempt.checkpoint = self._checkpoints.fetch(attempt.job, folder)
+                attempt.has_checkpoint = bool(attempt.checkpoint)
 
         def then(error: BaseException | None) -> None:
             attempt.in_background = False
@@ -88,6 +99,28 @@ class AttemptFiles:
                 attempt.outcome = stored[0]
 
         self._background.do(work, then)
+
+    def save(self, attempt: Attempt, path: str, *, told: Callable[[str], None]) -> None:
+        """Keep a checkpoint while the job is ours; ``told`` what went wrong, or nothing."""
+        attempt.saving = True
+
+        def work() -> None:
+            if not self._resumes:
+                raise WorkerError("the worker's spec does not say that its jobs have checkpoints")
+            if attempt.may_end:
+                folder = attempt.folder / "files"
+                self._checkpoints.save(attempt.job, Path(path), folder=folder)
+
+        def then(error: BaseException | None) -> None:
+            attempt.saving = False
+            attempt.has_checkpoint = attempt.has_checkpoint or error is None
+            told("" if error is None else f"{type(error).__name__}: {error}")
+
+        self._background.do(work, then)
+
+    def forget_checkpoint(self, job_id: str) -> None:
+        """The job has ended: nobody will go on from there."""
+        self._background.do(lambda: self._checkpoints.delete(job_id), lambda _error: None)
 
     def delete(self, results: list[Succeeded]) -> None:
         """Nobody will ever see these results: take their files out of the blob store."""

@@ -163,15 +163,22 @@ class Child:
                 context = self._running.get(job_id)
                 if context is not None:
                     context.cancel(over=over)
-            case events.Noted(job_id=job_id) if job_id in self._running:
-                self._running[job_id].noted()
+            case events.Noted() | events.Saved():
+                self._answered(event)
             case events.Leave():
                 for _ in range(self._slots):
                     self._waiting.put(None)
-            case events.Noted():
-                pass  # of a job that has ended meanwhile
             case _:
                 raise OSError(f"the parent said {type(event).__name__}")
+
+    def _answered(self, event: events.Noted | events.Saved) -> None:
+        context = self._running.get(event.job_id)
+        if context is None:
+            return  # the job has ended meanwhile
+        if isinstance(event, events.Saved):
+            context.saved(event.problem)
+        else:
+            context.noted()
 
     def _only_job(self) -> str:
         """The job of a line printed outside of any, if there is no doubt."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.contracts.events import Event, Log, Note, Partial, Progress, Run
+from pilotlight.contracts.events import Checkpoint, Event, Log, Note, Partial, Progress, Run
 from pilotlight.contracts.worker import Context
 from pilotlight.errors import Cancelled, InvalidInput, WorkerError
 from pilotlight.execution.file_urls import FILE_SCHEME, replace_files
@@ -49,9 +49,12 @@ class AttemptContext(Context):
         self.called = run.called or run.endpoint
         self.note = run.note
         self.timeout_s = run.timeout_s
+        self.checkpoint = Path(run.checkpoint) if run.checkpoint else None
         self.over = False
         self._answered = threading.Event()
         self._noted = False
+        self._saved: list[str] = []
+        """How the save in hand went, once that is known."""
 
     @cached_property
     def folder(self) -> Path:  # type: ignore[override] # nobody writes it
@@ -121,6 +124,24 @@ class AttemptContext(Context):
     def noted(self) -> None:
         """The parent has written it down."""
         self._noted = True
+        self._answered.set()
+
+    def save(self, checkpoint: Path) -> None:
+        self.check()
+        self._answered.clear()
+        self._saved.clear()
+        self._send(Checkpoint(self.job_id, str(checkpoint)))
+        while not self._saved:
+            self._answered.wait()
+            self._answered.clear()
+            if not self._saved:
+                self.check()
+        if problem := self._saved[0]:
+            self.log(f"a checkpoint could not be kept: {problem}")
+
+    def saved(self, problem: str) -> None:
+        """The parent has stored it, or tried to."""
+        self._saved.append(problem)
         self._answered.set()
 
     def wait(self, seconds: float) -> None:

@@ -159,6 +159,8 @@ class Slots:
         """Forget attempts nothing refers to, and soon afterwards their scratch files."""
         for attempt in [a for a in self._attempts.values() if a.gone]:
             del self._attempts[attempt.id]
+            if attempt.ended and attempt.has_checkpoint:
+                self._files.forget_checkpoint(attempt.id)
             self.buffer.forget(attempt.id)
             self._untidy = True
         if self._untidy and self._files.tidy(self._attempts, now=now):
@@ -180,7 +182,7 @@ class Slots:
         logs.event("lease.lost", job_id=attempt.id, fence=attempt.job.fence, why=why)
         if isinstance(attempt.outcome, Succeeded):
             self._files.delete([attempt.outcome])
-        attempt.over = True
+        attempt.over, attempt.ended = True, ended
         self.stop(attempt, ended=ended)
 
     def stop(self, attempt: Attempt, *, ended: bool = False) -> None:
@@ -308,6 +310,15 @@ class Slots:
                 self.buffer.partial(attempt.id, output, at=at)
             case events.Note(text=text):
                 attempt.said = text
+            case events.Checkpoint(path=path):
+                self._save(attempt, path)
+
+    def _save(self, attempt: Attempt, path: str) -> None:
+        def told(problem: str) -> None:
+            if attempt.in_child:
+                self._say(events.Saved(attempt.id, problem))
+
+        self._files.save(attempt, path, told=told)
 
     def printed(self, stream: str, line: str) -> None:
         """A line on the child's own descriptors: the only running job's, if there is one."""
@@ -349,4 +360,5 @@ def _run(attempt: Attempt, endpoint: str) -> events.Run:
         called=job.endpoint,
         note=job.note or "",
         timeout_s=job.run_timeout_s,
+        checkpoint=attempt.checkpoint,
     )

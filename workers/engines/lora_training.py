@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.engines.diffusers import SILENT_LENGTH
 from workers.engines.quiet import quiet
+from workers.engines.training_state import TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,9 +48,19 @@ class LoraTrainer:
     seed: int
 
     def train(
-        self, *, steps: int, learning_rate: float, on_step: Callable[[int, float], None]
-    ) -> None:
-        """``on_step`` hears each step, from 1, and its loss; what it raises ends the training."""
+        self,
+        *,
+        steps: int,
+        learning_rate: float,
+        on_step: Callable[[int, float, TrainingState], None],
+        resume: Path | None = None,
+    ) -> int:
+        """``on_step`` hears each step, from 1, its loss and the state it leaves, which it may save;
+        what it raises ends the training. The step that it went on from.
+
+        ``resume`` is such a saved state: with the same examples and numbers the weights come out
+        as if nothing had come between, bit for bit. One of another training is left alone.
+        """
         import torch
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -58,7 +69,10 @@ class LoraTrainer:
         weights = [*_adapted(self.pipe.transformer, _PICTURE_PARTS),
                    *_adapted(self.pipe.text_encoder, _WORD_PARTS)]  # fmt: skip
         optimiser = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0)
-        for step in range(steps):
+        facts = f"{steps} {learning_rate} {self.seed} {len(self.examples)} {len(weights)}"
+        state = TrainingState(weights, optimiser, facts)
+        began = state.load(resume) if resume else 0
+        for step in range(began, steps):
             rate = min(1, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate * rate
@@ -68,7 +82,9 @@ class LoraTrainer:
                 optimiser.zero_grad()
                 loss.backward()
             optimiser.step()
-            on_step(step + 1, learned)
+            state.step = step + 1
+            on_step(step + 1, learned, state)
+        return began
 
     def save(self, folder: Path) -> Path:
         """One safetensors file that any FluxPipeline of these sizes loads."""

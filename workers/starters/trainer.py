@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
@@ -26,9 +27,14 @@ from workers.engines.diffusers import flux_text_to_image
 from workers.engines.examples import examples
 from workers.engines.lora_training import LoraTrainer
 
+if TYPE_CHECKING:
+    from workers.engines.training_state import TrainingState
+
 WEIGHTS: Final = Path(__file__).parent / "shapes"
 FEWEST: Final = 4
 TELL_EVERY: Final = 10
+SAVE_EVERY_S: Final = 180.0
+"""What a kill or a taken machine may cost at most, where the caller names no steps."""
 _COLOURS: Final = ("red", "green", "blue", "yellow", "purple", "black", "white", "orange")
 _SHAPES: Final = ("circle", "square", "triangle", "ring", "cross", "star")
 KEEP: Final = (
@@ -51,6 +57,12 @@ class Input(BaseModel):
     number_of_steps: int = Field(default=400, ge=1, le=5000)
     learning_rate: float = Field(default=0.003, gt=0, le=0.1)
     seed: int = Field(default=0, ge=0, le=2**53 - 1)
+    checkpoint_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Keep what was learned every so many steps, so that another attempt goes on "
+        "from there; left out, every three minutes.",
+    )
 
 
 class Output(BaseModel):
@@ -73,10 +85,14 @@ class Teacher(Worker[Input, Output]):
         gpu_memory_gib=0,
         timeout_s=3600,
         max_replicas=1,
+        checkpoints=True,
     )
 
     def run(self, job_input: Input, context: Context) -> Output:
-        """Loss and progress as it learns; raises InvalidInput for an archive that will not do."""
+        """Loss and progress as it learns; raises InvalidInput for an archive that will not do.
+
+        A job that was killed on the way goes on from its last checkpoint.
+        """
         archive = context.input_file(job_input.training_data_url)
         shown = examples(archive, caption=job_input.trigger_phrase, field="training_data_url")
         if len(shown) < FEWEST:
@@ -85,19 +101,43 @@ class Teacher(Worker[Input, Output]):
             raise _wrong("has pictures without a caption; give trigger_phrase or .txt files")
         # A model of its own: what one job taught must not be in the next one's.
         trainer = LoraTrainer(flux_text_to_image(WEIGHTS), shown, KEEP, seed=job_input.seed)
-
-        def told(step: int, loss: float) -> None:
-            if step % TELL_EVERY == 0 or step == job_input.number_of_steps:
-                context.log(f"step {step} of {job_input.number_of_steps}: loss {loss:.4f}")
-            context.progress(step / job_input.number_of_steps, f"loss {loss:.4f}")
-
-        trainer.train(
-            steps=job_input.number_of_steps, learning_rate=job_input.learning_rate, on_step=told
+        began = trainer.train(
+            steps=job_input.number_of_steps,
+            learning_rate=job_input.learning_rate,
+            on_step=_Diary(job_input, context).step,
+            resume=context.checkpoint,
         )
+        if began:
+            context.log(f"this attempt went on from step {began}")
         config = context.folder / "config.json"
-        facts = job_input.model_dump(exclude={"training_data_url"}) | {"pictures": len(shown)}
+        left_out = {"training_data_url", "checkpoint_steps"}
+        facts = job_input.model_dump(exclude=left_out) | {"pictures": len(shown)}
         config.write_text(json.dumps(facts, indent=2))
         return Output(lora_file=File.at(trainer.save(context.folder)), config_file=File.at(config))
+
+
+class _Diary:
+    """What is told of each step, and kept of some."""
+
+    def __init__(self, job_input: Input, context: Context) -> None:
+        self.input, self.context = job_input, context
+        self.kept_at = time.monotonic()
+
+    def step(self, step: int, loss: float, state: TrainingState) -> None:
+        """After each."""
+        steps = self.input.number_of_steps
+        if step % TELL_EVERY == 0 or step == steps:
+            self.context.log(f"step {step} of {steps}: loss {loss:.4f}")
+        self.context.progress(step / steps, f"loss {loss:.4f}")
+        if step < steps and self._due(step):
+            self.context.save(state.save(self.context.folder / "checkpoint.safetensors"))
+            self.kept_at = time.monotonic()
+            self.context.log(f"checkpoint at step {step} of {steps}")
+
+    def _due(self, step: int) -> bool:
+        if self.input.checkpoint_steps is not None:
+            return step % self.input.checkpoint_steps == 0
+        return time.monotonic() - self.kept_at >= SAVE_EVERY_S
 
 
 def _wrong(words: str) -> InvalidInput:

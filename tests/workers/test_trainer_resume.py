@@ -1,0 +1,137 @@
+"""A training that was killed on its way ends with the very weights it would have had anyway."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from PIL import Image, ImageDraw
+
+from pilotlight import Cancelled
+from pilotlight.client import Client
+from pilotlight.contracts.events import Log, Progress
+from pilotlight.testing import run_once
+from tests.live import KEY, until, up
+from workers.engines.training_state import TrainingState
+from workers.starters.trainer import WORKER
+
+ARCHIVE = "https://example.org/discs.zip"
+ASKED = {"number_of_steps": 8, "checkpoint_steps": 3, "trigger_phrase": "a disc", "seed": 4}
+SAVED = "checkpoint at step 3 of 8"
+ENDPOINT = "pilotlight/trainer"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    path = tmp_path_factory.mktemp("lesson") / "discs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(4):
+            drawn = io.BytesIO()
+            picture = Image.new("RGB", (96, 96), "white")
+            ImageDraw.Draw(picture).ellipse((20 + number, 20, 70, 70 - number), fill="black")
+            picture.save(drawn, "PNG")
+            archive.writestr(f"{number}.png", drawn.getvalue())
+    return path
+
+
+def teach(lesson, folder, **more):
+    folder.mkdir()
+    asked = {"training_data_url": ARCHIVE} | ASKED
+    made = run_once(WORKER, asked, folder=folder, files={ARCHIVE: lesson}, **more)
+    return Path(unquote(urlsplit(made.lora_file.url).path)).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lesson, tmp_path_factory):
+    """The weights of a training that nothing breaks off."""
+    return teach(lesson, tmp_path_factory.mktemp("whole") / "out")
+
+
+def test_what_goes_on_from_a_checkpoint_is_the_same_to_the_bit(lesson, undisturbed, tmp_path):
+    told, again = [], []
+
+    def breaks_off(event):
+        told.append(event)
+        if isinstance(event, Progress) and event.fraction > 4 / 8:
+            raise Cancelled("the machine is taken away")
+
+    with pytest.raises(Cancelled):
+        teach(lesson, tmp_path / "first", hear=breaks_off)
+    saved = tmp_path / "first" / "checkpoint.safetensors"
+    assert SAVED in [event.line for event in told if isinstance(event, Log)]
+
+    assert teach(lesson, tmp_path / "then", hear=again.append, checkpoint=saved) == undisturbed
+    fractions = [event.fraction for event in again if isinstance(event, Progress)]
+    assert min(fractions) > 3 / 8
+    assert "this attempt went on from step 3" in [e.line for e in again if isinstance(e, Log)]
+
+
+def test_the_checkpoint_of_another_training_is_left_alone(tmp_path):
+    import torch
+
+    def begun(facts):
+        weight = torch.nn.Parameter(torch.ones(3))
+        optimiser = torch.optim.AdamW([weight])
+        weight.sum().backward()
+        optimiser.step()
+        return weight, TrainingState([weight], optimiser, facts, step=5)
+
+    saved = begun("eight steps")[1].save(tmp_path / "saved.safetensors")
+    weight, other = begun("nine steps")
+    before = weight.clone()
+
+    assert other.load(saved) == 0
+    assert torch.equal(weight, before)
+    assert begun("eight steps")[1].load(saved) == 5
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    with up(tmp_path_factory.mktemp("school"), options=("--starters",)) as live:
+        yield live
+
+
+def take_away(house, victim):
+    (pid,) = house.models("trainer") if victim == "child" else house.replicas("trainer")
+    if victim != "spot notice":
+        os.kill(pid, signal.SIGKILL)
+        return
+
+    def told_and_gone():  # the second word says that there is no time to finish anything
+        if pid in house.replicas("trainer"):
+            os.kill(pid, signal.SIGTERM)
+            return False
+        return True
+
+    until(told_and_gone, what="the replica to leave")
+
+
+@pytest.mark.parametrize(
+    "victim",
+    ["child", *(pytest.param(one, marks=pytest.mark.slow) for one in ("spot notice", "replica"))],
+)
+def test_a_training_whose_process_is_taken_away_ends_with_the_same_weights(
+    house, lesson, undisturbed, tmp_path, victim
+):
+    with Client(house.url, KEY) as client:
+        url = client.upload(lesson, content_type="application/zip").url
+        job = client.submit(ENDPOINT, ASKED | {"training_data_url": url})
+
+        def lines():
+            told = house.status(ENDPOINT, job.id).get("logs") or []
+            return [entry["message"] for entry in told]
+
+        until(lambda: SAVED in lines(), what="the first checkpoint", patience_s=120)
+        take_away(house, victim)
+        done = job.result(wait_s=180)
+        assert any(line.startswith("this attempt went on from step") for line in lines())
+        (lora,) = [one for one in done.artifacts if one.file_name.endswith(".safetensors")]
+        kept = client.download(lora, tmp_path / "lora.safetensors")
+        assert kept.read_bytes() == undisturbed
