@@ -1,35 +1,18 @@
-"""``/api/jobs``: submit, look, list, cancel, do again."""
+"""``/api/jobs``: submit, look, cancel."""
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
-from dataclasses import replace
 
 import pytest
 
 from pilotlight.contracts import moves
-from pilotlight.contracts.group import NO_WORKER
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import Problem
 from pilotlight.ports.fleet import ColdStart
+from tests.dialects.native_jobs import APP, JOBS, error_of, submit
 from tests.dialects.stage import DEADLINE_S, Background
 from tests.receiver import receiver
-
-JOBS = "/api/jobs"
-APP = "acme/app"
-
-
-def submit(client, job_input=None, **more):
-    wish = {"endpoint": APP, "input": job_input or {"prompt": "a cat"}, **more}
-    reply = client.post(JOBS, json=wish)
-    assert reply.status_code == 202, reply.text
-    return reply.json()
-
-
-def error_of(reply):
-    return reply.status_code, reply.json()["error"]
 
 
 def test_a_submit_answers_with_the_whole_job(stage, client):
@@ -278,132 +261,6 @@ def test_a_cancel_answers_with_the_truth(stage, client, stranger):
     assert error_of(second)[0] == 409
     assert error_of(second)[1]["status"] == "cancelled"
     assert stage.job(job_id).status == "cancelled"
-
-
-def test_a_retry_is_a_new_job_with_everything_the_first_was_asked(stage, client, stranger, clock):
-    first = submit(
-        client,
-        {"prompt": "a cat", "steps": 7},
-        tags=[{"key": "a", "value": "b"}],
-        priority="low",
-        webhook="https://example.org/hook",
-        start_timeout_s=120,
-    )["id"]
-    assert error_of(client.post(f"{JOBS}/{first}/retry"))[0] == 409
-    stage.fail(first)
-    clock.sleep(50)
-
-    reply = client.post(f"{JOBS}/{first}/retry", headers={"idempotency-key": "again"})
-    again, before = stage.job(reply.json()["id"]), stage.job(first)
-
-    assert (reply.status_code, reply.json()["retry_of"], reply.json()["status"]) == (
-        202, first, "queued",
-    )  # fmt: skip
-    assert again.id != first
-    for name in ("caller", "endpoint", "worker", "origin", "input", "tags", "priority", "webhook"):
-        assert getattr(again, name) == getattr(before, name), name
-    assert (again.created_at, again.start_by) == (clock.now(), clock.now() + 120)
-    assert (again.attempts, again.error, again.owner, again.ended_at) == (0, None, None, None)
-    repeated = client.post(f"{JOBS}/{first}/retry", headers={"idempotency-key": "again"})
-    assert repeated.json()["id"] == again.id
-    submit(client, idempotency_key="other")
-    clash = client.post(f"{JOBS}/{first}/retry", headers={"idempotency-key": "other"})
-    assert error_of(clash)[1]["code"] == "idempotency_mismatch"
-    assert stranger.post(f"{JOBS}/{first}/retry").status_code == 404
-
-
-def test_a_retry_needs_the_files_that_the_first_one_had(stage, client, clock):
-    pixels = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAD0lEQVR42mNgGAWjgHwAAAJAAAHgTR1EAAAAAElFTkSuQmCC"
-    first = submit(client, {"prompt": "blob:not a file", "image_url": pixels})["id"]
-    stage.fail(first)
-
-    again = client.post(f"{JOBS}/{first}/retry")
-    key = json.loads(stage.job(first).input)["image_url"].removeprefix("blob:")
-    stage.services.blobs.delete(key)
-    refused = client.post(f"{JOBS}/{first}/retry")
-
-    assert again.status_code == 202
-    assert (refused.status_code, "image_url" in refused.json()["error"]["message"]) == (409, True)
-
-
-def test_what_stands_for_a_group_is_not_done_again_by_itself(stage, client):
-    first = stage.job(submit(client)["id"])
-    stage.services.store.create([replace(first, id="head", worker=NO_WORKER, group_id="head")])
-    assert client.post(f"{JOBS}/head/cancel").status_code == 200
-
-    status, error = error_of(client.post(f"{JOBS}/head/retry"))
-
-    assert (status, error["code"]) == (409, "illegal_transition")
-    assert "group" in error["message"]
-
-
-def test_a_retry_in_a_routed_world_goes_to_the_same_worker_or_nowhere(stage, client):
-    first = stage.job(submit(client)["id"])
-    stage.services.store.create([replace(first, id="moved", worker="another")])
-    client.post(f"{JOBS}/moved/cancel")
-
-    status, error = error_of(client.post(f"{JOBS}/moved/retry"))
-
-    assert status == 409
-    assert "served by pictures now, and was by another" in error["message"]
-
-
-def test_the_list_holds_ones_own_jobs_page_by_page(stage, client, stranger, clock):
-    made = []
-    for number in range(5):
-        clock.sleep(1)
-        made.append(submit(client, tags=[{"key": "n", "value": str(number % 2)}])["id"])
-    submit(stranger)
-    stage.succeed(made[0], {"text": "secret output"})
-    stage.fail(made[1], message="why")
-
-    def ids(**params):
-        page = client.get(JOBS, params=params).json()
-        return [job["id"] for job in page["jobs"]], page["next_cursor"]
-
-    first, cursor = ids(limit=2)
-    second, cursor = ids(limit=2, cursor=cursor)
-    third, end = ids(limit=2, cursor=cursor)
-    assert [*first, *second, *third] == made[::-1]
-    assert end is None
-    assert ids(status="succeeded,failed")[0] == made[1::-1]
-    assert ids(status=["failed", "queued"])[0] == made[:0:-1]
-    assert ids(tag="n=1")[0] == [made[3], made[1]]
-    assert ids(endpoint="acme/other")[0] == []
-    assert ids(worker="pictures", endpoint=APP)[0] == made[::-1]
-    moment = client.get(f"{JOBS}/{made[3]}").json()["created_at"]
-    assert ids(created_from=moment)[0] == made[:2:-1]
-    assert ids(created_before=moment)[0] == made[2::-1]
-    assert ids(created_before=stage.job(made[1]).created_at)[0] == made[:1]
-    shown = client.get(JOBS).json()["jobs"]
-    assert [job["error"] and job["error"]["message"] for job in shown] == [
-        None, None, None, "why", None,
-    ]  # fmt: skip
-    assert "output" not in shown[-1]
-
-
-def test_another_callers_cursor_leads_to_ones_own_jobs_only(client, stranger, clock):
-    for _ in range(3):
-        clock.sleep(1)
-        submit(client)
-    cursor = client.get(JOBS, params={"limit": 1}).json()["next_cursor"]
-
-    assert stranger.get(JOBS, params={"cursor": cursor}).json()["jobs"] == []
-
-
-HUGE = base64.urlsafe_b64encode(b"[1" + b"0" * 400 + b', "x"]').decode()
-WRONG_QUERIES = (
-    "status=done", "limit=0", "limit=1000", "limit=x", "cursor=x", "cursor=bnVsbA==",
-    "cursor=WzEsMl0=", "created_from=yesterday", "created_before=1e400", "tag=x", "stat=queued",
-    "created_from=nan", "cursor=ü", f"cursor={HUGE}",
-)  # fmt: skip
-
-
-def test_a_wrong_filter_is_refused_by_name(client):
-    for query in WRONG_QUERIES:
-        status, error = error_of(client.get(f"{JOBS}?{query}"))
-
-        assert (status, error["field"]) == (422, "query." + query.partition("=")[0]), query
 
 
 def test_a_webhook_says_what_became_of_the_job(tmp_path):
