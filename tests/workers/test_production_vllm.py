@@ -12,6 +12,7 @@ from pilotlight.catalogue import discover
 from pilotlight.testing import run_once
 from tests.live import ROOT
 from workers.engines import vllm_venv
+from workers.engines.guarding import Guarding
 from workers.engines.served import Pooling, Talking
 from workers.engines.vllm import as_words
 
@@ -19,7 +20,7 @@ PACKAGE = "workers.production"
 SERVED = {
     name: worker
     for name, worker in discover([PACKAGE]).workers.items()
-    if issubclass(worker, Talking | Pooling)
+    if issubclass(worker, Talking | Pooling | Guarding)
 }
 
 
@@ -37,6 +38,7 @@ def test_the_models_are_those_that_callers_name():
         "qwen3-0.6b-fp8-score-rerank": "openai/rerank",
         "qwen3.5-4b": "openai/chat-completion/vision",
         "qwen3.5-9b": "openai/chat-completion/vision",
+        "qwen3guard-gen-4b": "openai/chat-completion/moderation",
         "sglang-gpt-oss-20b-embed": "openai/embeddings",
         "sglang-qwen3-0.6b-fp8-embed": "openai/embeddings",
     }

@@ -22,8 +22,10 @@ from pilotlight import (
     stage,
 )
 from pilotlight.contracts.endpoints.moondream import Box, UsageInfo
+from workers.engines import pictures
 from workers.engines.carried import weights
 from workers.engines.coco import KINDS, kinds_in
+from workers.engines.previews import preview
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -82,15 +84,13 @@ class Detector(Worker[Input, Output]):
 
     def run(self, job_input: Input, context: Context) -> Output:
         """Raises InvalidInput for a prompt that names none of the kinds it knows."""
-        from PIL import Image as Pictures
-
         wanted = kinds_in(job_input.prompt)
         if not wanted:
             some = ", ".join(list(KINDS.values())[:12])
             words = f"none of the {len(KINDS)} kinds this model knows is named, such as {some}"
             raise InvalidInput(words, Problem(("body", "prompt"), words, "value_error"))
-        with Pictures.open(context.input_file(job_input.image_url)) as opened:
-            picture = opened.convert("RGB")
+        source = context.input_file(job_input.image_url)
+        picture = pictures.picture(source, "image_url", mode="RGB")
         began = time.perf_counter()
         found = [thing for thing in self._things(picture) if thing.label in wanted]
         took_ms = round(1000 * (time.perf_counter() - began), 3)
@@ -126,17 +126,8 @@ def _share(edge: float) -> float:
 
 
 def _preview(picture: Picture, found: list[Thing], context: Context) -> Image:
-    from PIL import ImageDraw
-
-    pen, (width, height) = ImageDraw.Draw(picture), picture.size
-    for thing in found:
-        corners = (thing.x_min * width, thing.y_min * height, thing.x_max * width,
-                   thing.y_max * height)  # fmt: skip
-        pen.rectangle(corners, outline=(255, 90, 0), width=max(2, width // 200))
-        pen.text((corners[0] + 4, corners[1] + 4), thing.label, fill=(255, 90, 0))
-    path = context.folder / "preview.png"
-    picture.save(path)
-    return Image.at(path, width=width, height=height, content_type="image/png")
+    boxes = [((thing.x_min, thing.y_min, thing.x_max, thing.y_max), thing.label) for thing in found]
+    return preview(picture, context, boxes=boxes)
 
 
 WORKER = Detector

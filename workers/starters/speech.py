@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pilotlight import Context, Endpoint, File, InvalidInput, Problem, Worker, WorkerSpec, stage
+from pilotlight import Context, Endpoint, Worker, WorkerSpec, stage
 from pilotlight.contracts.tasks.speech import Speak, Speech
 from workers.engines.carried import weights
 from workers.engines.pronouncing import Pronouncer, numbers
-from workers.engines.sound_files import CONTENT_TYPES, SoundFile
+from workers.engines.speaking import aloud, voice_of, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
 VOICES: Final = ("joe",)
-_PAUSE_S: Final = 0.25
-"""Between two sentences."""
-_LOUDEST: Final = 32_767
-_PIECE_BYTES: Final = 128 * 1024
-"""Longest piece that a follower gets at once; a partial output carries twice as much."""
 
 
 class Speaker(Worker[Speak, Speech]):
@@ -54,38 +49,13 @@ class Speaker(Worker[Speak, Speech]):
         self.manner: dict[str, float] = facts["inference"]
 
     def run(self, job_input: Speak, context: Context) -> Generator[Speech, None, Speech]:
-        """Sentence by sentence; whoever follows hears each as soon as it is spoken.
-
-        A WAV begins with its length, so it comes as a whole, unless ``stream_format`` asks for
-        one of unknown length. Raises InvalidInput for an unknown voice and for no words.
-        """
-        if job_input.voice not in (None, *VOICES):
-            raise _wrong("voice", f"there is no voice {job_input.voice}; use {', '.join(VOICES)}")
+        """Sentence by sentence. Raises InvalidInput for an unknown voice and for no words."""
+        voice_of(job_input, VOICES)
         sentences = self.pronouncer.sentences(job_input.input)
         if not sentences:
-            raise _wrong("input", "there is nothing in it that can be said")
-        form = job_input.response_format
-        growing = context.streaming and (form != "wav" or job_input.stream_format is not None)
-        path = context.folder / f"speech.{form}"
-        sound = SoundFile(path, self.rate, form, growing=growing)
-        for number, sounds in enumerate(sentences):
-            made = sound.add(self._samples(sounds, job_input.speed, pause=number > 0))
-            yield from _pieces(made, form, number, context)
-            context.progress((number + 1) / len(sentences))
-        yield from _pieces(sound.close(), form, len(sentences), context)
-        return Speech(
-            audio_url=File.at(path).url,
-            content_type=CONTENT_TYPES[form],
-            duration=round(sound.seconds, 3),
-        )
-
-    def _samples(self, sounds: str, speed: float, *, pause: bool) -> Any:
-        """One sentence in 16 bits, shape (n,)."""
-        import numpy as np
-
-        said = (self._say(sounds, speed) * _LOUDEST).clip(-_LOUDEST, _LOUDEST).astype(np.int16)
-        silence = np.zeros(round(_PAUSE_S * self.rate) if pause else 0, np.int16)
-        return np.concatenate([silence, said])
+            raise wrong("input", "there is nothing in it that can be said")
+        takes = (self._say(sounds, job_input.speed) for sounds in sentences)
+        return aloud(takes, job_input, context, rate=self.rate, many=len(sentences))
 
     def _say(self, sounds: str, speed: float) -> Any:
         """One sentence as samples from -1 to 1, shape (n,)."""
@@ -102,18 +72,6 @@ class Speaker(Worker[Speak, Speech]):
                 "scales": np.array(scales, np.float32),
             },
         )[0].reshape(-1)
-
-
-def _pieces(sound: bytes, form: str, number: int, context: Context) -> Iterator[Speech]:
-    """What a follower has not heard yet, in files of their own."""
-    for at in range(0, len(sound), _PIECE_BYTES):
-        piece = context.folder / f"piece-{number}-{at}.{form}"
-        piece.write_bytes(sound[at : at + _PIECE_BYTES])
-        yield Speech(audio_url=File.at(piece).url, content_type=CONTENT_TYPES[form])
-
-
-def _wrong(field: str, words: str) -> InvalidInput:
-    return InvalidInput(words, Problem(("body", field), words, "value_error"))
 
 
 WORKER = Speaker
