@@ -47,6 +47,8 @@ class Work:
     """Say in the roster that this replica is alive."""
     want: int = 0
     """Jobs to lease at most."""
+    told: bool = False
+    """Somebody said that there are some: a look before the write lock is taken would be wasted."""
     busy: AbstractSet[str] = frozenset()
     """Jobs that are in this replica already: an older attempt of theirs has not stopped."""
     lingering: int = 0
@@ -98,7 +100,7 @@ class Ledger:
         """
         written = Written(work.times)
         deliveries: list[Delivery] = []
-        if not work.due:
+        if not (work.due or work.told):
             # Nothing but the wish for jobs: look first, and take the write lock only for some.
             deliveries = self._received(work)
             written.received = len(deliveries)
@@ -107,7 +109,7 @@ class Ledger:
         try:
             with self._ports.store.together():
                 self._write_due(work, written)
-                if work.due and work.want:
+                if (work.due or work.told) and work.want:
                     deliveries = self._received(work)
                     written.received = len(deliveries)
                 if leasing and (deliveries or written.ended):

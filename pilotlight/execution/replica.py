@@ -16,6 +16,7 @@ from pilotlight.execution.background import Background
 from pilotlight.execution.drain import Drain
 from pilotlight.execution.ledger import Ledger, Work
 from pilotlight.execution.machine import ThisMachine
+from pilotlight.execution.news import News
 from pilotlight.execution.replica_ports import ReplicaPorts
 from pilotlight.execution.settling import apply
 from pilotlight.execution.slots import Slots
@@ -88,6 +89,7 @@ class Replica:
             say=self._keeper.send,
         )
         self._ledger = Ledger(replica_id, ports)
+        self._news = News(ports.announcer)
         self._drain = Drain(grace_s=self._settings.grace_s)
         self._asked = 0
         self._stage: tuple[ReplicaStage, str] | None = None
@@ -160,8 +162,8 @@ class Replica:
             changed = apply(written, self._slots, self._ledger, self._ports, now=now)
             changed.update(entry.job_id for entry in work.entries)
             self._run_leased()  # first: the child works while we tell the others
-            if changed:
-                self._ports.announcer.changed(list(changed))
+            self._news.add(changed, begun={job.id for job, _ in written.leased}, now=now)
+            self._news.tell(now)
         except Exception:  # noqa: BLE001 - as above; what was not reached is done again
             self._pause(now)
         else:
@@ -195,7 +197,7 @@ class Replica:
             work.entries = slots.buffer.take(now)
             work.beating = beating or self._progressed(now)
         if self._leasing and (self._hint or work.ended or now >= self._look_at):
-            work.want = slots.free
+            work.want, work.told = slots.free, self._hint
         return work
 
     def _progressed(self, now: float) -> list[Attempt]:
@@ -246,6 +248,7 @@ class Replica:
             self._keeper.next_check(),
             self._slots.next_check(now),
             self._slots.buffer.due_at(),
+            self._news.due_at,
             self._drain.next_step(),
         ]
         said = self._stage or self._step or self._poked
