@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from pilotlight import InvalidInput, Problem
+from workers.engines import pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ PICTURES: Final = {".png", ".jpg", ".jpeg", ".webp"}
 MOST_FILES: Final = 2000
 MOST_BYTES: Final = 512 * 1024**2
 """Of all files together, unpacked: a zip of 5 MB can hold 5 GB of zeros."""
-MOST_PIXELS: Final = 40_000_000
 _CAPTION_BYTES: Final = 4096
 
 
@@ -74,16 +73,10 @@ def _caption(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> str
 
 
 def _picture(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> Image:
-    from PIL import Image as Pictures
-    from PIL import UnidentifiedImageError
-
     try:
-        picture = Pictures.open(io.BytesIO(opened.read(entry)))
-        if picture.width * picture.height > MOST_PIXELS:
-            raise _refused(field, f"{entry.filename} has more than {MOST_PIXELS} pixels")
-        return picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, Pictures.DecompressionBombError):
-        raise _refused(field, f"{entry.filename} is no picture that can be read") from None
+        return pictures.picture(opened.read(entry), (field, entry.filename), mode="RGB")
+    except InvalidInput as error:
+        raise _refused(field, f"{entry.filename} {error.problems[0].message}") from None
 
 
 def _refused(field: str, words: str) -> InvalidInput:

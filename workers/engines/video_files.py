@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from pilotlight import File, InvalidInput, Problem
+from pilotlight import File
 from pilotlight.contracts.endpoints.shapes import VideoFile
+from workers.engines import decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,12 +26,9 @@ if TYPE_CHECKING:
 Format = Literal["mp4", "webm"]
 TICKS: Final = 90_000
 """Of a second, in which times are written: MPEG's own clock."""
-_BT709, _UNSAID, _LIMITED = 1, 2, 1
+_BT709, _LIMITED = 1, 1
 """Numbers of H.273 for colours, and of ffmpeg for their range."""
-_HD_LINES: Final = 720
-"""From which on players take a film that says nothing of its colours for BT.709."""
-MOST_PIXELS: Final = 40_000_000
-"""Of one frame."""
+_LIMITS: Final = {"most_pixels": decoder.MOST_PIXELS, "most_frames": decoder.MOST_FRAMES}
 
 
 class _Codec(NamedTuple):
@@ -66,67 +64,24 @@ class Facts:
     """As the container tells, else reckoned from its length; never 0."""
 
 
-@contextmanager
-def opened(path: Path, field: str) -> Iterator[Any]:
-    """PyAV's container. Raises InvalidInput that names ``field`` where there is no film in it,
-    and for a film that turns out to be damaged while the block reads it."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise _wrong(field, "holds no moving pictures")
-            yield container
-    except av.error.FFmpegError as error:
-        raise _wrong(field, f"cannot be read as a film: {error.strerror}") from None
-
-
 def facts(path: Path, field: str) -> Facts:
     """Read from its header, and one frame. Raises InvalidInput that names ``field``."""
-    with opened(path, field) as container:
-        stream = container.streams.video[0]
-        first = next(_decoded(container, field))
-        height, width = _upright(first).shape[:2]
-        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        length = stream.duration * stream.time_base if stream.duration else None
-        if length is None and container.duration:
-            length = Fraction(container.duration, 1_000_000)
-        counted = stream.frames or (round(length * rate) if length else 1)
-        return Facts(width, height, rate, max(1, counted))
+    told = decoder.kept().one(path, field, do="facts", **_LIMITS).head
+    width, height = told["size"]
+    return Facts(width, height, Fraction(*told["rate"]), told["frames"])
 
 
 def frames(path: Path, field: str) -> Iterator[Frame]:
-    """One after the other, the right way up. Raises InvalidInput that names ``field``."""
-    with opened(path, field) as container:
-        rate = Fraction(container.streams.video[0].average_rate or 25)
-        began: Fraction | None = None
-        for number, frame in enumerate(_decoded(container, field)):
-            told = None if frame.pts is None else frame.pts * frame.time_base
-            at = number / rate if told is None else Fraction(told)
-            began = at if began is None else began
-            yield Frame(_upright(frame), at - began)
+    """One after the other, the right way up, decoded under limits in a process of their own.
 
-
-def _decoded(container: Any, field: str) -> Iterator[Any]:
-    container.streams.video[0].thread_type = "AUTO"
-    seen = False
-    for frame in container.decode(video=0):
-        if frame.width * frame.height > MOST_PIXELS:
-            raise _wrong(field, f"has frames of more than {MOST_PIXELS} pixels")
-        seen = True
-        yield frame
-    if not seen:
-        raise _wrong(field, "holds no picture that can be read")
-
-
-def _upright(frame: Any) -> NDArray[Any]:
-    """Telephones note which way they were held instead of turning the picture."""
+    Raises InvalidInput that names ``field``, also in the middle, for a film that is damaged, has
+    frames of more than 40 megapixels or more than 18,000 of them.
+    """
     import numpy as np
 
-    unsaid = frame.colorspace == _UNSAID and frame.height >= _HD_LINES
-    colours = "ITU709" if unsaid else None  # None: as the film says, else BT.601
-    pixels = frame.to_ndarray(format="rgb24", src_colorspace=colours)
-    return np.rot90(pixels, round(frame.rotation / 90)) if frame.rotation else pixels
+    for part in decoder.parts(path, field, do="frames", **_LIMITS):
+        pixels = np.frombuffer(part.data, np.uint8).reshape(part.head["shape"])
+        yield Frame(pixels, Fraction(*part.head["at"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +169,3 @@ def _even(pixels: NDArray[Any]) -> NDArray[Any]:
     if height % 2 or width % 2:
         pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
     return np.ascontiguousarray(pixels)
-
-
-def _wrong(field: str, words: str) -> InvalidInput:
-    return InvalidInput(f"{field} {words}", Problem(("body", field), words, "invalid_video"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec
+from workers.engines import pictures
 from workers.engines.diffusers import flux_text_to_image
 from workers.engines.diffusers_edit import FluxEdit
 
@@ -87,10 +88,10 @@ class Changer(Worker[Edit, Output]):
     def run(self, job_input: Edit, context: Context) -> Output:
         """Image k is drawn from seed + k; a cancelled job ends at the next step."""
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
-        picture = _opened(context, job_input.image_url, "RGB")
+        picture = _opened(context, job_input.image_url, "image_url", "RGB")
         mask = None
         if isinstance(job_input, Inpaint):
-            mask = _opened(context, job_input.mask_url, "L")
+            mask = _opened(context, job_input.mask_url, "mask_url", "L")
         total, began = job_input.num_images * job_input.num_inference_steps, time.perf_counter()
         images: list[Image] = []
         for number in range(job_input.num_images):
@@ -119,11 +120,11 @@ def _told(context: Context, done: int, total: int, step: int) -> None:
     context.progress(min(1, (done + step) / total))
 
 
-def _opened(context: Context, url: str, mode: str) -> Picture:
+def _opened(context: Context, url: str, field: str, mode: pictures.Mode) -> Picture:
     from PIL import Image as Pictures
 
-    with Pictures.open(context.input_file(url)) as picture:
-        return picture.convert(mode).resize((SIDE, SIDE), Pictures.Resampling.BICUBIC)
+    picture = pictures.picture(context.input_file(url), field, mode=mode)
+    return picture.resize((SIDE, SIDE), Pictures.Resampling.BICUBIC)
 
 
 def _kept(picture: Picture, context: Context, number: int, suffix: str) -> Image:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, ImageUrl, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import video_files
+from workers.engines import pictures, video_files
 from workers.engines.diffusers_video import ltx_image_to_video
 
 WEIGHTS: Final = Path(__file__).parent / "shapes-video"
@@ -68,8 +68,6 @@ class Projector(Worker[Input, Output]):
 
     def run(self, job_input: Input, context: Context) -> Output:
         """A cancelled job ends at the next step."""
-        from PIL import Image as Pictures
-
         if unread := self.model.unread(job_input.prompt):
             context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
@@ -80,16 +78,15 @@ class Projector(Worker[Input, Output]):
         def stepped(step: int) -> None:
             context.progress(step / (steps + 1), f"step {step} of {steps}")
 
-        with Pictures.open(context.input_file(job_input.image_url)) as picture:
-            made = self.model.film(
-                job_input.prompt,
-                picture,
-                seed=seed,
-                steps=steps,
-                guidance=guidance,
-                low_memory=context.low_memory,
-                on_step=stepped,
-            )
+        made = self.model.film(
+            job_input.prompt,
+            pictures.picture(context.input_file(job_input.image_url), "image_url"),
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            low_memory=context.low_memory,
+            on_step=stepped,
+        )
         rate = Fraction(job_input.fps)
         frames = (video_files.Frame(one, number / rate) for number, one in enumerate(made))
         path = context.folder / "video.mp4"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.chat import ImagePart, TextPart
 from pilotlight.contracts.tasks.moderation import CATEGORIES, Judgement, Moderated, Moderation
+from workers.engines import pictures
 from workers.engines.carried import weights
 from workers.engines.exemplars import HARMFUL, HARMLESS
 from workers.engines.open_nsfw import OpenNsfw
@@ -75,10 +76,7 @@ class Moderator(Worker[Moderation, Moderated]):
         }
 
     def _picture(self, url: str, context: Context) -> float:
-        from PIL import Image as Pictures
-
-        with Pictures.open(context.input_file(url)) as picture:
-            return self.nsfw.score(picture)
+        return self.nsfw.score(pictures.picture(context.input_file(url), "input", mode="RGB"))
 
 
 def _items(asked: Moderation) -> Iterable[Part | str]:

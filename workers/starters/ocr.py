@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec, stage
 from pilotlight.contracts.tasks.ocr import Ocr, Text
+from workers.engines import pictures
 
 
 class Input(Ocr):
@@ -54,7 +55,7 @@ class Reader(Worker[Input, Output]):
         """An empty page has no lines and is no error."""
         if job_input.prompt:
             context.log("the prompt is not used: this model reads everything")
-        seen = self.engine(context.input_file(job_input.image_url))
+        seen = self.engine(pictures.picture(context.input_file(job_input.image_url), "image_url"))
         if seen.txts is None:
             return Output(text="", lines=[])
         lines = [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec, stage
+from workers.engines import pictures
 from workers.engines.carried import weights
 
 if TYPE_CHECKING:
@@ -58,10 +59,8 @@ class Scissors(Worker[Input, Output]):
             )
 
     def run(self, job_input: Input, context: Context) -> Output:
-        from PIL import Image as Pictures
-
-        with Pictures.open(context.input_file(job_input.image_url)) as opened:
-            picture = opened.convert("RGB")
+        source = context.input_file(job_input.image_url)
+        picture = pictures.picture(source, "image_url", mode="RGB")
         picture.putalpha(self._mask(picture))
         path = context.folder / "cut-out.png"
         picture.save(path)

@@ -19,7 +19,7 @@ from pilotlight import (
     WorkerSpec,
 )
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import video_files
+from workers.engines import pictures, video_files
 from workers.engines.video_files import Frame, Reel
 from workers.engines.video_sound import Soundtrack
 from workers.engines.video_upscaling import upscaler
@@ -79,15 +79,11 @@ class Magnifier(Worker[Input, Output]):
         """Where it was see-through, it still is."""
         import numpy as np
         from PIL import Image as Pictures
-        from PIL import ImageOps
 
-        with Pictures.open(context.input_file(url)) as opened:
-            _bearable(opened.width, opened.height, scale)
-            upright = ImageOps.exif_transpose(opened)
-            solid = (
-                upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
-            )
-            small = np.asarray(upright.convert("RGB"))
+        upright = pictures.picture(context.input_file(url), "image_url")
+        _bearable(upright.width, upright.height, scale)
+        solid = upright.getchannel("A") if upright.mode == "RGBA" else None
+        small = np.asarray(upright.convert("RGB"))
         grown = self.model.enlarge(
             small, scale, low_memory=context.low_memory, on_tile=lambda: context.progress(0.5)
         )

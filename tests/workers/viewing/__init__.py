@@ -1,0 +1,1 @@
+"""A worker that does no more than decode what it is sent."""
