@@ -25,7 +25,7 @@ from tests.contract import emulator
 from tests.contract.ecs_agent import EcsAgent
 from tests.contract.emulator import quick_clients
 from tests.contract.fleet_suite import FleetSuite, stages
-from tests.contract.test_fleet import SPECS
+from tests.contract.local_fleet.stand_ins import SPECS
 
 __all__ = ["quick_clients"]
 WORKERS = {name: SPECS[name] for name in ("quiet", "says-why")}

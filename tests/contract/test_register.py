@@ -21,7 +21,7 @@ from pilotlight.ports.learned import Warmth
 from pilotlight.settings import ReplicaSettings, Settings
 from tests.contract.emulator import Faults
 from tests.contract.fleet_suite import FleetSuite, stages
-from tests.contract.test_fleet import SPECS
+from tests.contract.local_fleet.stand_ins import SPECS
 
 STAND_IN = Path(__file__).parent / "programs" / "stand_in.py"
 
