@@ -1,96 +1,22 @@
-"""The fleet suite on ECS services, and what only ECS brings: tasks, places, protection.
+"""The fleet suite on ECS services, and what only ECS brings: tasks and places.
 
-moto keeps services but starts no tasks and lacks UpdateTaskProtection; ministack starts tasks (as
-records, without containers) and protects none. The agent's endpoint is served by the test.
+moto keeps services but starts no tasks; ministack starts tasks, as records without containers.
 """
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
-from pilotlight.adapters.aws import enrolment, protection
-from pilotlight.adapters.aws.clients import Clients
-from pilotlight.adapters.aws.ecs import Ecs
 from pilotlight.adapters.aws.ecs_fleet import START_PATIENCE_S, EcsFleet, tasks_wanted
 from pilotlight.adapters.aws.enrolment import Task, enrol
-from pilotlight.adapters.aws.register import DynamoRegister
-from pilotlight.adapters.aws.roster import DynamoRoster
-from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local.clock import ManualClock
+from pilotlight.contracts import moves
 from pilotlight.errors import Unavailable
 from pilotlight.settings import LeaseSettings
 from tests.contract import emulator
-from tests.contract.ecs_agent import EcsAgent
-from tests.contract.emulator import quick_clients
+from tests.contract.ecs_fleet.account import WORKERS, enrolled, task
 from tests.contract.fleet_suite import FleetSuite, stages
 from tests.contract.local_fleet.stand_ins import SPECS
-
-__all__ = ["quick_clients"]
-WORKERS = {name: SPECS[name] for name in ("quiet", "says-why")}
-_numbers = itertools.count(1)
-
-
-class Account:
-    """An ECS cluster with one service per worker; ``client`` is the operator's own."""
-
-    def __init__(self, endpoint_url):
-        self.clients = Clients(region=emulator.REGION, endpoint_url=endpoint_url)
-        self.client = self.clients.control("ecs")
-        self.cluster = f"cluster-{next(_numbers)}"
-        self.client.create_cluster(clusterName=self.cluster)
-        self.family = f"{self.cluster}-task"
-        self.define()
-        for worker in WORKERS:
-            self.client.create_service(
-                cluster=self.cluster,
-                serviceName=f"test-{worker}",
-                taskDefinition=self.family,
-                desiredCount=0,
-            )
-        self.ecs = Ecs(self.client, cluster=self.cluster, prefix="test-")
-
-    def define(self):
-        container = {"name": "replica", "image": "image", "memory": 128}
-        self.client.register_task_definition(family=self.family, containerDefinitions=[container])
-
-    def desired(self, worker="quiet"):
-        return self.ecs.services([worker])[worker].desired
-
-    def tasks(self, worker="quiet"):
-        """Those that run for it."""
-        answer = self.client.list_tasks(
-            cluster=self.cluster, serviceName=f"test-{worker}", desiredStatus="RUNNING"
-        )
-        return [Task(arn, f"{self.family}:1", self.cluster) for arn in answer["taskArns"]]
-
-
-@pytest.fixture
-def account(aws):
-    made = Account(aws.account.endpoint_url)
-    yield made
-    made.clients.close()
-
-
-@pytest.fixture
-def store(aws):
-    return DynamoStore(aws.calls, aws.table, aws.texts, workers=tuple(WORKERS))
-
-
-@pytest.fixture
-def register(aws, account):
-    return DynamoRegister(aws.calls, aws.table, place=enrolment.place_of(account.cluster))
-
-
-@pytest.fixture
-def roster(aws):
-    return DynamoRoster(aws.calls, aws.table)
-
-
-@pytest.fixture
-def fleet(register, account, clock):
-    return EcsFleet(register, account.ecs, WORKERS, clock=clock, lease=LeaseSettings())
 
 
 class TestEcsFleet(FleetSuite):
@@ -99,18 +25,6 @@ class TestEcsFleet(FleetSuite):
     @pytest.fixture
     def aws(self, moto):
         return moto
-
-
-def enrolled(register, roster, task, clock, worker="quiet", stage="ready"):
-    """A task that ECS started becomes a replica; its id."""
-    replica_id = enrol(register, worker, slots=2, task=task, now=clock.now())
-    roster.report(replica_id, "loading", now=clock.now())
-    roster.report(replica_id, stage, now=clock.now())
-    return replica_id
-
-
-def task(number=1, revision="family:1"):
-    return Task(f"arn:aws:ecs:us-east-1:000000000000:task/c/{number}", revision, "c")
 
 
 def test_a_service_is_to_run_what_is_capacity(fleet, account, register, roster, clock):
@@ -213,8 +127,6 @@ def test_a_worker_without_a_service_says_what_to_do(register, account, clock):
 def test_a_replica_of_an_older_image_goes_when_it_is_idle(  # noqa: PLR0917
     fleet, account, register, roster, clock, store, make_job
 ):
-    from pilotlight.contracts import moves
-
     older = Task(task().arn, f"{account.family}:0", account.cluster)
     current = Task(task(2).arn, f"{account.family}:1", account.cluster)
     busy = enrolled(register, roster, Task(task(3).arn, older.revision), clock)
@@ -263,10 +175,9 @@ def test_while_no_newer_replica_is_ready_an_older_one_stays_for_a_while(account,
     assert stages(fleet)[idle] == "draining"
 
 
-# With tasks, which only ministack starts
-
-
 class TestTasks:
+    """With tasks, which only ministack starts."""
+
     @pytest.fixture
     def aws(self, ministack):
         return ministack
@@ -330,88 +241,3 @@ class TestTasks:
         clock.sleep(START_PATIENCE_S + 1)
         assert [one.stage for one in fleet.poll_exits()] == ["failed"]
         assert running not in account.tasks()
-
-
-# Protection
-
-
-@pytest.fixture
-def agent():
-    made = EcsAgent(task().arn, family="quiet", revision="4")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def guarded(roster, agent, clock):
-    return protection.ProtectedRoster(roster, protection.Agent(agent.uri), clock)
-
-
-def test_a_task_learns_who_it_is_from_its_agent(agent):
-    found = protection.task_here(agent.metadata_uri)
-    assert found == Task(task().arn, "quiet:4", "cluster")
-    with pytest.raises(Unavailable, match="404"):
-        protection.task_here(agent.uri)
-
-
-def test_a_replica_is_protected_before_it_may_lease_and_no_more_when_it_is_gone(
-    fleet, register, guarded, agent, clock
-):
-    replica_id = enrol(register, "quiet", slots=1, task=task(), now=clock.now())
-    guarded.report(replica_id, "loading", now=clock.now())
-    assert agent.asked == [{"ProtectionEnabled": True, "ExpiresInMinutes": 10}]
-    guarded.report(replica_id, "ready", now=clock.now())
-    assert guarded.may_lease(replica_id, now=clock.now())
-    guarded.report(replica_id, "draining", now=clock.now())
-    assert agent.protected
-    guarded.report(replica_id, "gone", now=clock.now())
-    assert not agent.protected
-    assert stages(fleet) == {replica_id: "gone"}
-
-
-def test_protection_is_renewed_by_beats_but_not_by_each(register, guarded, agent, clock):
-    replica_id = enrol(register, "quiet", slots=1, task=task(), now=clock.now())
-    guarded.report(replica_id, "ready", now=clock.now())
-    for _ in range(40):  # ten minutes
-        clock.sleep(15)
-        assert guarded.seen(replica_id, now=clock.now())
-    assert len(agent.asked) == 3
-    assert agent.protected
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        (500, {"error": {"Code": "ServerException", "Message": "later"}}),
-        (200, {"failure": {"Arn": "x", "Reason": "TASK_NOT_VALID", "Detail": "no"}}),
-        (200, {"error": {"Code": "AccessDeniedException", "Message": "no role"}}),
-    ],
-)
-def test_without_protection_no_replica_takes_jobs(fleet, register, guarded, agent, clock, refusal):
-    replica_id = enrol(register, "quiet", slots=1, task=task(), now=clock.now())
-    agent.refuses = refusal
-    with pytest.raises(Unavailable):
-        guarded.report(replica_id, "ready", now=clock.now())
-    assert stages(fleet) == {replica_id: "starting"}
-    with pytest.raises(Unavailable):
-        guarded.may_lease(replica_id, now=clock.now())
-    agent.refuses = None
-    guarded.report(replica_id, "ready", now=clock.now())
-    assert stages(fleet) == {replica_id: "ready"}
-
-
-def test_a_beat_that_cannot_renew_is_a_beat_until_the_term_is_over(register, guarded, agent, clock):
-    replica_id = enrol(register, "quiet", slots=1, task=task(), now=clock.now())
-    guarded.report(replica_id, "ready", now=clock.now())
-    agent.refuses = (500, {})
-    clock.sleep(400)
-    assert guarded.seen(replica_id, now=clock.now())
-    assert guarded.may_lease(replica_id, now=clock.now())
-    clock.sleep(300)
-    with pytest.raises(Unavailable):
-        guarded.may_lease(replica_id, now=clock.now())
-
-
-def test_an_agent_that_is_not_there_is_unavailable():
-    with pytest.raises(Unavailable, match="does not answer"):
-        protection.Agent("http://127.0.0.1:9").protect(10)
