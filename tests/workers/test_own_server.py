@@ -1,0 +1,140 @@
+"""An engine behind HTTP, asked through a real server process: our own, with a model that repeats
+what it is told. SGLang's server speaks the same route."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import ClassVar
+
+import psutil
+import pytest
+
+from pilotlight import InvalidInput, WorkerError
+from pilotlight.contracts.tasks.chat import Chat
+from pilotlight.errors import ReplicaFailure
+from tests.live import ROOT, until
+from workers.engines.own_server import OwnServer
+from workers.engines.served import Talking
+from workers.engines.sglang import ServedBySglang
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Not loaded yet."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PILOTLIGHT_WORKERS", '["workers", "tests.workers.standins"]')
+    command = [sys.executable, "-m", "pilotlight.cli", "up", "--port", "{port}", "--dev-key",
+               "{key}", "--data", str(tmp_path / "served")]  # fmt: skip
+    made = OwnServer(command, model="tests/parrot", jobs=8, healthy="/readyz")
+    yield made
+    if made._engine is not None:
+        made._engine.stop()
+
+
+def said(words, **more):
+    return Chat.model_validate({"messages": [{"role": "user", "content": words}], **more})
+
+
+async def answer(server, asked, *, live):
+    return [told async for told in server.chat(asked, seed=1, live=live)]
+
+
+def test_a_conversation_goes_there_and_back_whole_and_word_by_word(server, tmp_path):
+    gate = tmp_path / "gate"
+
+    async def talk():
+        await server.load()
+        whole = await answer(server, said("one two three"), live=False)
+        pieces = []
+        async for told in server.chat(said("a b c", gate=str(gate)), seed=1, live=True):
+            pieces.append(told.choices[0].message.content)
+            gate.touch()  # the second word waits for the caller to have had the first
+        many = [answer(server, said(f"{n} and {n}"), live=True) for n in range(8)]
+        return whole, pieces, await asyncio.gather(*many)
+
+    whole, pieces, many = asyncio.run(talk())
+
+    (told,) = whole
+    assert told.choices[0].message.content == "one two three"
+    assert told.usage.completion_tokens == 3
+    assert pieces == ["a", " b", " c", "a b c"]
+    assert [one[-1].choices[0].message.content for one in many] == [
+        f"{n} and {n}" for n in range(8)
+    ]
+
+
+def test_what_it_refuses_is_the_callers_mistake_and_its_death_is_nobodys(server, tmp_path):
+    async def talk():
+        await server.load()
+        with pytest.raises(InvalidInput, match="no parrots"):
+            await answer(server, said("a", refuse="no parrots today"), live=False)
+        talking = server.chat(said("a b", gate=str(tmp_path / "never")), seed=1, live=True)
+        await anext(talking)
+        server._engine._process.send_signal(signal.SIGKILL)
+        with pytest.raises(ReplicaFailure, match="the engine died"):
+            await anext(talking)
+
+    asyncio.run(talk())
+
+
+def test_a_server_that_ends_before_it_is_ready_says_so():
+    broken = OwnServer([sys.executable, "-c", "raise SystemExit(3)"], model="m", jobs=1)
+
+    with pytest.raises(WorkerError, match="ended before it was ready"):
+        asyncio.run(broken.load())
+
+
+HOLDER = """
+import asyncio, sys
+from workers.engines.own_server import OwnServer
+async def hold():
+    server = OwnServer([sys.executable, "-c", "import time; time.sleep(600)"], model="m", jobs=1)
+    loading = asyncio.ensure_future(server.load())
+    while server._engine is None:
+        await asyncio.sleep(0.01)
+    print(server._engine._process.pid, flush=True)
+    await loading
+asyncio.run(hold())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+def test_it_ends_with_the_process_that_started_it():
+    with psutil.Popen([sys.executable, "-c", HOLDER], stdout=-1, cwd=ROOT) as holder:
+        server = psutil.Process(int(holder.stdout.readline()))
+        holder.kill()
+
+    until(
+        lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE,
+        what="the server to go",
+    )
+
+
+class OnSglang(Talking):
+    model: ClassVar = ServedBySglang(
+        repo="Qwen/Qwen3-0.6B-FP8",
+        licence="Apache-2.0",
+        gpu_memory_gib=8,
+        quantisation="fp8",
+        context=32768,
+        python=".venv-sglang/bin/python",
+        arguments={"tool_call_parser": "qwen25", "reasoning_parser": "qwen3"},
+    )
+    spec: ClassVar = model.spec("qwen3-on-sglang", _="openai/chat-completion")
+
+
+def test_a_worker_behind_sglang_is_a_few_facts():
+    command = OnSglang.model.command
+
+    assert command[:3] == [".venv-sglang/bin/python", "-m", "sglang.launch_server"]
+    assert {
+        "--model-path=Qwen/Qwen3-0.6B-FP8", "--host=127.0.0.1", "--port={port}",
+        "--api-key={key}", "--context-length=32768", "--max-running-requests=32",
+        "--reasoning-parser=qwen3",
+    } <= set(command)  # fmt: skip
+    assert isinstance(OnSglang.model.engine(), OwnServer)
+    assert OnSglang.spec.jobs_per_replica == 32
