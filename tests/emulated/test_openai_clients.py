@@ -6,6 +6,8 @@ from tests.clients.test_openai_python import (
     client,
     pytestmark,
     test_a_stream_arrives_while_the_model_still_writes,
+)
+from tests.clients.test_openai_python_media import (
     test_files_go_up_and_come_back,
     test_speech_is_bytes_and_streams,
 )
