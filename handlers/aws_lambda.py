@@ -48,14 +48,11 @@ def _minute() -> MinuteUpkeep:
 
 
 def upkeep(event: Event, context: Context) -> dict[str, Any]:
-    """Each minute, when a task of the cluster has stopped, and when an object was dropped; or as
-    :func:`kick`, which it may stand in for: called each minute, it is warm when the first submit
-    comes.
+    """Each minute, and when a task of the cluster has stopped; or as :func:`kick`, which it may
+    stand in for: called each minute, it is warm when the first submit comes.
     """
     if "worker" in event:
         return kick(event, context)
-    if event.get("source") == "aws.s3":
-        return drop(event, context)
     return {"looks": _minute()(within_s=_left_s(context))}
 
 
@@ -99,9 +96,11 @@ def _left_s(context: Context) -> float:
 
 
 def drop(event: Event, _context: Context) -> dict[str, Any]:
-    """Objects that were put into the drop bucket; the listing of upkeep finds what is not told."""
+    """Messages about objects that were put into the drop bucket; the answer names those that have
+    to come again. The listing of upkeep finds what nobody told of.
+    """
     from handlers.lambda_drop import take  # noqa: PLC0415
     from handlers.lambda_house import services  # noqa: PLC0415
 
     _minute()  # it has taught batches the words of every dialect
-    return {"objects": take(services(), event)}
+    return take(services(), event)

@@ -18,14 +18,27 @@ def matches(event: Event) -> bool:
     """What S3 itself sends, and what EventBridge sends for it."""
     records = event.get("Records")
     if isinstance(records, list) and records:
-        return all(isinstance(one, dict) and one.get("eventSource") == "aws:s3" for one in records)
+        return all(_is_created(one) for one in records)
     return event.get("source") == "aws.s3" and event.get("detail-type") == "Object Created"
+
+
+def _is_created(record: object) -> bool:
+    return (
+        isinstance(record, dict)
+        and record.get("eventSource") == "aws:s3"
+        and str(record.get("eventName", "ObjectCreated:")).startswith("ObjectCreated:")
+    )
+
+
+def is_greeting(event: Event) -> bool:
+    """What S3 sends once, when it is told whom to tell."""
+    return event.get("Service") == "Amazon S3" and event.get("Event") == "s3:TestEvent"
 
 
 def keys_in(event: Event) -> list[str]:
     """Keys below the drop prefix; S3's own events quote them, EventBridge's do not.
 
-    Raises InvalidInput for an event that names no object.
+    Which version was put is not looked at: the newest one is, whoever comes first. Raises InvalidInput for an event that names no object.
     """
     if "Records" in event:
         keys = [unquote_plus(_key(one.get("s3"))) for one in event["Records"]]

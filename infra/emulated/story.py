@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ECHO: Final = "pilotlight/echo"
 SHAPES: Final = "pilotlight/shapes"
+_DROPPED: Final = "pilotlight/echo/a b.json"
 
 
 class Broken(Exception):
@@ -30,6 +31,7 @@ def story(there: Deployed) -> Iterator[str]:
     """Runs each step and says in a line what it found. Raises Broken."""
     yield from _a_lost_message(there)
     yield from _a_picture(there)
+    yield from _a_dropped_object(there)
     yield from _the_end(there)
 
 
@@ -77,6 +79,40 @@ def _a_picture(there: Deployed) -> Iterator[str]:
     if (told["request_id"], told["status"]) != (job_id, "OK"):
         raise Broken(f"the webhook said {told}")
     yield "the dispatch function posted the webhook"
+
+
+def _a_dropped_object(there: Deployed) -> Iterator[str]:
+    """S3 tells the stack's queue, that the function; the same is told twice. Upkeep, which writes
+    the result, is called as its timer would."""
+    s3, bucket = there.emulator.client("s3"), there.stack.resources["DropBucket"]
+    sqs, lambdas = there.emulator.client("sqs"), there.emulator.client("lambda")
+    name = f"drop-results/{_DROPPED}.result.json"
+    s3.put_object(Bucket=bucket, Key=f"drop/{_DROPPED}", Body=b'{"text": "dropped"}')
+    _soon(lambda: _dropped_jobs(there), "the drop function to make a job")
+    record = {"eventSource": "aws:s3", "s3": {"object": {"key": "drop/pilotlight/echo/a+b.json"}}}
+    queue_url = sqs.get_queue_url(QueueName=f"{there.stack.name}-drop")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps({"Records": [record]}))
+
+    def written() -> Any:
+        lambdas.invoke(FunctionName=f"{there.stack.name}-upkeep", Payload=b"{}")
+        with contextlib.suppress(s3.exceptions.NoSuchKey):
+            return json.load(s3.get_object(Bucket=bucket, Key=name)["Body"])
+
+    said = _soon(written, "the result to be written")
+    _soon(lambda: not _waiting(sqs, queue_url), "the second event to be read")
+    if (said["status"], said["output"]) != ("succeeded", {"text": "dropped"}):
+        raise Broken(f"what was dropped became {said}")
+    if len(_dropped_jobs(there)) != 1:
+        raise Broken(f"one object became the jobs {_dropped_jobs(there)}")
+    dead = sqs.get_queue_url(QueueName=f"{there.stack.name}-drop-dead")["QueueUrl"]
+    if _waiting(sqs, dead):
+        raise Broken("messages about dropped objects died")
+    yield "S3 told the drop queue of an object, twice: one job, and its result lies beside it"
+
+
+def _dropped_jobs(there: Deployed) -> list[str]:
+    jobs = there.services.store.list_jobs(limit=100)
+    return [one.id for one in jobs if "dropped" in one.input]
 
 
 def _the_end(there: Deployed) -> Iterator[str]:

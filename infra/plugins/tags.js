@@ -17,6 +17,7 @@ const UNTAGGED = [
   'AWS::S3::BucketPolicy',
   'AWS::SNS::Subscription',
   'AWS::SNS::TopicPolicy',
+  'AWS::SQS::QueuePolicy',
 ];
 const AS_OBJECT = ['AWS::SSM::Parameter'];
 const PROPERTY = { 'AWS::Budgets::Budget': 'ResourceTags' };

@@ -110,6 +110,30 @@ def of_stage() -> dict[str, Value]:
             {"MetricName": "WebhooksFailing", "Threshold": 20, "Dimensions": stage},
             minutes=15,
         ),
+        "DropAlarm": _alarm(
+            "drop-late",
+            "drop-late",
+            "messages about dropped objects wait for fifteen minutes: nobody reads them",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Threshold": 900,
+                "Dimensions": [{"Name": "QueueName", "Value": att("DropQueue", "QueueName")}],
+            },
+            minutes=3,
+        ),
+        "DropLettersAlarm": _alarm(
+            "drop-dead-letters",
+            "drop-dead-letters",
+            "messages about dropped objects were given up",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Threshold": 1,
+                "Dimensions": [{"Name": "QueueName", "Value": att("DropLetters", "QueueName")}],
+            },
+            minutes=1,
+        ),
         "IngressAlarm": _alarm(
             "ingress-errors",
             "ingress-errors",

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from infra.template.data import KEEP
 from infra.template.words import Value, att, ref, resource, sub
+from pilotlight.adapters.aws import queues
 from pilotlight.adapters.aws.cards import KEEP_DAYS
+from pilotlight.adapters.aws.drop import DROP
 
 if TYPE_CHECKING:
     from pilotlight.settings import Settings
+    from pilotlight.settings.aws import QueueSettings
 
 _PRIVATE: Final = {
     "BlockPublicAcls": True,
@@ -32,6 +35,12 @@ _BROKEN_UPLOADS: Final = {
     "Status": "Enabled",
     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
 }
+DROP_TIMEOUT_S: Final = 300
+"""Of the function that reads it, as ``functions.yml`` has it."""
+DROP_FACTOR: Final = 6
+"""As for every queue that feeds a Lambda: AWS's advice."""
+DROP_RECEIVES: Final = 5
+"""Then the message is a dead letter; the object itself is found by upkeep's listing."""
 _SLACK_DAYS: Final = 7
 """Upkeep deletes files with their row; the bucket's own rule comes after it."""
 
@@ -47,9 +56,17 @@ def resources(settings: Settings) -> dict[str, Value]:
         **_bucket(
             "Drop",
             "drop",
+            after=("DropQueuePolicy",),
             VersioningConfiguration={"Status": "Enabled"},
-            # Upkeep listens to EventBridge for what is below drop/; see functions.yml.
-            NotificationConfiguration={"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+            NotificationConfiguration={
+                "QueueConfigurations": [
+                    {
+                        "Event": "s3:ObjectCreated:*",
+                        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": DROP}]}},
+                        "Queue": att("DropQueue", "Arn"),
+                    }
+                ]
+            },
             LifecycleConfiguration={
                 "Rules": [
                     _BROKEN_UPLOADS,
@@ -62,6 +79,7 @@ def resources(settings: Settings) -> dict[str, Value]:
                 ]
             },
         ),
+        **_told_of_drops(settings.queue),
         **_bucket(
             "Weights",
             "weights",
@@ -117,7 +135,52 @@ def _files_rules(settings: Settings) -> list[dict[str, Value]]:
     return [*tagged, *left, _BROKEN_UPLOADS]
 
 
-def _bucket(logical: str, name: str, **more: Value) -> dict[str, Value]:
+def _told_of_drops(settings: QueueSettings) -> dict[str, Value]:
+    """The pair of queues between the drop bucket and the function that reads it."""
+    pair = {
+        "DropQueue": ("drop", DROP_FACTOR * DROP_TIMEOUT_S),
+        "DropLetters": (f"drop{queues.DEAD}", DROP_FACTOR * DROP_TIMEOUT_S),
+    }
+    found = {
+        logical: {
+            "QueueName": sub("${AWS::StackName}-" + name),
+            "VisibilityTimeout": hidden_s,
+            "MessageRetentionPeriod": settings.retention_s,
+            "SqsManagedSseEnabled": True,
+        }
+        for logical, (name, hidden_s) in pair.items()
+    }
+    found["DropQueue"]["RedrivePolicy"] = {
+        "deadLetterTargetArn": att("DropLetters", "Arn"),
+        "maxReceiveCount": DROP_RECEIVES,
+    }
+    source = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-drop"
+    found["DropLetters"]["RedriveAllowPolicy"] = queues.only_from(sub(source))
+    # By name: S3 looks whether it may send before the bucket is there to be referred to.
+    bucket = sub("arn:${AWS::Partition}:s3:::${AWS::StackName}-drop-${AWS::AccountId}")
+    may_tell = {
+        "Sid": "ItsBucketTells",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": att("DropQueue", "Arn"),
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": bucket},
+            "StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")},
+        },
+    }
+    document = {"Version": "2012-10-17", "Statement": [may_tell]}
+    return {
+        **{logical: resource("SQS::Queue", properties) for logical, properties in found.items()},
+        "DropQueuePolicy": resource(
+            "SQS::QueuePolicy", {"Queues": [ref("DropQueue")], "PolicyDocument": document}
+        ),
+    }
+
+
+def _bucket(
+    logical: str, name: str, *, after: tuple[str, ...] = (), **more: Value
+) -> dict[str, Value]:
     properties = {
         "BucketName": sub("${AWS::StackName}-" + name + "-${AWS::AccountId}"),
         "BucketEncryption": _ENCRYPTED,
@@ -136,7 +199,11 @@ def _bucket(logical: str, name: str, **more: Value) -> dict[str, Value]:
     document = {"Version": "2012-10-17", "Statement": [refuse_plain]}
     return {
         one: resource(
-            "S3::Bucket", properties | more, DeletionPolicy=KEEP, UpdateReplacePolicy=KEEP
+            "S3::Bucket",
+            properties | more,
+            DeletionPolicy=KEEP,
+            UpdateReplacePolicy=KEEP,
+            **({"DependsOn": list(after)} if after else {}),
         ),
         f"{one}Policy": resource(
             "S3::BucketPolicy", {"Bucket": ref(one), "PolicyDocument": document}

@@ -27,7 +27,7 @@ def resources(fleets: list[Fleet]) -> dict[str, Value]:
 
 
 def _head() -> list[dict[str, Any]]:
-    functions = ("ingress", "upkeep", "kick", "dispatch", "dead-letters")
+    functions = ("ingress", "upkeep", "kick", "dispatch", "drop", "dead-letters")
     lines = [
         ["AWS/Lambda", "Errors", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
     ]

@@ -39,6 +39,7 @@ def resources(workers: list[Facts], fleets: list[Fleet]) -> dict[str, Value]:
         "IngressRole": _function("ingress", ingress(arns)),
         "UpkeepRole": _function("upkeep", upkeep(arns, letters)),
         "KickRole": _function("kick", kick()),
+        "DropRole": _function("drop", drop(arns)),
         "DispatchRole": _function("dispatch", dispatch()),
         "DeadLettersRole": _function("dead-letters", dead_letters(letters)),
         "ExecutionRole": _execution(any(one.key for one in workers)),
@@ -86,6 +87,24 @@ def upkeep(queues: list[Value], letters: list[Value]) -> list[dict[str, Value]]:
         allow("ssm: GetParametersByPath", [_parameter(PARAMETERS)]),
         allow("ecs: UpdateService DescribeServices", [_in_cluster("service")]),
         allow("ecs: DescribeTasks StopTask", [_in_cluster("task")]),
+    ]
+
+
+def drop(queues: list[Value]) -> list[dict[str, Value]]:
+    """Reads what was dropped and makes jobs of it as the ingress does; says what it refuses."""
+    return [
+        allow("dynamodb: GetItem BatchGetItem Query PutItem UpdateItem", _JOBS),
+        allow("dynamodb: GetItem PutItem", _SECRETS),
+        allow("s3: GetObject PutObject PutObjectTagging AbortMultipartUpload", files("*")),
+        allow("s3: GetObject", [sub("${DropBucket.Arn}/drop/*")]),
+        allow("s3: PutObject AbortMultipartUpload", [sub("${DropBucket.Arn}/drop-results/*")]),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn"), att("DropBucket", "Arn")]),
+        allow("sqs: SendMessage", queues),
+        allow(
+            "sqs: ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility",
+            [att("DropQueue", "Arn")],
+        ),
+        allow("lambda: InvokeFunction", [_function_arn("kick")]),
     ]
 
 

@@ -38,7 +38,7 @@ def test_what_the_owner_asked_to_be_woken_for_is_there(packaged):
     assert names >= {
         "echo-oldest-queued", "echo-load-failures", "echo-error-rate", "echo-fallback",
         "echo-dead-letters", "overdue-leases", "webhooks-failing", "webhooks-late",
-        "upkeep-silent", "ingress-errors", "ingress-throttled",
+        "drop-late", "drop-dead-letters", "upkeep-silent", "ingress-errors", "ingress-throttled",
     }  # fmt: skip
     assert packaged.of("Budgets::Budget")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from infra.emulated.journey import deployed
@@ -16,7 +14,6 @@ from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.settings import Settings
 from tests.contract.emulator import needs_ministack
 from tests.infra.conftest import package
-from tests.live import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -54,27 +51,5 @@ def test_only_what_the_emulator_cannot_do_was_left_out(there):
 
 
 def test_the_real_client_gets_its_results_whatever_happens_on_the_way(there):
-    """A lost message, no machine for a while, a picture, a webhook, a drain."""
-    assert len(list(story(there))) == 8
-
-
-def test_a_dropped_object_becomes_a_job_and_its_result_lies_beside_it(there):
-    """With the roles of the template. Upkeep is called as EventBridge and its timer would."""
-    s3, bucket = there.emulator.client("s3"), there.stack.resources["DropBucket"]
-    functions, name = there.emulator.client("lambda"), f"{there.stack.name}-upkeep"
-    key = "pilotlight/echo/a b.json"
-    s3.put_object(Bucket=bucket, Key=f"drop/{key}", Body=b'{"text": "dropped"}')
-    detail = {"bucket": {"name": bucket}, "object": {"key": f"drop/{key}"}}
-    told = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
-
-    answer = functions.invoke(FunctionName=name, Payload=json.dumps(told))
-    assert json.load(answer["Payload"]) == {"objects": 1}
-
-    def written():
-        functions.invoke(FunctionName=name, Payload=b"{}")
-        found = s3.list_objects_v2(Bucket=bucket, Prefix="drop-results/").get("Contents", ())
-        return [one["Key"] for one in found]
-
-    assert until(written, what="the result", patience_s=200) == [f"drop-results/{key}.result.json"]
-    said = json.load(s3.get_object(Bucket=bucket, Key=f"drop-results/{key}.result.json")["Body"])
-    assert (said["status"], said["output"]) == ("succeeded", {"text": "dropped"})
+    """A lost message, no machine for a while, a picture, a webhook, a dropped object, a drain."""
+    assert len(list(story(there))) == 9

@@ -86,7 +86,7 @@ def test_the_ingress_may_send_to_its_queue_and_only_its_replicas_take_from_it(pr
             for statement in policy["PolicyDocument"]["Statement"]:
                 if arn in statement["Resource"]:
                     allowed[name] = statement["Action"]
-    assert set(allowed) == {"IngressRole", "UpkeepRole", f"{LOGICAL}Role"}
+    assert set(allowed) == {"IngressRole", "UpkeepRole", "DropRole", f"{LOGICAL}Role"}
     assert allowed["IngressRole"] == ["sqs:SendMessage"]
     assert "sqs:SendMessage" not in allowed[f"{LOGICAL}Role"]
 

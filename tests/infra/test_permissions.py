@@ -33,6 +33,12 @@ MAY = {
         "lambda": {"InvokeFunction"},
     },
     "UpkeepRole": UPKEEP,
+    "DropRole": {
+        "dynamodb": ROWS - {"DeleteItem"},
+        "s3": {"GetObject", "PutObject", "PutObjectTagging", "ListBucket", "AbortMultipartUpload"},
+        "sqs": LETTERS | {"SendMessage", "ChangeMessageVisibility"},
+        "lambda": {"InvokeFunction"},
+    },
     "KickRole": {
         "dynamodb": ROWS - {"DeleteItem"},
         "ssm": {"GetParametersByPath"},
@@ -67,7 +73,7 @@ MAY = {
     },
     "HostRole": {},
 }  # fmt: skip
-FUNCTIONS = {"IngressRole", "UpkeepRole", "KickRole", "DispatchRole", "DeadLettersRole"}
+FUNCTIONS = {"IngressRole", "UpkeepRole", "KickRole", "DispatchRole", "DropRole", "DeadLettersRole"}
 ANYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "ecr:GetAuthorizationToken"}
 
 

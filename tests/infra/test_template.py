@@ -64,6 +64,31 @@ def test_every_workers_dead_letters_wake_the_function_that_looks_at_them(package
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_the_drop_bucket_tells_its_queue_and_nobody_else_may(packaged):
+    bucket = packaged.template["Resources"]["DropBucket"]
+    (told,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert told["Event"] == "s3:ObjectCreated:*"
+    assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "drop/"}]
+    assert told["Queue"] == {"Fn::GetAtt": ["DropQueue", "Arn"]}
+    assert "DropQueuePolicy" in bucket["DependsOn"], "S3 looks whether it may send"
+    policy = packaged.properties("DropQueuePolicy")
+    assert policy["Queues"] == [{"Ref": "DropQueue"}]
+    (may,) = policy["PolicyDocument"]["Statement"]
+    assert (may["Principal"], may["Action"]) == ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
+    name = bucket["Properties"]["BucketName"]["Fn::Sub"]
+    assert may["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}"}},
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    }
+    (mapping,) = [
+        one["Properties"]
+        for one in packaged.of("Lambda::EventSourceMapping").values()
+        if one["Properties"]["EventSourceArn"] == {"Fn::GetAtt": ["DropQueue", "Arn"]}
+    ]
+    assert mapping["FunctionName"] == {"Fn::GetAtt": ["DropLambdaFunction", "Arn"]}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
 def test_a_lambda_that_reads_a_queue_has_a_sixth_of_its_visibility(packaged):
     for one in packaged.of("Lambda::EventSourceMapping").values():
         source = one["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]

@@ -58,7 +58,7 @@ def forget_processes():
 class Stack:
     """A deployed stack: ``rig`` has its queues, tables, bucket and replicas; one ECS service."""
 
-    def __init__(self, rig, client, *, fleet=WORKER, packages=("workers",)):
+    def __init__(self, rig, client, *, fleet=WORKER, packages=("workers",), drops=False):
         self.rig, self.ecs_client, self.fleet = rig, client, fleet
         self.cluster = rig.settings.aws.jobs_table.removesuffix("-jobs")
         client.create_cluster(clusterName=self.cluster)
@@ -79,6 +79,7 @@ class Stack:
                 "service_prefix": f"{self.cluster}-",
                 "parameters": f"/{self.cluster}/workers",
                 "stage": "prod",
+                "drop_bucket": rig.settings.aws.bucket if drops else "",
             }
         )
         self.settings = rig.settings.model_copy(update={"aws": aws, "workers": packages})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.sources.s3_drop import SOURCE, keys_in, matches
+from handlers.sources.s3_drop import SOURCE, is_greeting, keys_in, matches
 from pilotlight.errors import InvalidInput
 
 FROM_S3 = {
@@ -20,6 +20,7 @@ FROM_S3 = {
                     "size": 12,
                     "eTag": "e",
                     "sequencer": "0A",
+                    "versionId": "096fKKXTRTtl3on89fVO.nfljtsv6qko",
                 },
             },
         }
@@ -55,12 +56,19 @@ FOREIGN = [
     {"Records": "x"},
     {"Records": [{"eventSource": "aws:sqs"}]},
     {"source": "aws.s3", "detail-type": "Object Deleted"},
+    {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectRemoved:Delete", "s3": {}}]},
+    {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "acme-drop"},
 ]
 
 
 @pytest.mark.parametrize("event", FOREIGN)
 def test_others_are_not(event):
     assert not matches(event)
+
+
+def test_what_s3_says_when_it_is_told_whom_to_tell_is_known_as_that():
+    assert is_greeting(FOREIGN[-1])
+    assert not is_greeting(FROM_S3)
 
 
 @pytest.mark.parametrize(

@@ -212,17 +212,73 @@ def test_each_object_is_one_job_though_events_are_lost_and_doubled(house, count)
     assert len(list(house.results.rglob("*.result.json"))) == count
 
 
-def test_a_lambda_takes_what_a_queue_says_and_forgets_what_is_none_of_ours(house):
+def told(*bodies):
+    """As SQS hands them to a Lambda."""
+    return {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": f"m{number}", "body": text}
+            for number, text in enumerate(bodies)
+        ]
+    }
+
+
+def failed(answer):
+    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def test_a_lambda_takes_what_a_queue_says_and_names_what_nobody_can_read(house):
     house.put(f"{ECHO}/a b.json")
     house.put(f"{ECHO}/c.json")
-    said = [json.dumps(event(f"{ECHO}/a+b.json")), "not JSON", json.dumps({"source": "aws.ec2"})]
-    records = [{"eventSource": "aws:sqs", "messageId": "1", "body": text} for text in said]
+    greeting = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "acme-drop"}
+    removed = event(f"{ECHO}/c.json")
+    removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    messages = told(
+        json.dumps(event(f"{ECHO}/a+b.json")),
+        "not JSON",
+        json.dumps(greeting),
+        json.dumps({"source": "aws.ec2"}),
+        json.dumps({"Records": [{"eventSource": "aws:s3", "s3": {}}]}),
+        json.dumps(removed),
+        "[]",
+        json.dumps(event(f"{ECHO}/c.json")),
+        json.dumps(event(f"{ECHO}/gone.json")),
+    )
 
-    for _ in range(2):
-        assert lambda_drop.take(house.services, {"Records": records}) == 1
-        assert lambda_drop.take(house.services, event(f"{ECHO}/c.json")) == 1
+    for _ in range(3):
+        answer = lambda_drop.take(house.services, messages)
+        assert failed(answer) == ["m1", "m3", "m4", "m5", "m6"]
         house.clock.sleep(3)
 
     assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
         f"{ECHO}/a b.json", f"{ECHO}/c.json",
+    ]  # fmt: skip
+
+
+class Torn:
+    """A folder in which one object cannot be looked at, whatever is tried."""
+
+    def __init__(self, folder, poison):
+        self._folder, self._poison = folder, poison
+
+    def __getattr__(self, name):
+        return getattr(self._folder, name)
+
+    def look(self, key):
+        if key == self._poison:
+            raise OSError("torn")
+        return self._folder.look(key)
+
+
+def test_one_object_that_cannot_be_taken_brings_back_its_own_message_only(house):
+    keys = [f"{ECHO}/{n}.json" for n in range(4)]
+    for key in keys:
+        house.put(key)
+    house.drops.folder = Torn(house.drops.folder, keys[1])
+    messages = told(*(json.dumps(event(key)) for key in keys))
+
+    for _ in range(2):
+        assert failed(lambda_drop.take(house.services, messages)) == ["m1"]
+        house.clock.sleep(3)
+    assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
+        keys[0], keys[2], keys[3],
     ]  # fmt: skip

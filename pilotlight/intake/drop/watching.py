@@ -122,7 +122,7 @@ class Drops:
         if now >= self._all_at:
             pending = self.ledger.pending(limit=2 * MOST_PENDING)
             self._open = {one.job_id: one for one in pending if one.job_id is not None}
-            self._all_at = now + (self.all_s if self._open else max(self.list_s, ALL_S))
+            self._all_at = now + (self.all_s if self._open else ALL_S)
             looked_at = set(self._open)
         for job_id in looked_at:
             one = self._open.get(job_id)
