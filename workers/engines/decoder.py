@@ -6,6 +6,7 @@ it, or takes too long, is the file's fault: the caller is told which field.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -130,11 +131,16 @@ class Kept:
             (part,) = self._decoder.ask(source, field, **wishes)
         return part
 
+    def close(self) -> None:
+        self._decoder.close()
+
 
 @functools.cache
 def kept() -> Kept:
     """Of this process."""
-    return Kept()
+    made = Kept()
+    atexit.register(made.close)
+    return made
 
 
 def parts(source: Path, field: Field, **wishes: Any) -> Iterator[Part]:

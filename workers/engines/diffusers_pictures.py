@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pilotlight import Context, Image, Worker, stage
+from workers.engines import pictures
 from workers.engines.diffusers_easel import Easel, Sketch
 from workers.engines.diffusers_loading import load
 from workers.engines.diffusers_wishes import adaptations, wish
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from workers.engines.diffusers_contracts import Serves
     from workers.engines.diffusers_declared import Diffused, Way
-    from workers.engines.diffusers_wishes import Wish
+    from workers.engines.diffusers_wishes import Opened, Wish
+    from workers.engines.pictures import Mode
 
 MOST_LOOKS: Final = 8
 """Unfinished pictures that a follower sees of each: to decode one takes as long as half a step."""
@@ -142,13 +144,9 @@ def _patient() -> None:
     """Nobody cancels a warm-up."""
 
 
-def opener(context: Context) -> Callable[[str, str], Picture]:
-    from PIL import Image as Pictures
-    from PIL import ImageOps
-
-    def opened(url: str, mode: str) -> Picture:
-        with Pictures.open(context.input_file(url)) as picture:
-            return ImageOps.exif_transpose(picture).convert(mode)
+def opener(context: Context) -> Opened:
+    def opened(url: str, field: str, mode: Mode) -> Picture:
+        return pictures.picture(context.input_file(url), field, mode=mode)
 
     return opened
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from workers.engines.diffusers_declared import Diffused, Size, Way
+    from workers.engines.pictures import Mode
 
-    Opened = Callable[[str, str], Image]
-    """The picture behind a URL of the input, in a mode such as ``RGB``."""
+    Opened = Callable[[str, str, Mode], Image]
+    """The picture behind a URL of the input, the field it stands in, and the mode."""
 
 HALF_THE_STEPS: Final = frozenset({"low"})
 """``quality`` of OpenAI's clients; every other one takes the steps that the model was made for."""
@@ -49,7 +50,7 @@ def wish(job_input: Any, model: Diffused, way: Way, masked: Way | None, opened: 
     words: dict[str, Any] = {}
     source = getattr(job_input, "image_url", None)
     if way.image_as and source:
-        words[way.image_as] = opened(source, "RGB")
+        words[way.image_as] = opened(source, "image_url", "RGB")
     size = _size(job_input, way, words.get(way.image_as))
     words |= {"width": size[0], "height": size[1], **_pictures(job_input, way, opened)}
     if way.own_area:
@@ -116,13 +117,14 @@ def _size(job_input: Any, way: Way, picture: Image | None) -> Size:
 
 def _pictures(job_input: Any, way: Way, opened: Opened) -> dict[str, Any]:
     found = {}
+    mode: Mode
     for argument, name, mode in (
         (way.mask_as, "mask_url", "L"),
         (way.reference_as, "reference_image_url", "RGB"),
     ):
         url = getattr(job_input, name, None)
         if argument and url:
-            found[argument] = opened(url, mode)
+            found[argument] = opened(url, name, mode)
     return found
 
 

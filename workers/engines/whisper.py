@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import InvalidInput, Problem, stage
 from pilotlight.contracts.tasks.transcription import Segment, Transcript, Word
+from workers.engines import sounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from pilotlight import Context
     from pilotlight.contracts.tasks.transcription import Transcribe
+
+RATE: Final = 16_000
+"""Samples a second that every Whisper hears."""
 
 
 class Whisper:
@@ -41,7 +45,7 @@ class Whisper:
         """Progress is the time that was heard. Raises InvalidInput for a language it lacks."""
         words = "word" in (asked.timestamp_granularities or ())
         segments, about = self._hears.transcribe(
-            str(context.input_file(asked.audio_url)),
+            sounds.sound(context.input_file(asked.audio_url), "audio_url", rate=RATE),
             language=self._language(asked.language),
             task=asked.task,
             initial_prompt=asked.prompt,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from pilotlight import Context, Endpoint, Image, Worker, WorkerSpec
 from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.endpoints.moondream import Box, Detect, Found, Picture, UsageInfo
+from workers.engines import pictures
 from workers.engines.moondream import Look, Moondream
 from workers.engines.previews import preview
 
@@ -102,10 +103,8 @@ class Moondream3(Worker[Any, Any]):
         self.model = Moondream(REPO, **LOADED)
 
     def run(self, job_input: Detect | Caption | Query, context: Context) -> BaseModel:
-        from PIL import Image as Pictures
-
-        with Pictures.open(context.input_file(job_input.image_url)) as opened:
-            picture = opened.convert("RGB")
+        source = context.input_file(job_input.image_url)
+        picture = pictures.picture(source, "image_url", mode="RGB")
         look = self.model.look(picture)
         if isinstance(job_input, Point):
             return _pointed(look, job_input, picture, context)
