@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import wave
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -184,6 +185,31 @@ def test_what_the_speaker_says_the_transcriber_writes(starter, ask, tmp_path, fo
     starts = [word.start for word in heard.words]
     assert starts == sorted(starts)
     assert len(starts) >= len(plain(SPOKEN)) - 2
+
+
+def test_speech_is_told_from_silence(starter, ask, tmp_path):
+    speaker = starter("speech", weights="joe", library="onnxruntime")
+    listener = starter("speech_activity", library="faster_whisper")
+    said = ask(speaker, {"input": SPOKEN, "response_format": "wav"})
+    with wave.open(unquote(urlsplit(said.audio_url).path)) as file:
+        rate, spoken_bytes = file.getframerate(), file.readframes(file.getnframes())
+    silence = bytes(2 * 2 * rate)
+    with wave.open(str(tmp_path / "in.wav"), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(silence + spoken_bytes + silence + spoken_bytes + silence)
+    asked = {"audio_url": "https://example.org/a", "min_silence_s": 1}
+
+    heard = ask(listener, asked, files={"https://example.org/a": tmp_path / "in.wav"})
+
+    first, second = heard.segments
+    assert (first.start, first.end) == pytest.approx((2, 2 + said.duration), abs=0.4)
+    assert (second.start, second.end) == pytest.approx(
+        (4 + said.duration, 4 + 2 * said.duration), abs=0.4
+    )
+    assert heard.duration == pytest.approx(6 + 2 * said.duration, abs=0.1)
+    (tmp_path / "in.wav").write_bytes(b"no sound at all")
+    with pytest.raises(InvalidInput, match="no sound that can be read"):
+        ask(listener, asked, files={"https://example.org/a": tmp_path / "in.wav"})
 
 
 def test_speed_shortens_speech_and_an_unknown_voice_is_refused(starter, ask):
