@@ -4,9 +4,10 @@ what it is told. SGLang's server speaks the same route."""
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
-from typing import ClassVar
+import types
 
 import psutil
 import pytest
@@ -17,7 +18,6 @@ from pilotlight.errors import ReplicaFailure
 from tests.live import ROOT, until
 from workers.engines.own_server import OwnServer
 from workers.engines.served import Talking
-from workers.engines.sglang import ServedBySglang
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -114,21 +114,13 @@ def test_it_ends_with_the_process_that_started_it():
     )
 
 
-class OnSglang(Talking):
-    model: ClassVar = ServedBySglang(
-        repo="Qwen/Qwen3-0.6B-FP8",
-        licence="Apache-2.0",
-        gpu_memory_gib=8,
-        quantisation="fp8",
-        context=32768,
-        python=".venv-sglang/bin/python",
-        arguments={"tool_call_parser": "qwen25", "reasoning_parser": "qwen3"},
-    )
-    spec: ClassVar = model.spec("qwen3-on-sglang", _="openai/chat-completion")
+def test_the_worker_that_the_page_shows_is_a_worker_behind_sglang():
+    page = (ROOT / "docs" / "language.md").read_text()
+    (block,) = re.findall(r"```python\n(# workers/qwen3_on_sglang.*?)```", page, re.DOTALL)
+    shown = types.ModuleType("shown")
+    exec(block, shown.__dict__)
 
-
-def test_a_worker_behind_sglang_is_a_few_facts():
-    command = OnSglang.model.command
+    command = shown.MODEL.command
 
     assert command[:3] == [".venv-sglang/bin/python", "-m", "sglang.launch_server"]
     assert {
@@ -136,5 +128,6 @@ def test_a_worker_behind_sglang_is_a_few_facts():
         "--api-key={key}", "--context-length=32768", "--max-running-requests=32",
         "--reasoning-parser=qwen3",
     } <= set(command)  # fmt: skip
-    assert isinstance(OnSglang.model.engine(), OwnServer)
-    assert OnSglang.spec.jobs_per_replica == 32
+    assert isinstance(shown.MODEL.engine(), OwnServer)
+    assert issubclass(shown.WORKER, Talking)
+    assert shown.WORKER.spec.jobs_per_replica == 32
