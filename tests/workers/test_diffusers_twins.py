@@ -4,9 +4,7 @@ weights: the real pipeline classes, called with the very words that the big ones
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
-import warnings
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,20 +12,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from PIL import Image
 
-from pilotlight.catalogue import discover
 from pilotlight.contracts.example import example_of
 from pilotlight.testing import run_once
+from tests.workers.shelf import DRAWN, SIDE
 from workers.engines import diffusers_sizes, video_files
-from workers.engines.diffusers_declared import Part
 from workers.engines.diffusers_films import Filming
-from workers.engines.diffusers_pictures import Painting
 
-SIDE = 64
-DRAWN = {
-    name: worker
-    for name, worker in discover(["workers.production"]).workers.items()
-    if issubclass(worker, Painting | Filming)
-}
 BLIND = {"QwenImageEditPlusPipeline", "Kandinsky5T2VPipeline"}
 """Their reader's processor wants torchvision even where it looks at no film."""
 URLS = {"image_url": "RGB", "reference_image_url": "RGB", "mask_url": "L"}
@@ -45,77 +35,6 @@ def calls():
             if one.masked:
                 yield pytest.param(name, one.endpoint.id, True, id=f"{one.endpoint.id}-masked",
                                    marks=marks)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    """Folders of saved twins, by the repository they stand for."""
-    from tests.workers import twins
-
-    saved = {}
-
-    def folder(repo):
-        if repo not in saved:
-            saved[repo] = tmp_path_factory.mktemp("twin")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                twins.build(twins.BY_REPO[repo]).save_pretrained(saved[repo])
-        return saved[repo]
-
-    return folder
-
-
-@pytest.fixture(scope="module")
-def small(shelf):
-    """A worker of the declared model with its twin's weights, loaded once."""
-    loaded = {}
-
-    def load(name):
-        if name not in loaded:
-            kind = DRAWN[name]
-            twin = type(kind.__name__, (kind,), shrunk(kind, shelf))
-            worker = twin()
-            worker.load()
-            loaded[name] = worker
-        return loaded[name]
-
-    yield load
-    for worker in loaded.values():
-        worker.close()
-
-
-def shrunk(kind, shelf):
-    """The same declaration, but for the place of the weights and what would take a CPU too long."""
-    folder = shelf(kind.model.repo)
-    parts = {
-        name: dataclasses.replace(part, repo=str(folder / name), subfolder="")
-        for name, part in kind.model.parts.items()
-    }
-    variants = {
-        name: Part(repo=str(folder / "transformer"), kind=part.kind)
-        for name, part in kind.model.variants.items()
-    }
-    model = dataclasses.replace(kind.model, repo=str(folder), parts=parts, variants=variants)
-    serves = tuple(
-        dataclasses.replace(
-            one,
-            way=short(one.way),
-            masked=short(one.masked) if one.masked else None,
-            ways=tuple((length, short(way)) for length, way in one.ways),
-        )
-        for one in kind.serves
-    )
-    return {"model": model, "serves": serves}
-
-
-def short(way):
-    more = dict(way.more)
-    if way.own_area:
-        more["_auto_resize"] = False  # to a megapixel
-    if "sigmas" in more:
-        more["sigmas"] = more["sigmas"][::4]
-    frames = 1 + way.frames_step if way.frames else 0
-    return dataclasses.replace(way, more=more, size=(SIDE, SIDE), frames=frames, most_frames=frames)
 
 
 def asked(endpoint, tmp_path, *, masked):
@@ -138,10 +57,10 @@ def asked(endpoint, tmp_path, *, masked):
 
 @pytest.mark.parametrize(("name", "endpoint", "masked"), list(calls()))
 def test_it_runs_with_the_words_of_its_declaration(
-    small, name, endpoint, masked, tmp_path, monkeypatch
+    shelf, name, endpoint, masked, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(diffusers_sizes, "of_film", lambda *_: (SIDE, SIDE))
-    worker = small(name)
+    worker = shelf.worker(name)
     serves = next(one for one in worker.serves if one.endpoint.id == endpoint)
     given, files = asked(serves.endpoint, tmp_path, masked=masked)
     heard = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -72,7 +73,9 @@ class Adaptations:
 
         try:
             weights = load_file(one.path)
-            with quiet():
+            with quiet(), warnings.catch_warnings():
+                # Several at once are what this is for.
+                warnings.filterwarnings("ignore", "Already found a `peft_config` attribute")
                 self.pipe.load_lora_weights(weights, adapter_name=name)
             fitted = name in {n for part in self.pipe.get_list_adapters().values() for n in part}
         except (SafetensorError, ValueError, RuntimeError, KeyError) as error:

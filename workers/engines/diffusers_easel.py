@@ -83,14 +83,14 @@ class Easel:
     _arranged: bool = False
 
     def __post_init__(self) -> None:
-        self._turns: Turns[Sketch] = Turns(self._draw, self.pipes.model.batch)
+        self.turns: Turns[Sketch] = Turns(self._draw, self.pipes.model.batch)
 
     def draw(self, sketches: Sequence[Sketch], *, check: Callable[[], None]) -> list[Image]:
         """In order. Raises OutOfMemory, and what ``check`` or an ``on_step`` raises."""
-        return self._turns.give([(one, one.piece()) for one in sketches], check=check)
+        return self.turns.give([(one, one.piece()) for one in sketches], check=check)
 
     def close(self) -> None:
-        self._turns.close()
+        self.turns.close()
 
     def _draw(self, turns: Sequence[Turn[Sketch]]) -> Sequence[Any]:
         self._arrange()
@@ -156,7 +156,9 @@ class Easel:
 
         pipe.transformer.enable_cache(FirstBlockCacheConfig(threshold=threshold))
         try:
-            yield
+            # Kontext's pipelines open no context of their own; one pass a step needs but one.
+            with pipe.transformer.cache_context("step"):
+                yield
         finally:
             pipe.transformer.disable_cache()
 
@@ -173,11 +175,16 @@ def _call(turns: Sequence[Turn[Sketch]], stepped: Callable[..., dict[str, Any]])
     said = {} if first.negative is None else {
         "negative_prompt": negatives[0] if alone else negatives
     }  # fmt: skip
+    words = {**first.way.more, **first.words}
+    if not alone:  # a second reader's constant prompt, once for each picture
+        words |= {
+            name: [value] * len(sketches) for name, value in words.items()
+            if "prompt" in name and isinstance(value, str)
+        }  # fmt: skip
     return {
         "prompt": first.prompt if alone else [one.prompt for one in sketches],
         **said,
-        **first.way.more,
-        **first.words,
+        **words,
         "num_inference_steps": first.steps,
         "generator": seeds[0] if alone else seeds,
         "callback_on_step_end": stepped,

@@ -80,7 +80,7 @@ class Turns(Generic[WorkT]):
             if self._ended:
                 raise RuntimeError("the engine was closed")
             self._waiting += turns
-            self._changed.notify()
+            self._changed.notify_all()
         try:
             return [_awaited(turn, check) for turn in turns]
         except BaseException:
@@ -90,11 +90,17 @@ class Turns(Generic[WorkT]):
                 turn.result.cancel()
             raise
 
+    def expect(self, count: int, *, within_s: float = 60) -> None:
+        """Return once so many wait. Raises TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._waiting) >= count, within_s):
+                raise TimeoutError(f"{len(self._waiting)} of {count} wait")
+
     def close(self) -> None:
         """No more turns; the one that is under way is finished."""
         with self._changed:
             self._ended = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _work(self) -> None:
