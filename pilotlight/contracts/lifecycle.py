@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.contracts.job import HELD, READY, TERMINAL, Job, JobStatus
 from pilotlight.errors import IllegalTransition
@@ -294,6 +294,11 @@ def _value(effect: Effect, column: str, job: Job, args: Mapping[str, Value]) -> 
             return getattr(job, other) + args[arg]
         case Clear():
             return None
+
+
+def born_queued(*, due_at: float) -> dict[str, Any]:
+    """The columns that T1 and T2 write, for a store in which the row itself is the message."""
+    return {**dict.fromkeys(T2.effects, due_at), "status": T2.to}
 
 
 def apply(move: Move, job: Job) -> Job:

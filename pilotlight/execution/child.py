@@ -5,8 +5,8 @@ Started by a replica as ``python -m pilotlight.execution.child``; it speaks
 happens in here, the parent keeps the account.
 
 Threads: the main one loads the model and then serves the first slot, one more for each further
-slot, and the control thread reads the parent's words and pings. It never outlives its parent:
-the socket's end and, on Linux, the parent-death signal end it at once.
+slot, and the control thread pings, and reads the parent's words while the others work. The process
+never outlives its parent: the socket's end and, on Linux, the parent-death signal end it at once.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import contextvars
 import ctypes
 import faulthandler
 import os
-import queue
-import select
 import signal
 import socket
 import sys
@@ -32,6 +30,7 @@ from pilotlight.contracts.stages import stage
 from pilotlight.errors import PilotlightError
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
+from pilotlight.execution.child_ear import Ear
 from pilotlight.execution.child_logs import JobStream, current_job, send_traceback
 from pilotlight.execution.child_stages import Stages
 from pilotlight.execution.framing import ChildEnd
@@ -54,7 +53,7 @@ class Child:
     def __init__(self, end: ChildEnd, *, ping_s: float) -> None:
         self._end = end
         self._ping_s = ping_s
-        self._waiting: queue.SimpleQueue[events.Run | events.Switch | None] = queue.SimpleQueue()
+        self._ear: Ear[events.Run | events.Switch | None] = Ear(end, self._heed)
         self._running: dict[str, AttemptContext] = {}
         self._loop = child_run.LoopThread()
         self._streams: list[JobStream] = []
@@ -104,8 +103,16 @@ class Child:
 
     def _work(self) -> None:
         """One slot: run job after job; the end of the first slot is the end of the process."""
-        while (word := self._waiting.get()) is not None:
+        while (word := self._next()) is not None:
             contextvars.copy_context().run(self._take, word)
+
+    def _next(self) -> events.Run | events.Switch | None:
+        if self._slots > 1:
+            return self._ear.take()
+        try:
+            return self._ear.wait()
+        except (OSError, EOFError):
+            _vanish()
 
     def _take(self, word: events.Run | events.Switch) -> None:
         assert isinstance(word, events.Run)  # only a pooled host's child has models to switch
@@ -147,10 +154,7 @@ class Child:
                 if now - pinged >= self._ping_s:
                     self._end.send(events.Ping())
                     pinged = now
-                left = max(0.0, pinged + self._ping_s - now)
-                if select.select([self._end], [], [], left)[0]:
-                    for event in self._end.receive():
-                        self._heed(event)
+                self._ear.listen(max(0.0, pinged + self._ping_s - now))
         except (OSError, EOFError):
             _vanish()
 
@@ -158,7 +162,7 @@ class Child:
         match event:
             case events.Run():
                 self._running[event.job_id] = AttemptContext(event, self._send)
-                self._waiting.put(event)
+                self._ear.put(event)
             case events.Cancel(job_id=job_id, over=over):
                 context = self._running.get(job_id)
                 if context is not None:
@@ -167,7 +171,7 @@ class Child:
                 self._answered(event)
             case events.Leave():
                 for _ in range(self._slots):
-                    self._waiting.put(None)
+                    self._ear.put(None)
             case _:
                 raise OSError(f"the parent said {type(event).__name__}")
 

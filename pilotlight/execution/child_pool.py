@@ -52,7 +52,7 @@ class PoolChild(Child):
 
     def _heed(self, event: Event) -> None:
         if isinstance(event, events.Switch):
-            self._waiting.put(event)
+            self._ear.put(event)
         else:
             super()._heed(event)
 

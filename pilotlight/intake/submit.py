@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pilotlight.contracts import lifecycle, moves, tags
+from pilotlight.contracts import lifecycle, tags
 from pilotlight.contracts.job import Job
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
 from pilotlight.intake.ids import new_id
@@ -93,7 +93,11 @@ class Submit:
         start_by = now + min(wanted, self.settings.max_start_timeout_s)
         key = submission.idempotency_key
         may = terms(submission, spec, self.settings)
-        job = Job(
+        due_at = min(start_by, now + self.settings.accept_s)
+        # Where the created row already waits in the queue, T1 and T2 are one write.
+        rides = self.rides_on_store
+        begun = lifecycle.born_queued(due_at=start_by) if rides else {"due_at": due_at}
+        return Job(
             id=new_id(now),
             caller=submission.caller,
             endpoint=submission.endpoint,
@@ -109,7 +113,6 @@ class Submit:
             max_attempts=may.max_attempts,
             max_losses=may.max_losses,
             retries=may.retries,
-            due_at=min(start_by, now + self.settings.accept_s),
             start_by=start_by,
             run_timeout_s=min(submission.run_timeout_s or spec.timeout_s, spec.timeout_s),
             artifact_ttl_s=submission.artifact_ttl_s,
@@ -117,11 +120,8 @@ class Submit:
             webhook=submission.webhook,
             idempotency_key=key,
             body_sha256=_digest(submission) if key else None,
+            **begun,
         )
-        if self.rides_on_store:
-            # The created row already waits in the queue: T1 and T2 are one write.
-            job = lifecycle.apply(moves.queued(job, due_at=start_by), job)
-        return job
 
 
 def _digest(submission: Submission) -> str:
