@@ -22,10 +22,13 @@ _LOST: Final = {"I1"}
 _DOUBLED: Final = {"I2", "I5", "I7", "I9"}
 _CANCELLED: Final = {"I6"}
 _MISSING: Final = {"I4"}
+_TOLD_EACH: Final = 50
+"""Histories between two words about how far it is."""
 
 
 def _say(words: str) -> None:
     sys.stdout.write(words + "\n")
+    sys.stdout.flush()
 
 
 def replay(seed: int, jobs: int, *, lines: int) -> int:
@@ -46,6 +49,10 @@ def soak(seeds: Sequence[int], jobs: int, *, processes: int) -> int:
             histories.append(history)
             if history.violation:
                 _say(str(history))
+            if len(histories) % _TOLD_EACH == 0 and len(histories) < len(seeds):
+                took_s = time.monotonic() - began
+                left_s = took_s / len(histories) * (len(seeds) - len(histories))
+                _say(f"{len(histories)} of {len(seeds)} histories, {left_s / 60:.0f} minutes left")
     found = summary(histories, jobs=jobs)
     found["wall_s"] = round(time.monotonic() - began, 1)
     REPORT.parent.mkdir(exist_ok=True)
