@@ -1,7 +1,7 @@
 """The ingress and nothing else, as a server: ``python -m handlers.ingress``.
 
-This is what a container runs, and what the Lambda Web Adapter starts inside a Lambda. Upkeep, the
-dispatcher and replicas are other processes; a submit finds them through rows and messages.
+This is what a container runs; inside a Lambda it is :mod:`.lambda_stream`. Upkeep, the dispatcher
+and replicas are other processes; a submit finds them through rows and messages.
 """
 
 from __future__ import annotations

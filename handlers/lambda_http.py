@@ -1,8 +1,8 @@
 """A Lambda event of a Function URL (payload format 2.0) through the ASGI app, answered as a whole.
 
-Python's own runtime in Lambda can only answer as a whole. So a stream is gathered here until it
-ends, or until the invocation is nearly over; what has to arrive while it happens is served by
-``python -m handlers.ingress`` instead.
+For where AWS's own Python runtime invokes a handler, which can only answer as a whole: a stream is
+gathered here until it ends, or until the invocation is nearly over. :mod:`.lambda_stream` hands on
+what happens while it happens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -22,11 +22,15 @@ _MARGIN_S: Final = 2.0
 _TEXTS: Final = ("text/", "application/json", "application/problem+json", "application/javascript")
 
 
+_NOT_PASSED_ON: Final = ("set-cookie", "transfer-encoding", "connection")
+"""Cookies have a place of their own; the others are of this connection and not of the caller's."""
+
+
 class Bridge:
     """One app, one event loop, one invocation at a time. The app's lifespan begins with it."""
 
     def __init__(self, app: App) -> None:
-        self._app = app
+        self.app = app
         self._runner = asyncio.Runner()
         self._life: asyncio.Task[None] | None = None
         self._over: asyncio.Event | None = None
@@ -53,7 +57,7 @@ class Bridge:
                 up.set()
 
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        self._life = asyncio.ensure_future(self._app(scope, receive, send))
+        self._life = asyncio.ensure_future(self.app(scope, receive, send))
         waiting = asyncio.ensure_future(up.wait())
         await asyncio.wait({self._life, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -68,6 +72,10 @@ class Bridge:
 
         self._runner.run(end())
         self._runner.close()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """On the app's own loop, which stands still in between."""
+        self._runner.run(work)
 
     def __call__(self, event: Event, *, within_s: float) -> dict[str, Any]:
         return self._runner.run(self._answer(event, within_s))
@@ -85,7 +93,7 @@ class Bridge:
             told = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        running = asyncio.ensure_future(self._app(scope_of(event), receive, answer.take))
+        running = asyncio.ensure_future(self.app(scope_of(event), receive, answer.take))
         await asyncio.wait({running}, timeout=max(0.1, within_s - _MARGIN_S))
         gone.set()
         if not running.done():
@@ -107,24 +115,34 @@ class _Answer:
 
     async def take(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = [
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, value in message["headers"]
-            ]
+            self._status, self._headers = message["status"], _headers_of(message)
         elif message["type"] == "http.response.body":
             self._body += message.get("body", b"")
 
     def whole(self) -> dict[str, Any]:
-        headers = _joined(pair for pair in self._headers if pair[0] != "set-cookie")
-        body, coded = _told(bytes(self._body), headers.get("content-type", ""))
-        return {
-            "statusCode": self._status,
-            "headers": headers,
-            "cookies": [value for name, value in self._headers if name == "set-cookie"],
-            "body": body,
-            "isBase64Encoded": coded,
-        }
+        head = _head(self._status, self._headers)
+        body, coded = _told(bytes(self._body), head["headers"].get("content-type", ""))
+        return head | {"body": body, "isBase64Encoded": coded}
+
+
+def prelude_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Status, headers and cookies of an answer whose body follows."""
+    return _head(message["status"], _headers_of(message))
+
+
+def _headers_of(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in message["headers"]
+    ]
+
+
+def _head(status: int, headers: list[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": _joined(pair for pair in headers if pair[0] not in _NOT_PASSED_ON),
+        "cookies": [value for name, value in headers if name == "set-cookie"],
+    }
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,3 +1,5 @@
 #!/bin/sh
-# What the Lambda Web Adapter starts, and a container too: the ingress as a web server.
-exec python3 -m handlers.ingress
+# Lambda starts this in place of its Python runtime, with that runtime's interpreter as the first word.
+# What it starts instead speaks to the same Runtime API, and answers in pieces.
+cd "${LAMBDA_TASK_ROOT:-.}" || exit 1
+exec "$1" -m handlers.lambda_stream

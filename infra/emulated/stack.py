@@ -107,7 +107,7 @@ def _with_roles_it_can_read(resources: dict[str, Any]) -> None:
 
 
 def _as_it_can_run(resources: dict[str, Any], emulator: Emulator) -> None:
-    """Functions are led to the emulator; the way in answers as a whole: there is no adapter."""
+    """Functions are led to the emulator; the way in answers as a whole: it starts no wrapper."""
     for one in resources.values():
         if one["Type"] == "AWS::Lambda::Function":
             given = one["Properties"]["Environment"]["Variables"]
@@ -117,8 +117,7 @@ def _as_it_can_run(resources: dict[str, Any], emulator: Emulator) -> None:
                 "PILOTLIGHT_AWS__QUEUE_URL": {"Fn::Sub": account["Fn::Sub"] + "jobs-"},
             }
     ingress = resources["IngressLambdaFunction"]["Properties"]
-    ingress["Handler"] = "handlers.aws_lambda.ingress"
-    del ingress["Layers"], ingress["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+    del ingress["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
     resources["IngressLambdaFunctionUrl"]["Properties"]["InvokeMode"] = "BUFFERED"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRAS: Final = ("http", "aws")
-_OURS: Final = ("pilotlight", "handlers", "workers", "infra/ingress.sh")
+OURS: Final = ("pilotlight", "handlers", "workers", "infra/ingress.sh")
 _NOT_NEEDED: Final = re.compile(
     r"(^|/)(__pycache__|tests?)(/|$)|\.(pyc|pyi|pyx|pxd|c|h)$|^\.\./|(^|/)starters/"
 )
@@ -99,7 +99,7 @@ def _libraries() -> Iterator[tuple[str, Path]]:
 
 
 def _checkout() -> Iterator[tuple[str, Path]]:
-    for top in _OURS:
+    for top in OURS:
         found = [ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*")
         for path in found:
             name = str(path.relative_to(ROOT))

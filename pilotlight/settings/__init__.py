@@ -334,6 +334,11 @@ def task_agent() -> tuple[str | None, str | None]:
     return os.environ.get("ECS_AGENT_URI"), os.environ.get("ECS_CONTAINER_METADATA_URI_V4")
 
 
+def lambda_runtime() -> str | None:
+    """Host and port of Lambda's Runtime API, inside a Lambda."""
+    return os.environ.get("AWS_LAMBDA_RUNTIME_API")
+
+
 class BadSettings(ValueError):
     """Settings that cannot be; the message names each and says what it should be."""
 

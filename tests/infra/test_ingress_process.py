@@ -1,4 +1,4 @@
-"""The ingress as the Lambda Web Adapter and a container start it: the script, as a process."""
+"""The ingress as a container starts it, as a process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ingress(tmp_path):
         PILOTLIGHT_DATA=str(tmp_path),
         PILOTLIGHT_INGRESS__PORT=str(port),
     )
-    process = subprocess.Popen([ROOT / "infra" / "ingress.sh"], cwd=ROOT, env=env)
+    process = subprocess.Popen([sys.executable, "-m", "handlers.ingress"], cwd=ROOT, env=env)
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: answers(url, process), what="the ingress")

@@ -7,6 +7,7 @@ import re
 from cfnlint.api import lint
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from infra.template import bundle
 from infra.template.facts import GRACE_S
 from pilotlight.adapters.aws import tables
 from pilotlight.settings import Settings
@@ -205,8 +206,10 @@ def test_the_way_in_streams_and_is_held_for_fifteen_minutes(packaged):
     given = function["Environment"]["Variables"]
     assert function["Timeout"] == 900
     assert packaged.properties("IngressLambdaFunctionUrl")["InvokeMode"] == "RESPONSE_STREAM"
-    assert given["AWS_LWA_INVOKE_MODE"] == "response_stream"
-    assert given["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    assert given["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/infra/ingress.sh"
+    assert "infra/ingress.sh" in bundle.OURS
+    for one in packaged.of("Lambda::Function").values():
+        assert "Layers" not in one["Properties"], "nothing of others is loaded into a function"
     assert float(given["PILOTLIGHT_INGRESS__SYNC_TIMEOUT_S"]) < 900
     actions = {
         one["Properties"]["Action"]
