@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from pilotlight import Context, Endpoint, Image, WeightsUrl, Worker, WorkerSpec
 from workers.engines.adaptations import Adaptations, Wanted
 from workers.engines.diffusers import flux_text_to_image
+from workers.engines.safety import Safety, covered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ class Input(BaseModel):
         default=False, description="Return images as data URIs; the dialect sees to it."
     )
     enable_safety_checker: bool = Field(
-        default=True, description="Accepted for compatibility: flat shapes hold nothing to check."
+        default=True, description="Look at pictures before they are returned; unfit ones are black."
     )
 
     @field_validator("image_size", mode="before")
@@ -82,7 +83,9 @@ class Output(BaseModel):
     images: list[Image]
     seed: int = Field(description="Of the first image; the next one used seed + 1.")
     timings: dict[str, float] = Field(description="Seconds.")
-    has_nsfw_concepts: list[bool]
+    has_nsfw_concepts: list[bool] | None = Field(
+        description="For each image; null where they were not looked at."
+    )
     prompt: str
 
 
@@ -107,6 +110,7 @@ class Shapes(Worker[Input, Output]):
     def load(self) -> None:
         self.model = flux_text_to_image(WEIGHTS)
         self.adaptations = Adaptations(self.model.pipe)
+        self.safety = Safety()
 
     def run(self, job_input: Input, context: Context) -> Output:
         """Draw one by one; a watcher sees every step, and a cancelled job ends at the next."""
@@ -124,7 +128,7 @@ class Shapes(Worker[Input, Output]):
                     on_step=page.stepped,
                 )
                 page.finish(picture)
-        return page.output()
+        return page.checked(self.safety)
 
 
 def _wanted(job_input: Input, context: Context) -> list[Wanted]:
@@ -145,6 +149,7 @@ class _Page:
         self.steps: int = defaults["num_inference_steps"] if steps is None else steps
         self.guidance: float = defaults["true_cfg_scale"] if guidance is None else guidance
         self.done: list[Image] = []
+        self.pictures: list[Picture] = []
         self.began = time.perf_counter()
 
     def stepped(self, step: int, look: Callable[[], Picture]) -> None:
@@ -158,15 +163,29 @@ class _Page:
     def finish(self, picture: Picture) -> None:
         """Keep a picture that is done."""
         self.done.append(self._file(picture, str(len(self.done))))
+        self.pictures.append(picture)
+
+    def checked(self, safety: Safety) -> Output:
+        """The whole job, with black for what is unfit to be seen."""
+        asked = self.input.enable_safety_checker
+        drawn, began = self.pictures, time.perf_counter()
+        unfit = safety.unfit(drawn, asked=asked, log=self.context.log)
+        for number, (before, after) in enumerate(zip(drawn, covered(drawn, unfit), strict=True)):
+            if after is not before:
+                self.done[number] = self._file(after, str(number))
+        output = self.output()
+        output.has_nsfw_concepts = unfit
+        output.timings["safety"] = round(time.perf_counter() - began, 4)
+        return output
 
     def output(self, *unfinished: Image) -> Output:
-        """All there is to show at this moment."""
+        """All there is to show at this moment; nobody has looked at it yet."""
         images = [*self.done, *unfinished]
         return Output(
             images=images,
             seed=self.seed,
             timings={"inference": round(time.perf_counter() - self.began, 4)},
-            has_nsfw_concepts=[False] * len(images),
+            has_nsfw_concepts=None,
             prompt=self.input.prompt,
         )
 

@@ -14,6 +14,7 @@ from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec
 from workers.engines import pictures
 from workers.engines.diffusers import flux_text_to_image
 from workers.engines.diffusers_edit import FluxEdit
+from workers.engines.safety import Safety, covered
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -39,6 +40,9 @@ class Edit(BaseModel):
     guidance_scale: float = Field(default=GUIDANCE, ge=0, le=20)
     seed: int | None = Field(default=None, ge=0, le=2**53 - 1)
     num_images: int = Field(default=1, ge=1, le=10)
+    enable_safety_checker: bool = Field(
+        default=True, description="Look at pictures before they are returned; unfit ones are black."
+    )
     output_format: Literal["png", "jpeg"] = "png"
     sync_mode: bool = Field(
         default=False, description="Return images as data URIs; the dialect sees to it."
@@ -54,7 +58,9 @@ class Output(BaseModel):
     images: list[Image]
     seed: int = Field(description="Of the first image; the next one used seed + 1.")
     timings: dict[str, float] = Field(description="Seconds.")
-    has_nsfw_concepts: list[bool]
+    has_nsfw_concepts: list[bool] | None = Field(
+        description="For each image; null where they were not looked at."
+    )
     prompt: str
 
 
@@ -84,6 +90,7 @@ class Changer(Worker[Edit, Output]):
 
     def load(self) -> None:
         self.model = FluxEdit(flux_text_to_image(WEIGHTS))
+        self.safety = Safety()
 
     def run(self, job_input: Edit, context: Context) -> Output:
         """Image k is drawn from seed + k; a cancelled job ends at the next step."""
@@ -93,7 +100,7 @@ class Changer(Worker[Edit, Output]):
         if isinstance(job_input, Inpaint):
             mask = _opened(context, job_input.mask_url, "mask_url", "L")
         total, began = job_input.num_images * job_input.num_inference_steps, time.perf_counter()
-        images: list[Image] = []
+        pictures: list[Picture] = []
         for number in range(job_input.num_images):
             done = number * job_input.num_inference_steps
             changed = self.model.change(
@@ -106,12 +113,18 @@ class Changer(Worker[Edit, Output]):
                 guidance=job_input.guidance_scale,
                 on_step=partial(_told, context, done, total),
             )
-            images.append(_kept(changed, context, number, job_input.output_format))
+            pictures.append(changed)
+        took = round(time.perf_counter() - began, 4)
+        asked = job_input.enable_safety_checker
+        unfit = self.safety.unfit(pictures, asked=asked, log=context.log)
         return Output(
-            images=images,
+            images=[
+                _kept(one, context, number, job_input.output_format)
+                for number, one in enumerate(covered(pictures, unfit))
+            ],
             seed=seed,
-            timings={"inference": round(time.perf_counter() - began, 4)},
-            has_nsfw_concepts=[False] * len(images),
+            timings={"inference": took},
+            has_nsfw_concepts=unfit,
             prompt=job_input.prompt,
         )
 
