@@ -196,7 +196,7 @@ def replica(
     enrolment = aws_fleet.Enrolment(settings, account.clients, account.calls, clock)
     if supervisor_fd is None or replica_id is None:
         replica_id = enrolment.enrolled(account.register, spec, replica_id)
-    receiver = _receiver(settings, spec, account.clients, clock)
+    receiver = _receiver(settings, spec, account, clock)
     ports = ReplicaPorts(
         store=account.store,
         queue=receiver,
@@ -228,7 +228,7 @@ def pooled_replica(
         replica_id = enrolment.enrolled(account.register, spec, replica_id)
     looping = settings.queue.model_copy(update={"consumer": "loop"})
     each = settings.model_copy(update={"queue": looping})
-    receivers = {one.name: _receiver(each, one, account.clients, clock) for one in members}
+    receivers = {one.name: _receiver(each, one, account, clock) for one in members}
     arrivals = itertools.count()
     queue = pools.queue_of(
         settings,
@@ -263,12 +263,20 @@ def _prompt(settings: Settings) -> Settings:
 
 
 def _receiver(
-    settings: Settings, spec: WorkerSpec, clients: Clients, clock: Clock
+    settings: Settings, spec: WorkerSpec, account: _Account, clock: Clock
 ) -> CeleryReceiver | SqsReceiver:
+    clients = account.clients
     queue, slots = settings.queue, spec.jobs_per_replica
     url = queue_url(settings, spec.name)
     receipts = Receipts(clients.sqs(), url)
-    hints = Hints(receipts, clock, slots=slots, visibility_s=queue.visibility_s)
+    skew = account.calls.skew
+    hints = Hints(
+        receipts,
+        clock,
+        slots=slots,
+        visibility_s=queue.visibility_s,
+        may_lease=lambda: skew.is_bearable,
+    )
     pulse = Pulse(clock, patience_s=_DEAF_POLLS * queue.wait_s + _DEAF_S)
     if queue.consumer == "celery":
         from pilotlight.adapters.celery.receiver import CeleryReceiver  # noqa: PLC0415 - as above

@@ -7,7 +7,9 @@ import http.client
 import queue
 import socket
 import threading
+import time
 from collections import Counter
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 RECEIVE = "ReceiveMessage"
@@ -34,6 +36,9 @@ class Proxy:
         """Of SendMessage."""
         self.failed = self.cut = 0
         self.dark = False
+        self.ahead_s = 0.0
+        """How much earlier than it is the answers say it is: by so much their readers' clocks are
+        ahead of AWS's."""
         handler = type("Handler", (_Handler,), {"proxy": self})
         self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -101,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
-            self._answer(answer.status, answer.read(), dict(answer.getheaders()))
+            told = {name.title(): value for name, value in answer.getheaders()}
+            told["Date"] = formatdate(time.time() - self.proxy.ahead_s, usegmt=True)
+            self._answer(answer.status, answer.read(), told)
         finally:
             connection.close()
 

@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from pilotlight.adapters.aws.skew import Skew
 from pilotlight.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
@@ -90,13 +91,14 @@ class Calls:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._client, self._clock, self._chance = client, clock, chance
+        self.skew = Skew(clock)
 
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
         send: Callable[..., dict[str, Any]] = getattr(self._client, operation)
         doubtful, trouble = False, Exception()
         for number in range(TRIES):
             try:
-                return send(**request)
+                return self._sent(send, request)
             except ClientError as error:
                 trouble = error
                 doubtful |= _answered(error, doubtful=doubtful)
@@ -111,6 +113,13 @@ class Calls:
         raise Unavailable(
             f"DynamoDB did not answer {operation} in {TRIES} tries: {_words(trouble)}"
         ) from trouble
+
+    def _sent(self, send: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+        asked_at = self._clock.now()
+        answer = send(**request)
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        self.skew.heard(headers.get("date"), asked_at=asked_at)
+        return answer
 
 
 def _answered(error: ClientError, *, doubtful: bool) -> bool:

@@ -56,9 +56,12 @@ class Hints:
         slots: int,
         visibility_s: float,
         patience_s: float = PATIENCE_S,
+        may_lease: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``may_lease``: while it says no, nothing is asked for and nothing handed out."""
         self._receipts, self._clock = receipts, clock
         self._slots, self._visibility_s, self._patience_s = slots, visibility_s, patience_s
+        self._may_lease = may_lease
         self._lock = threading.Lock()
         self._inbox: deque[Hint] = deque()
         self._held: dict[str, Hint] = {}
@@ -133,6 +136,7 @@ class Hints:
     # The replica's side
 
     def take(self, limit: int) -> list[Delivery]:
+        limit = limit if self._may_lease() else 0
         with self._lock:
             had_room = self._room() > 0
             taken = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
