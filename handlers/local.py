@@ -119,7 +119,7 @@ class _House:
     """Everything that lives between ``up`` and its end."""
 
     def __init__(self, services: Services, sockets: Sockets, key: str) -> None:
-        self._services, self._sockets = services, sockets
+        self._services = services
         self._serving, certificate = _serving(services, sockets, key)
         dialects = found()
         app = create_app(services, dialects)

@@ -1,7 +1,7 @@
 """Timed work: take back lost jobs, scale, fold the log, clean up.
 
 A chore is a plain function of the time. Locally one thread runs all of them, each when it is due
-or woken; a Lambda that a timer wakes each minute calls :func:`run_all` on the same list.
+or woken; a Lambda that a timer wakes each minute takes :meth:`Upkeep.step` by step.
 """
 
 from __future__ import annotations
@@ -164,11 +164,6 @@ def local_chores(
         Chore("replicas", CLEAN_S, forget_replicas(fleet), first_s=CLEAN_FIRST_S),
     )
     return chores if orphans is None else (*chores, daily(orphans))
-
-
-def run_all(chores: Sequence[Chore], now: float) -> dict[str, bool]:
-    """Run each chore once, whatever happens to the others; by name, whether it went well."""
-    return {chore.name: run(chore, now)[0] for chore in chores}
 
 
 def run(chore: Chore, now: float) -> tuple[bool, float | None]:

@@ -78,7 +78,8 @@ class Duties:
         while True:
             if self._world.now >= due_at:
                 due_at = self._world.now + TIMER_S * self._world.rng.uniform(0.9, 1.1)
-                upkeep.run_all(chores, self.process.clock.now())
+                for chore in chores:
+                    upkeep.run(chore, self.process.clock.now())
             elif self.controller.lit.is_set():
                 upkeep.run(scale, self.process.clock.now())
                 self._world.sleep(0.2)
