@@ -208,7 +208,7 @@ def test_speech_is_told_from_silence(starter, ask, tmp_path):
     )
     assert heard.duration == pytest.approx(6 + 2 * said.duration, abs=0.1)
     (tmp_path / "in.wav").write_bytes(b"no sound at all")
-    with pytest.raises(InvalidInput, match="no sound that can be read"):
+    with pytest.raises(InvalidInput, match="audio_url"):
         ask(listener, asked, files={"https://example.org/a": tmp_path / "in.wav"})
 
 
@@ -294,7 +294,7 @@ def test_two_drawn_clocks_are_found_where_they_are(starter, ask, tmp_path):
     url = "https://example.org/wall.png"
     asked = {"image_url": url, "prompt": "the two clocks", "preview": True}
 
-    found = ask(detector, asked, files={url: tmp_path / "in.png"})
+    found = ask(detector, asked, endpoint="pilotlight/detect", files={url: tmp_path / "in.png"})
 
     left, right = sorted(found.objects, key=lambda thing: thing.x_min)
     for thing, (x, y, r) in zip((left, right), clocks, strict=True):
@@ -302,8 +302,18 @@ def test_two_drawn_clocks_are_found_where_they_are(starter, ask, tmp_path):
         assert seen == pytest.approx((x - r, y - r, x + r, y + r), abs=20)
     with Image.open(unquote(urlsplit(found.image.url).path)) as preview:
         assert preview.getpixel((round(left.x_min * 600), 200)) == (255, 90, 0)
+    pointed = ask(detector, asked, endpoint="pilotlight/point", files={url: tmp_path / "in.png"})
+    spots = sorted((600 * spot.x, 400 * spot.y) for spot in pointed.points)
+    assert spots == [pytest.approx((x, y), abs=15) for x, y, _ in clocks]
+    with Image.open(unquote(urlsplit(pointed.image.url).path)) as preview:
+        assert preview.getpixel(tuple(map(round, spots[0]))) == (255, 90, 0)
     with pytest.raises(InvalidInput, match="none of the 80 kinds"):
-        ask(detector, asked | {"prompt": "happiness"}, files={url: tmp_path / "in.png"})
+        ask(
+            detector,
+            asked | {"prompt": "happiness"},
+            endpoint="pilotlight/detect",
+            files={url: tmp_path / "in.png"},
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from pilotlight import Context, Endpoint, Image, Worker, WorkerSpec
+from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts import endpoints as public
-from pilotlight.contracts.endpoints.moondream import Box, Detect, Found, Picture, UsageInfo
+from pilotlight.contracts.endpoints.moondream import Box, Detect, Found, Picture
 from workers.engines import pictures
 from workers.engines.moondream import Look, Moondream
 from workers.engines.previews import preview
+from workers.engines.sight_shapes import Pointed, Spot, Told
 
 NAME: Final = "moondream3-preview"
 REPO: Final = "moondream/moondream3-preview"
@@ -50,23 +51,6 @@ class Query(Dials):
     image_url: Picture
     prompt: str = Field(min_length=1, description="The question.")
     reasoning: bool = Field(default=True, description="Think before answering.")
-
-
-class Told(BaseModel):
-    finish_reason: str = "stop"
-    usage_info: UsageInfo
-
-
-class Spot(BaseModel):
-    """As shares of the picture's sides, 0 to 1."""
-
-    x: float
-    y: float
-
-
-class Pointed(Told):
-    points: list[Spot]
-    image: Image | None = None
 
 
 class Said(Told):

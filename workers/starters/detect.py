@@ -26,12 +26,14 @@ from workers.engines import pictures
 from workers.engines.carried import weights
 from workers.engines.coco import KINDS, kinds_in
 from workers.engines.previews import preview
+from workers.engines.sight_shapes import Pointed, Spot, Told
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 SIDE: Final = 300
 """Pixels, wide and high, that the model looks at."""
+POINT: Final = "pilotlight/point"
 SURE: Final = 0.4
 """Least confidence of a finding."""
 
@@ -49,14 +51,12 @@ class Thing(Box):
     score: float = Field(description="How sure, 0 to 1.")
 
 
-class Output(BaseModel):
-    finish_reason: str = "stop"
-    usage_info: UsageInfo
+class Output(Told):
     objects: list[Thing]
     image: Image | None = None
 
 
-class Detector(Worker[Input, Output]):
+class Detector(Worker[Input, Output | Pointed]):
     spec: ClassVar = WorkerSpec(
         name="detect",
         endpoints=(
@@ -66,6 +66,13 @@ class Detector(Worker[Input, Output]):
                 input=Input,
                 output=Output,
                 description="Where people, animals, vehicles and household things are, as boxes.",
+            ),
+            Endpoint(
+                id=POINT,
+                task="fal/vision",
+                input=Input,
+                output=Pointed,
+                description="The same, as the middle of each thing.",
             ),
         ),
         gpu_memory_gib=0,
@@ -82,7 +89,7 @@ class Detector(Worker[Input, Output]):
                 str(folder / "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"),
             )
 
-    def run(self, job_input: Input, context: Context) -> Output:
+    def run(self, job_input: Input, context: Context) -> Output | Pointed:
         """Raises InvalidInput for a prompt that names none of the kinds it knows."""
         wanted = kinds_in(job_input.prompt)
         if not wanted:
@@ -93,15 +100,19 @@ class Detector(Worker[Input, Output]):
         picture = pictures.picture(source, "image_url", mode="RGB")
         began = time.perf_counter()
         found = [thing for thing in self._things(picture) if thing.label in wanted]
-        took_ms = round(1000 * (time.perf_counter() - began), 3)
+        usage = _usage(time.perf_counter() - began)
+        if context.endpoint == POINT:
+            spots = [((one.x_min + one.x_max) / 2, (one.y_min + one.y_max) / 2) for one in found]
+            return Pointed(
+                usage_info=usage,
+                points=[Spot(x=x, y=y) for x, y in spots],
+                image=preview(picture, context, spots=spots) if job_input.preview else None,
+            )
         return Output(
-            usage_info=UsageInfo(
-                input_tokens=0, output_tokens=0, prefill_time_ms=took_ms, decode_time_ms=0,
-                ttft_ms=took_ms,
-            ),
+            usage_info=usage,
             objects=found,
             image=_preview(picture, found, context) if job_input.preview else None,
-        )  # fmt: skip
+        )
 
     def _things(self, picture: Picture) -> list[Thing]:
         """The surest first; edges as shares of the sides."""
@@ -119,6 +130,14 @@ class Detector(Worker[Input, Output]):
             if score >= SURE and int(kind) in KINDS
         ]
         return sorted(things, key=lambda thing: -thing.score)
+
+
+def _usage(took_s: float) -> UsageInfo:
+    """This model has no tokens: all it does comes before the first one would."""
+    took_ms = round(1000 * took_s, 3)
+    return UsageInfo(
+        input_tokens=0, output_tokens=0, prefill_time_ms=took_ms, decode_time_ms=0, ttft_ms=took_ms
+    )
 
 
 def _share(edge: float) -> float:

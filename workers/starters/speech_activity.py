@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
-from pilotlight import AudioUrl, Context, Endpoint, InvalidInput, Problem, Worker, WorkerSpec, stage
+from pilotlight import AudioUrl, Context, Endpoint, Worker, WorkerSpec, stage
+from workers.engines import sounds
 
 RATE: Final = 16_000
 """Samples a second that the model hears."""
@@ -62,17 +63,9 @@ class Listener(Worker[Input, Output]):
         self.vad: Any = vad
 
     def run(self, job_input: Input, context: Context) -> Output:
-        """Raises InvalidInput for a file without a sound track."""
-        from faster_whisper.audio import decode_audio
-
-        path = context.input_file(job_input.audio_url)
-        try:
-            samples = decode_audio(str(path), sampling_rate=RATE)
-        except (ValueError, IndexError) as error:  # PyAV's errors of bad data are ValueErrors
-            words = f"holds no sound that can be read: {error}"
-            raise InvalidInput(
-                words, Problem(("body", "audio_url"), words, "value_error")
-            ) from None
+        """Raises InvalidInput for a file without sound."""
+        source = context.input_file(job_input.audio_url)
+        samples = sounds.sound(source, "audio_url", rate=RATE)
         options = self.vad.VadOptions(
             threshold=job_input.threshold,
             min_silence_duration_ms=round(1000 * job_input.min_silence_s),
