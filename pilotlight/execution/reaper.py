@@ -12,7 +12,7 @@ from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.contracts.message import JobMessage
 from pilotlight.contracts.retries import TIMEOUT, Retries
-from pilotlight.observability import logs
+from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,8 @@ class Reaper:
         for move, job in moved:
             done += _COUNTED[move.transition.name]
             name = move.transition.name
-            logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker)
+            found = trace.of(job.id, job.trace)
+            logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker, trace=found)
             if job.status.is_terminal and job.note is not None:
                 self.let_go(job)
             if job.status is JobStatus.QUEUED:

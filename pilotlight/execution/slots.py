@@ -26,7 +26,7 @@ from pilotlight.execution.attempt_files import AttemptFiles
 from pilotlight.execution.deadlines import RunTimes, lease_times
 from pilotlight.execution.feed_buffer import FeedBuffer
 from pilotlight.execution.retry import Failure, Retry, RetryBudget
-from pilotlight.observability import logs
+from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
     import random
@@ -179,7 +179,9 @@ class Slots:
 
         ``ended``: the row is terminal, so that nobody else goes on with the job either.
         """
-        logs.event("lease.lost", job_id=attempt.id, fence=attempt.job.fence, why=why)
+        job = attempt.job
+        found = trace.of(job.id, job.trace)
+        logs.event("lease.lost", job_id=job.id, trace=found, fence=job.fence, why=why)
         if isinstance(attempt.outcome, Succeeded):
             self._files.delete([attempt.outcome])
         attempt.over, attempt.ended = True, ended
@@ -264,8 +266,9 @@ class Slots:
             attempt.outcome = TryAgain(delay_s, failure.error)
         else:
             attempt.outcome = GaveUp(failure.error)
+        found, code = trace.of(attempt.id, attempt.job.trace), failure.error.code
         logs.event(
-            "attempt.failed", job_id=attempt.id, code=failure.error.code, decision=str(decision)
+            "attempt.failed", job_id=attempt.id, trace=found, code=code, decision=str(decision)
         )
 
     # What the child says

@@ -10,19 +10,36 @@ RUNBOOK = ROOT / "infra" / "RUNBOOK.md"
 METRICS = ROOT / "infra" / "METRICS.md"
 
 
-def test_every_alarm_points_to_a_part_of_the_runbook_that_says_what_to_press(packaged):
-    parts = {
+def parts_of_the_runbook():
+    found = re.findall(r"^## (.+?)\n(.*?)(?=^## |^# |\Z)", RUNBOOK.read_text(), re.M | re.S)
+    return {
         re.sub(r"[^a-z0-9 -]", "", title.lower()).strip().replace(" ", "-"): body
-        for title, body in re.findall(
-            r"^## (.+?)\n(.*?)(?=^## |\Z)", RUNBOOK.read_text(), re.M | re.S
-        )
+        for title, body in found
     }
+
+
+def test_every_alarm_points_to_a_part_of_the_runbook_that_says_what_to_press(packaged):
+    parts = parts_of_the_runbook()
     for name, alarm in packaged.of("CloudWatch::Alarm").items():
         said = alarm["Properties"]["AlarmDescription"]
         anchor = said.rpartition("infra/RUNBOOK.md#")[2]
         assert anchor in parts, f"{name}: no part {anchor}"
         for word in ("**Means.**", "**Look.**", "**Press.**"):
             assert word in parts[anchor], f"{anchor} does not say {word}"
+
+
+def test_the_runbook_speaks_of_no_alarm_that_is_not_there_and_of_the_budget(packaged):
+    asked = {
+        one["Properties"]["AlarmDescription"].rpartition("#")[2]
+        for one in packaged.of("CloudWatch::Alarm").values()
+    }
+    told = {name for name, body in parts_of_the_runbook().items() if "**Means.**" in body}
+    assert told == asked | {"budget"}
+
+
+def test_every_link_of_the_runbook_leads_somewhere():
+    parts = parts_of_the_runbook()
+    assert set(re.findall(r"\(#([a-z0-9-]+)\)", RUNBOOK.read_text())) <= set(parts)
 
 
 def test_every_alarm_tells_somebody(packaged):

@@ -70,6 +70,15 @@ def test_one_trace_leads_from_the_request_to_the_row_and_the_webhook(stack):
     assert told.startswith("00-6920a7c12ab8a1f07e2c1d4b5a6f7e80-")
 
 
+def test_a_replicas_log_says_whose_trace_a_failed_attempt_belongs_to(stack):
+    rig, trace = stack.rig, "6920a7c12ab8a1f07e2c1d4b5a6f7e80"
+    job_id = rig.submit({}, trace=trace)  # without its text
+    rig.start()
+    rig.until(lambda: rig.job(job_id).status.is_terminal, "the end of it")
+    lines = [json.loads(one) for one in rig.log().splitlines() if job_id in one]
+    assert [one["trace"] for one in lines if one["event"] == "attempt.failed"] == [trace]
+
+
 # The bridge alone
 
 
