@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import outcome
+from handlers import api, outcome
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.agents import words
@@ -33,8 +33,6 @@ from pilotlight.intake.groups.agents.service import (
 from pilotlight.intake.scopes import Scope
 from pilotlight.ports.agents import AgentRecord
 
-MOST_LISTED: Final = 200
-_USUALLY_LISTED: Final = 50
 _END_OF_TIME: Final = 1e11
 """Seconds since the epoch that no run was made at; not-a-number is not below it either."""
 _KEY_HEADER: Final = "idempotency-key"
@@ -69,7 +67,7 @@ async def _start(
     agent: AgentRecord | None,
 ) -> Response:
     """202, or 200 for a run that is over by then."""
-    services, wait_s = services_of(request), _wait_s(request)
+    services, wait_s = services_of(request), api.wait_s(request)
     key = wish.idempotency_key
     if key is None:
         key = request.headers.get(_KEY_HEADER)
@@ -110,23 +108,6 @@ def _digest(request: Request, body: bytes) -> str:
     return hashlib.sha256(request.url.path.encode() + b"\n" + body).hexdigest()
 
 
-def _wait_s(request: Request) -> float:
-    text, most = request.query_params.get("wait"), services_of(request).settings.ingress
-    if text is None:
-        return 0.0
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise _bad("wait", "must be a number of seconds")
-    return min(seconds, most.sync_timeout_s)
-
-
-def _bad(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{name} {message}", Problem(("query", name), message, "value_error"))
-
-
 async def _own(request: Request, scope: Scope) -> Job:
     """Raises UnknownRun, for another caller's run and for a job that is none too."""
     services, caller = services_of(request), await caller_of(request, scope)
@@ -142,7 +123,7 @@ async def read(request: Request) -> Response:
     """The graph and where each node is; ``wait`` holds back for the end, ``outputs=1`` shows what
     each node gave."""
     services, head = services_of(request), await _own(request, "jobs:read")
-    wait_s = _wait_s(request)
+    wait_s = api.wait_s(request)
     if wait_s and not head.status.is_terminal:
         head = await services.control.wait(head.id, caller=head.caller, timeout_s=wait_s)
     with_outputs = request.query_params.get("outputs") in ("1", "true")
@@ -163,7 +144,7 @@ async def listed(request: Request) -> Response:
         Wanted(endpoint=ENDPOINT),
         caller=caller,
         after=_cursor(request),
-        limit=_limit(request),
+        limit=api.limit(request.query_params),
     )
     runs = [
         words.brief(head, error=outcome.error_of(services, head), site=base_url(request))
@@ -184,14 +165,7 @@ def _cursor(request: Request) -> Place | None:
             return place
     except ValueError:
         pass
-    raise _bad("cursor", "is not one that a list gave out")
-
-
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(_USUALLY_LISTED))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_LISTED):
-        raise _bad("limit", f"must be a whole number from 1 to {MOST_LISTED}")
-    return int(text)
+    raise api.bad("cursor", "is not one that a list gave out", text)
 
 
 @speaks(words.render)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from handlers import envelope, limits, outcome
+from handlers import api, limits, outcome
 from handlers.moments import iso
 from handlers.services import services_of
 from handlers.site import base_url
@@ -29,19 +29,12 @@ MOST_IDS: Final = 1000
 
 
 def render(error: PilotlightError) -> Response:
-    said = _error(JobError.of(error))
+    said = api.shape(JobError.of(error))
     if "status" in error.details:
         said["status"] = error.details["status"]
     headers = limits.headers_of(error) if error.http_status in (429, 503) else None
     status = 409 if isinstance(error, AlreadyFinished) else error.http_status
     return JSONResponse({"error": said}, status, headers=headers)
-
-
-def _error(error: JobError) -> dict[str, Any]:
-    problems = envelope.fields_of(error.problems)
-    said: dict[str, Any] = {"code": error.code, "message": error.message}
-    said["field"] = problems[0]["field"] if problems else None
-    return said | ({"problems": problems} if problems else {})
 
 
 def agent(record: AgentRecord, *, site: str) -> dict[str, Any]:
@@ -70,7 +63,7 @@ def brief(head: Job, *, error: JobError | None, site: str) -> dict[str, Any]:
         "created_at": iso(head.created_at),
         "ended_at": iso(head.ended_at),
         "expires_at": iso(head.start_by),
-        "error": None if error is None else _error(error),
+        "error": None if error is None else api.shape(error),
         "url": f"{site}{RUNS}/{head.id}",
     }
 

@@ -23,10 +23,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from handlers import outcome, sse
+from handlers.api import bad
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, words
-from handlers.dialects.native.listing import bad
 from handlers.moments import iso
 from handlers.services import ask, services_of
 from handlers.site import base_url

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import envelope
+from handlers import api, envelope
 from handlers.auth import caller_of
 from handlers.bodies import streamed
 from handlers.dialect import speaks
@@ -92,7 +92,7 @@ async def listed(request: Request) -> Response:
     services, query = services_of(request), request.query_params
     caller = await caller_of(request, "jobs:read")
     listing.known(query, listing.PAGING)
-    limit = listing.limit(query)
+    limit = api.limit(query)
     found = await ask(
         services,
         services.files.list_files,
@@ -150,7 +150,7 @@ def _length(request: Request) -> float | None:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= _LONGEST_S:
-        raise listing.bad("expires_in_s", f"must be seconds, up to {_LONGEST_S:.0f}", text)
+        raise api.bad("expires_in_s", f"must be seconds, up to {_LONGEST_S:.0f}", text)
     return seconds
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import envelope, outcome
+from handlers import api, envelope, outcome
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing, words
@@ -34,7 +34,7 @@ _PRIORITIES: Final = {"normal": NORMAL_PRIORITY, "low": LOW_PRIORITY}
 async def submit(request: Request) -> Response:
     """202, or 200 for a job that is over by then."""
     services, caller = services_of(request), await caller_of(request, "jobs:write")
-    wait_s = _wait_s(request)
+    wait_s = api.wait_s(request)
     wish = await envelope.opened(request, JobWish)
     submission = _submission(request, caller, wish)
     with envelope.inside("input"):
@@ -68,7 +68,7 @@ def _submission(request: Request, caller: str, wish: JobWish) -> Submission:
 @speaks(errors.render)
 async def read(request: Request) -> Response:
     job = await _own(request, "jobs:read")
-    return await _answer(request, await _waited(request, job, _wait_s(request)), _OVER)
+    return await _answer(request, await _waited(request, job, api.wait_s(request)), _OVER)
 
 
 @speaks(errors.render)
@@ -82,7 +82,7 @@ async def listed(request: Request) -> Response:
         wanted,
         caller=caller,
         after=listing.cursor(request.query_params),
-        limit=listing.limit(request.query_params),
+        limit=api.limit(request.query_params),
     )
     return JSONResponse(_page(page, lambda job: _brief(request, job), "jobs"))
 
@@ -100,7 +100,7 @@ async def cancel(request: Request) -> Response:
 async def retry(request: Request) -> Response:
     """A new job from the same input; it says which one it repeats."""
     services, first = services_of(request), await _own(request, "jobs:write")
-    wait_s = _wait_s(request)
+    wait_s = api.wait_s(request)
     again = Again(services.submit)
     job = await again(first, idempotency_key=request.headers.get(KEY_HEADER))
     return await _answer(request, await _waited(request, job, wait_s), _CREATED)
@@ -117,19 +117,6 @@ async def _waited(request: Request, job: Job, wait_s: float) -> Job:
         return job
     control = services_of(request).control
     return await control.wait(job.id, caller=job.caller, timeout_s=wait_s)
-
-
-def _wait_s(request: Request) -> float:
-    text, most = request.query_params.get("wait"), services_of(request).settings.ingress
-    if text is None:
-        return 0.0
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise listing.bad("wait", "must be a number of seconds", text)
-    return min(seconds, most.sync_timeout_s)
 
 
 async def _answer(request: Request, job: Job, http_status: int) -> Response:

@@ -14,14 +14,11 @@ from typing import Any, Final
 
 from starlette.datastructures import QueryParams
 
-from handlers.dialects.native.errors import wrong
+from handlers.api import MOST, USUAL, bad
 from pilotlight.contracts.job import JobStatus
 from pilotlight.contracts.pages import Place, Wanted
 from pilotlight.contracts.tags import Tag
-from pilotlight.errors import InvalidInput
 
-MOST: Final = 200
-USUAL: Final = 50
 _STATUSES: Final = ", ".join(JobStatus)
 FILTERS: Final = {
     "status": f"One of {_STATUSES}; may be given again, or several divided by commas.",
@@ -58,13 +55,6 @@ def known(query: QueryParams, *allowed: Mapping[str, str]) -> None:
             raise bad(name, f"is not known here; there are {', '.join(names)}")
 
 
-def limit(query: QueryParams) -> int:
-    text = query.get("limit", str(USUAL))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise bad("limit", f"must be a whole number from 1 to {MOST}", text)
-    return int(text)
-
-
 def cursor(query: QueryParams) -> Place | None:
     text = query.get("cursor")
     if text is None:
@@ -82,11 +72,6 @@ def cursor_of(place: Place | None) -> str | None:
     if place is None:
         return None
     return base64.urlsafe_b64encode(json.dumps(list(place)).encode()).decode()
-
-
-def bad(name: str, message: str, given: str | None = None) -> InvalidInput:
-    problem = wrong("query", name, message, None if given is None else given[:200])
-    return InvalidInput(f"{name} {message}", problem)
 
 
 def _statuses(query: QueryParams) -> frozenset[JobStatus]:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handlers import envelope
+from handlers import api, envelope
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.native import errors, listing, words
@@ -34,7 +34,7 @@ async def listed(request: Request) -> Response:
         Wanted(webhooks_only=True),
         caller=caller,
         after=listing.cursor(query),
-        limit=listing.limit(query),
+        limit=api.limit(query),
     )
     shown = [words.delivery(job) for job in page.jobs]
     return JSONResponse({"deliveries": shown, "next_cursor": listing.cursor_of(page.end)})

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from starlette.requests import HTTPConnection
 
-from handlers import outcome
-from handlers.dialects.native import errors
+from handlers import api, outcome
 from handlers.moments import iso
 from handlers.services import services_of
 from handlers.site import base_url
@@ -50,7 +49,7 @@ def brief(job: Job, *, error: JobError | None, site: str) -> dict[str, Any]:
         "started_at": iso(job.started_at),
         "ended_at": iso(job.ended_at),
         "attempt": job.attempts,
-        "error": None if error is None else errors.shape(error),
+        "error": None if error is None else api.shape(error),
         "retry_of": first_of(job),
         "url": f"{site}{JOBS}/{job.id}",
     }

@@ -10,8 +10,8 @@
     moderations.py, ranking.py: translations    models.py      what can be called
     forms.py, uploads.py: multipart             files.py       what a caller keeps here
     errors.py      an error -> its body         announce.py    a finished job -> a webhook
-    documents.py   the routes in OpenAPI         batches.py     many calls in a file
-                                                 batch_lines.py its lines, there and back
+    documents.py   the routes in OpenAPI        batches.py     many calls in a file
+    lists.py       a page of files or batches   batch_lines.py its lines, there and back
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """

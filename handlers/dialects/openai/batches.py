@@ -22,6 +22,7 @@ from handlers.dialects.openai import errors, operations
 from handlers.dialects.openai.batch_lines import ERRORS, OUTPUT, RUN, file_id
 from handlers.dialects.openai.calls import document_in
 from handlers.dialects.openai.errors import WrongUse
+from handlers.dialects.openai.lists import limit_of, listed
 from handlers.dialects.openai.operation import Document
 from handlers.dialects.openai.places import DIALECT_NAME, at
 from handlers.receiver import receiver
@@ -189,19 +190,11 @@ async def cancel(request: Request) -> Response:
 async def listing(request: Request) -> Response:
     """Newest first; ``after`` and ``limit`` as OpenAI has them."""
     services, caller = services_of(request), await caller_of(request, "jobs:read")
-    limit = _limit(request.query_params.get("limit"))
+    limit = limit_of(request.query_params.get("limit"), usual=_USUALLY_LISTED, most=_MOST_LISTED)
     after = request.query_params.get("after")
     found, more = await ask(services, _found, services, caller, after, limit)
     shown = [await ask(services, described, services, head) for head in found]
-    return JSONResponse(
-        {
-            "object": "list",
-            "data": shown,
-            "has_more": more,
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
-        }
-    )
+    return JSONResponse(listed(shown, more=more))
 
 
 def _found(
@@ -219,14 +212,6 @@ def _found(
         place = page.end
         if place is None or len(found) > limit:
             return found[:limit], len(found) > limit
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _USUALLY_LISTED
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST_LISTED):
-        raise WrongUse(f"limit is from 1 to {_MOST_LISTED}", param="limit")
-    return int(text)
 
 
 async def _own(request: Request, scope: Any) -> Job:

@@ -16,6 +16,7 @@ from handlers.dialect import speaks
 from handlers.dialects.openai import errors, forms, sending
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.forms import Form
+from handlers.dialects.openai.lists import limit_of, listed
 from handlers.dialects.openai.places import at
 from handlers.services import ask, services_of
 from pilotlight.ports.files import FileRecord
@@ -60,7 +61,7 @@ async def listing(request: Request) -> Response:
     """``limit``, ``after``, ``order`` and ``purpose`` as OpenAI has them."""
     services, query = services_of(request), request.query_params
     caller = await caller_of(request, "jobs:read")
-    limit = _limit(query.get("limit"))
+    limit = limit_of(query.get("limit"), usual=_MOST_LISTED, most=_MOST_LISTED)
     order = query.get("order", "desc")
     if order not in {"asc", "desc"}:
         raise WrongUse("order is asc or desc", param="order")
@@ -74,15 +75,7 @@ async def listing(request: Request) -> Response:
         newest_first=order == "desc",
     )
     shown = [describe(record) for record in found[:limit]]
-    return _reply(
-        {
-            "object": "list",
-            "data": shown,
-            "has_more": len(found) > limit,
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
-        }
-    )
+    return _reply(listed(shown, more=len(found) > limit))
 
 
 @speaks(errors.render)
@@ -150,14 +143,6 @@ def _lifetime_s(form: Form) -> int | None:
             param="expires_after.seconds",
         )
     return int(seconds)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _MOST_LISTED
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST_LISTED):
-        raise WrongUse(f"limit is from 1 to {_MOST_LISTED}", param="limit")
-    return int(text)
 
 
 ROUTES = (
