@@ -44,9 +44,13 @@ _STICKY: Final = (
     "hardware stack error",
     "launch timed out",
     "uncorrectable ecc",
+    "no cuda-capable device",
+    "no cuda gpus are available",
+    "busy or unavailable",
 )
 """CUDA errors after which every later call of the process fails too (CUDA runtime API,
-``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched")."""
+``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched"),
+and those of a GPU that is gone (``cudaErrorNoDevice``, ``cudaErrorDevicesUnavailable``)."""
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The machine's fault, not the job's: there may be room later, or elsewhere."""

@@ -38,7 +38,9 @@ _RECEIVERS = "journeys/test_webhook_receivers.py::"
 _POSTER = "contract/test_http_poster.py::"
 _DYNAMO = "contract/test_dynamo.py::"
 _SITES = "sim/test_call_sites.py::test_whichever_call_goes_wrong_the_job_ends_once_and_is_announced"
-_NETEM = "needs root and netem; the wires' own timeouts are tested at the sockets"
+_MACHINE = "chaos/test_matrix_machine.py::"
+_WIRE = "celery/test_wire.py::"
+_RESUME = "workers/test_trainer_resume.py::"
 
 MATRIX: Final[dict[int, Row]] = {
     1: _row("ingress dies before the row is written", "sim: ingress crashes", _SITES),
@@ -85,10 +87,21 @@ MATRIX: Final[dict[int, Row]] = {
     13: _row(
         "SIGTERM while training",
         _DRAIN + "test_a_job_known_to_be_too_long_is_handed_back_at_once",
-        left="checkpoints: no worker trains yet",
+        _RESUME + "test_a_training_whose_process_is_taken_away_ends_with_the_same_weights",
     ),
-    14: _row("spot notice", left="needs AWS: nothing polls the instance's metadata yet"),
-    15: _row("spot notice, then SIGKILL", "sim: kills", left="the notice itself, as row 14"),
+    14: _row(
+        "spot notice",
+        "infra/test_spot.py::test_every_host_drains_its_tasks_at_the_notice",
+        "infra/test_spot.py::test_a_replica_has_handed_everything_back_by_ninety_seconds",
+        _REPLICAS + "test_sigterm_on_a_busy_replica_costs_its_job_no_attempt",
+        left="that ECS's agent makes a SIGTERM of the notice, as it is told to: only AWS shows it",
+    ),
+    15: _row(
+        "spot notice, then SIGKILL",
+        _RESUME + "test_a_training_whose_process_is_taken_away_ends_with_the_same_weights",
+        "sim: kills",
+        left="the notice itself, as row 14",
+    ),
     16: _row(
         "SIGSTOP past the lease",
         _REPLICAS + "test_a_replica_that_stood_still_past_its_lease_commits_nothing_when_it_wakes",
@@ -119,9 +132,15 @@ MATRIX: Final[dict[int, Row]] = {
         "host memory runs out",
         _FAILURES + "test_a_process_over_its_memory_limit_is_killed_and_tried_once_with_less",
         "chaos/test_replica_process.py::test_a_killed_child_costs_one_attempt_and_no_job",
-        left="a limit of the kernel's needs a cgroup of its own and root; its SIGKILL is tested",
+        _MACHINE
+        + "test_a_model_that_the_kernel_kills_for_its_memory_costs_one_attempt_and_says_so",
     ),
-    22: _row("the GPU vanishes", left="needs a GPU"),
+    22: _row(
+        "the GPU vanishes",
+        _MACHINE
+        + "test_a_replica_whose_gpu_vanishes_leases_nothing_more_and_its_job_runs_elsewhere",
+        left="the words are CUDA's, said by the model: no GPU was pulled out",
+    ),
     23: _row(
         "a job kills every replica",
         _REPLICAS + "test_a_job_that_kills_every_replica_fails_at_the_third_and_harms_no_other",
@@ -166,7 +185,12 @@ MATRIX: Final[dict[int, Row]] = {
         _DYNAMO + "test_a_move_whose_answer_is_lost_was_done_once_and_says_so",
     ),
     34: _row("an index lags", _DYNAMO + "test_what_an_index_says_late_is_checked_against_the_row"),
-    35: _row("a clock is half a minute off", left="nothing compares clocks yet; see row 36"),
+    35: _row(
+        "a clock is half a minute off",
+        "celery/test_clocks.py::test_a_replica_whose_clock_is_half_a_minute_off_leases_nothing",
+        "unit/test_clock_skew.py::test_a_clock_that_is_off_is_told_once_a_minute",
+        left="in local mode there is one clock: nobody to disagree with",
+    ),
     36: _row("clocks are two seconds off everywhere", "sim: skew"),
     37: _row(
         "reapers race, or die",
@@ -199,9 +223,13 @@ MATRIX: Final[dict[int, Row]] = {
     42: _row(
         "100 kB/s",
         "contract/test_http_fetcher.py::test_a_dripping_body_ends_with_the_total_time",
-        left=_NETEM,
+        _WIRE + "test_on_a_wire_of_100_kb_a_second_no_lease_is_lost",
     ),
-    43: _row("packets are lost", left=_NETEM),
+    43: _row(
+        "packets are lost",
+        _WIRE + "test_on_a_wire_that_loses_a_third_of_its_packets_it_is_only_slower",
+        left="netem's kernel module is not everywhere: TCP's view of it, waits, is made by a proxy",
+    ),
     44: _row(
         "the receiver says 500",
         _RECEIVERS + "test_500s_follow_the_schedule_to_its_end_under_one_id",
@@ -260,8 +288,15 @@ MATRIX: Final[dict[int, Row]] = {
         "unit/test_scaling_controller.py::"
         "test_a_storm_of_jobs_starts_replicas_in_steps_up_to_the_maximum",
     ),
-    57: _row("the drop folder loses events", left="there is no drop folder yet"),
-    58: _row("two children end together", left="there are no groups yet"),
+    57: _row(
+        "the drop folder loses events",
+        "unit/test_drop_folder.py::test_each_object_is_one_job_though_events_are_lost_and_doubled",
+    ),
+    58: _row(
+        "two children end together",
+        "unit/groups/test_steward_kills.py::test_fan_in_of_500_starts_once_a_thousand_times",
+        "unit/groups/test_steward_kills.py::test_fan_in_starts_once_when_the_last_two_end_together",
+    ),
     59: _row(
         "two releases at once",
         "local/test_sqlite.py::test_a_file_of_another_release_is_refused_in_words",
@@ -276,5 +311,10 @@ MATRIX: Final[dict[int, Row]] = {
         _REPLICAS + "test_a_power_cut_in_the_middle_of_many_jobs_loses_none",
         left="what the disk itself forgets: only real power can show that",
     ),
-    62: _row("one caller floods the queue", left="fair turns between callers are not built yet"),
+    62: _row(
+        "one caller floods the queue",
+        "local/test_fair_turns.py::"
+        "test_a_caller_with_50000_jobs_raises_the_waits_of_others_by_half_at_most",
+        left="on SQS the turns are those of its fair queues: only AWS shows them",
+    ),
 }
