@@ -133,8 +133,9 @@ def _about(part: Part, found: Any, kind: Any) -> dict[str, Any]:
 
 def _read(kind: Any, repo: str, revision: str, told: Callable[[float], None], **more: Any) -> Any:
     """From a folder or S3, read in parallel before, or from the hub."""
-    here = urlsplit(repo).scheme == "s3" or Path(repo).is_dir()
-    place = _brought(repo, told) if here else repo
+    snapshot = _snapshot(repo, revision)
+    here = urlsplit(snapshot).scheme == "s3" or Path(snapshot).is_dir()
+    place = _brought(snapshot, told) if here else snapshot
     pinned = {} if here or not revision else {"revision": revision}
     if hasattr(kind, "load_config") and "use_safetensors" not in more:
         more["use_safetensors"] = True
@@ -142,6 +143,20 @@ def _read(kind: Any, repo: str, revision: str, told: Callable[[float], None], **
         return kind.from_pretrained(place, local_files_only=here, **pinned, **more)
     except OSError as error:
         raise WeightsMissing(f"{repo} cannot be read: {error}"[:2000]) from error
+
+
+def _snapshot(repo: str, revision: str) -> str:
+    """Where a hub's cache has it, on a machine that may ask no hub: a container, whose weights
+    were published with ``infra.weights``. Read in parallel from there, as from any folder."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if urlsplit(repo).scheme or Path(repo).is_dir() or not constants.HF_HUB_OFFLINE:
+        return repo
+    try:
+        return snapshot_download(repo, revision=revision or None, local_files_only=True)
+    except LocalEntryNotFoundError:
+        raise WeightsMissing(f"{repo} is not in the hub's cache of this machine") from None
 
 
 def _brought(place: str, told: Callable[[float], None]) -> str:

@@ -1,0 +1,97 @@
+"""Where weights are read from, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import pytest
+
+from pilotlight import WeightsMissing
+from tests.workers.shelf import DRAWN
+from workers.engines.diffusers_declared import Diffused
+from workers.engines.diffusers_loading import load
+from workers.engines.diffusers_sizes import frames, of_edit, of_film, sides
+
+KREA = DRAWN["flux-krea-lora"].model
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def of(folder, **changes):
+    return dataclasses.replace(KREA, repo=str(folder), **changes)
+
+
+def test_a_pickle_is_not_read_even_where_there_is_nothing_else(shelf, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(shelf.saved(KREA.repo), folder)
+    (sound,) = (folder / "vae").glob("*.safetensors")
+    torch.save(load_file(sound), sound.with_suffix(".bin"))
+    sound.unlink()
+
+    with pytest.raises(WeightsMissing, match="safetensors"):
+        load(of(folder))
+
+
+def test_a_folder_that_is_not_there_is_told_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(WeightsMissing, match="acme/none is not in the hub's cache"):
+        load(dataclasses.replace(KREA, repo="acme/none"))
+
+
+@pytest.mark.parametrize("revision", ["", COMMIT])
+def test_a_container_finds_a_published_cache_of_the_hub(shelf, tmp_path, monkeypatch, revision):
+    """As ``infra.weights`` publishes it; nothing is asked over the network."""
+    cache = tmp_path / "models--acme--krea"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text(COMMIT)
+    shutil.copytree(shelf.saved(KREA.repo), cache / "snapshots" / COMMIT)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    pipes = load(dataclasses.replace(KREA, repo="acme/krea", revision=revision))
+
+    assert type(pipes.base).__name__ == "FluxPipeline"
+
+
+def test_jobs_share_a_replica_only_where_they_can_share_a_call():
+    with pytest.raises(ValueError, match="share a call"):
+        Diffused(repo="a/b", licence="MIT", pipeline="FluxPipeline", gpu_memory_gib=1, jobs=2)
+
+
+def ways_of(name):
+    return [way for one in DRAWN[name].serves for way in one.all_ways]
+
+
+def test_named_sides_are_fals():
+    (way,) = ways_of("flux-krea-lora")
+
+    assert sides("landscape_4_3", way, field="image_size") == (1024, 768)
+    assert sides("1024x768", way, field="size") == (1024, 768)
+    assert sides(None, way, field="image_size") == way.size
+    assert sides("auto", way, field="size") == way.size
+
+
+def test_films_have_the_sides_that_a_model_can_make():
+    shoot = ways_of("wan22-ti2v")[0]
+
+    assert of_film(None, None, shoot) == (1280, 704)
+    assert of_film("480p", "9:16", shoot) == (480, 832)
+    assert of_film(None, "1:1", shoot) == (960, 960)
+    assert of_film("768x512", None, shoot) == (768, 512)
+    assert frames(None, shoot) == 121
+    assert frames(120, shoot) == 117
+
+
+def test_a_changed_picture_keeps_its_shape():
+    edit = ways_of("flux-kontext-lora")[0]
+
+    assert of_edit("match_input", (800, 600), edit) == (800, 592)
+    assert of_edit("16:9", (800, 600), edit) == (1360, 768)
+    wide, high = of_edit("auto", (800, 600), edit)
+    assert wide * high == pytest.approx(1024 * 1024, rel=0.05)
+    wide, high = of_edit(None, (8000, 6000), edit)
+    assert wide * high <= 2_000_000
