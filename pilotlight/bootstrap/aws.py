@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.replica import Replica
     from pilotlight.ports.clock import Clock
+    from pilotlight.ports.queue import QueueReceiver
     from pilotlight.settings import Settings
 
 
@@ -197,16 +198,7 @@ def replica(
     if supervisor_fd is None or replica_id is None:
         replica_id = enrolment.enrolled(account.register, spec, replica_id)
     receiver = _receiver(settings, spec, account, clock)
-    ports = ReplicaPorts(
-        store=account.store,
-        queue=receiver,
-        feed=account.feed,
-        blobs=account.blobs,
-        roster=enrolment.roster(),
-        announcer=PollingWatch(),
-        clock=clock,
-        settings=settings,
-    )
+    ports = _ports(settings, account, enrolment, receiver, clock)
     made = assemble(replica_id, spec, ports, supervisor_fd=supervisor_fd)
     receiver.pulse.on_death = made.stop
     return made
@@ -239,7 +231,21 @@ def pooled_replica(
         clock=clock,
         holds=True,
     )
-    ports = ReplicaPorts(
+    ports = _ports(settings, account, enrolment, queue, clock)
+    made = pools.assemble(replica_id, pool, members, ports, queue, supervisor_fd=supervisor_fd)
+    for receiver in receivers.values():
+        receiver.pulse.on_death = made.stop
+    return made
+
+
+def _ports(
+    settings: Settings,
+    account: _Account,
+    enrolment: aws_fleet.Enrolment,
+    queue: QueueReceiver,
+    clock: Clock,
+) -> ReplicaPorts:
+    return ReplicaPorts(
         store=account.store,
         queue=queue,
         feed=account.feed,
@@ -249,10 +255,6 @@ def pooled_replica(
         clock=clock,
         settings=settings,
     )
-    made = pools.assemble(replica_id, pool, members, ports, queue, supervisor_fd=supervisor_fd)
-    for receiver in receivers.values():
-        receiver.pulse.on_death = made.stop
-    return made
 
 
 def _prompt(settings: Settings) -> Settings:
