@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from pilotlight import File
 from pilotlight.contracts.endpoints.shapes import VideoFile
 from workers.engines import decoder
+from workers.engines.decoding import SAFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,7 +138,7 @@ def _sound(reel: Reel, target: Any) -> Iterator[Any]:
         return
     import av
 
-    with av.open(str(reel.sound.path)) as source:
+    with av.open(str(reel.sound.path), options=SAFE) as source:
         yield reel.sound.playing(source, target, webm=reel.form == "webm")
 
 
