@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
@@ -84,13 +83,7 @@ def test_a_call_that_takes_too_long_is_a_504_and_gives_up_its_job(tmp_path, cloc
 
 
 def test_a_caller_who_hangs_up_cancels_the_work(stage):
-    body = b'{"prompt": "a cat"}'
-    host, port = stage.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as line:
-        line.sendall(
-            b"POST /run/acme/app HTTP/1.1\r\nHost: x\r\nAuthorization: Key a key for tests\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
+    with stage.asking("/run/acme/app", {"prompt": "a cat"}):
         job = stage.only_job()
         stage.start(job.id)
     until(lambda: stage.job(job.id).status.is_terminal)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
 from pilotlight.contracts.job import JobStatus
 from pilotlight.settings import IngressSettings
 from tests.dialects.openai_stage import HELLO, PARROT, answered, said, streamed
-from tests.dialects.stage import DEADLINE_S, Background, Stage, served, services_in, until
+from tests.dialects.stage import Background, Stage, served, services_in, until
 
 CHAT = "/v1/chat/completions"
 
@@ -212,14 +211,7 @@ def test_a_stream_that_fails_later_says_so_inside(openai_stage, openai_client):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_caller_who_hangs_up_cancels_the_work(openai_stage, stream):
-    body = json.dumps({**HELLO, "stream": stream}).encode()
-    host, port = openai_stage.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as line:
-        line.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
-            b"Authorization: Bearer a key for tests\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
+    with openai_stage.asking("/v1/chat/completions", {**HELLO, "stream": stream}) as line:
         job = openai_stage.only_job()
         openai_stage.start(job.id)
         if stream:
@@ -308,14 +300,7 @@ def test_the_older_stream_is_pieces_of_text(openai_stage, openai_client):
 
 
 def test_a_caller_who_leaves_before_the_first_word_cancels_the_work(openai_stage):
-    body = json.dumps({**HELLO, "stream": True}).encode()
-    host, port = openai_stage.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as line:
-        line.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
-            b"Authorization: Bearer a key for tests\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
+    with openai_stage.asking("/v1/chat/completions", {**HELLO, "stream": True}):
         job = openai_stage.only_job()
     until(lambda: openai_stage.job(job.id).status.is_terminal)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
@@ -118,16 +117,9 @@ def test_a_sync_task_that_takes_too_long_is_a_request_id_and_goes_on(tmp_path, c
 
 
 def test_a_caller_who_hangs_up_on_a_sync_task_cancels_it(stage):
-    body = json.dumps({"task": "fal/text-to-image", "model": "jack", "payload": {"prompt": "a"}})
+    document = {"task": "fal/text-to-image", "model": "jack", "payload": {"prompt": "a"}}
     before = stage.newest()
-    host, port = stage.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as line:
-        line.sendall(
-            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a key for tests\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % len(body)
-            + body.encode()
-        )
+    with stage.asking(PATH, document):
         until(lambda: stage.newest() != before)
         job = stage.newest()
     until(lambda: stage.job(job.id).status.is_terminal)
