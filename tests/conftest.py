@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from pilotlight.adapters.local.clock import ManualClock
+from pilotlight.adapters.local.database import Database
 from pilotlight.contracts.job import Job
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -16,6 +17,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture
 def clock():
     return ManualClock()
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = Database(tmp_path / "jobs.db")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -34,22 +34,6 @@ def faults(aws):
         yield faults
 
 
-@pytest.fixture
-def lease(store, clock):
-    def lease(job, owner="r1"):
-        return store.move(job.id, moves.lease(owner=owner, now=clock.now(), **LEASE))
-
-    return lease
-
-
-@pytest.fixture
-def add(store, make_job):
-    def add(**changes):
-        return store.create([make_job(**changes)])[0].job
-
-    return add
-
-
 MOVES = {
     "lease": lambda job, now: moves.lease(owner="r2", now=now, **LEASE),
     "storing": lambda job, now: moves.storing(job, now=now, **LEASE),

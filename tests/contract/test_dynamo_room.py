@@ -19,22 +19,6 @@ def store(aws):
     return dynamo_store(aws)
 
 
-@pytest.fixture
-def lease(store, clock):
-    def lease(job, owner="r1"):
-        return store.move(job.id, moves.lease(owner=owner, now=clock.now(), **LEASE))
-
-    return lease
-
-
-@pytest.fixture
-def add(store, make_job):
-    def add(**changes):
-        return store.create([make_job(**changes)])[0].job
-
-    return add
-
-
 BIG = '"' + "\N{SNOWMAN}" * 200_000 + '"'
 
 

@@ -6,8 +6,6 @@ import random
 from dataclasses import replace
 from itertools import chain
 
-import pytest
-
 from pilotlight.adapters.aws import listing as dynamo
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local import listing as sqlite
@@ -17,15 +15,6 @@ from pilotlight.contracts.pages import Wanted
 from pilotlight.contracts.tags import Tag
 
 ALL = Wanted()
-
-
-@pytest.fixture
-def add(store, make_job):
-    def add(**changes):
-        (created,) = store.create([make_job(**changes)])
-        return created.job
-
-    return add
 
 
 def walked(store, wanted=ALL, *, caller="alice", limit=50):

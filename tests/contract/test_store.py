@@ -16,23 +16,6 @@ LEASE = {"lease_s": 60, "margin_s": 10}
 ERROR = JobError("worker_error", "it broke")
 
 
-@pytest.fixture
-def add(store, make_job):
-    def add(**changes):
-        (created,) = store.create([make_job(**changes)])
-        return created.job
-
-    return add
-
-
-@pytest.fixture
-def lease(store, clock):
-    def lease(job, owner="r1"):
-        return store.move(job.id, moves.lease(owner=owner, now=clock.now(), **LEASE))
-
-    return lease
-
-
 def test_a_created_job_reads_back_field_by_field(store, add):
     job = add(webhook="https://example.org", idempotency_key="k", body_sha256="d", streaming=True)
 

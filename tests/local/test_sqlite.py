@@ -20,13 +20,6 @@ from pilotlight.errors import SettingsError
 
 
 @pytest.fixture
-def database(tmp_path):
-    opened = Database(tmp_path / "jobs.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def receiver(database, clock):
     opened = TableQueueReceiver(database, WakeSocket(), clock, worker="echo", replica_id="r1")
     yield opened

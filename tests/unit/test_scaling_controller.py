@@ -7,7 +7,6 @@ import itertools
 import pytest
 from pydantic import BaseModel
 
-from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.store import SqliteStore
@@ -46,13 +45,6 @@ class RowFleet:
 
     def cold_starts(self, worker, *, limit=20):
         return self.rows.cold_starts(worker, limit=limit)
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(tmp_path / "jobs.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -107,13 +107,6 @@ class House:
 
 
 @pytest.fixture
-def database(tmp_path):
-    opened = Database(tmp_path / "jobs.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def house(database, clock, make_job):
     return House(database, clock, make_job)
 

@@ -9,7 +9,6 @@ from handlers import upkeep
 from handlers.upkeep import Chore, Upkeep, run
 from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.feed import WakeAnnouncer
 from pilotlight.adapters.local.queue import TableQueueSender
 from pilotlight.adapters.local.store import SqliteStore
@@ -171,13 +170,6 @@ def test_a_burst_of_wakes_is_a_few_looks():
     house.stop()
 
     assert took_s >= 3 * 0.05, "looks rest between each other however often they are asked for"
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(tmp_path / "jobs.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
