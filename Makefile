@@ -125,6 +125,9 @@ bench-pool: $(READY)  ## A swap of models on a pooled host, beside a cold start
 bench-chat: $(READY) setup-starters setup-vllm  ## The path of a job over vLLM's own server: first token, tokens a second
 	@$(BIN)/python -m tests.bench.chat --passes $(or $(PASSES),30)
 
+bench-gpu: $(READY)  ## The diffusers engine over the bare pipeline, on a GPU; says so where there is none
+	@$(BIN)/python -m tests.bench.gpu --passes $(or $(PASSES),5) $(if $(MODEL),--model $(MODEL))
+
 clean:  ## Remove everything that can be made again
 	rm -rf .venv .venv-ministack .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .coverage .starters tests/clients/js/node_modules \

@@ -40,7 +40,7 @@ class Limits:
     It bounds what a job can lose to those that share its call."""
     megapixels: float = 4.0
     """Of one call: what the memory beside the weights has room for."""
-    linger_s: float = 0.01
+    linger_s: float = 0.005
     """So long a call waits for company."""
 
 

@@ -26,9 +26,12 @@ class OpenNsfw:
         model = weights("open-nsfw") / "open-nsfw.onnx"
         with stage("imports"):
             import onnxruntime
+        # One thread takes ten milliseconds; several wait for each other where others want the cores.
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         with stage("weights"):
             self._session: Any = onnxruntime.InferenceSession(
-                str(model), providers=["CPUExecutionProvider"]
+                str(model), options, providers=["CPUExecutionProvider"]
             )
         self._input: str = self._session.get_inputs()[0].name
 
