@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.engines.diffusers import SILENT_LENGTH
+from workers.engines.lora_steps import descend
 from workers.engines.quiet import quiet
-from workers.engines.training_state import TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from workers.engines.diffusers import FluxTextToImage
     from workers.engines.examples import Example
+    from workers.engines.lora_steps import OnStep
 
 RANK: Final = 16
 BATCH: Final = 12
 """Examples a step, and as many captions that are to stay what they were."""
-WARM_UP_STEPS: Final = 10
 KEEP_WORDS: Final = 3.0
 """Weight of the text encoder's share in what is preserved."""
 _PICTURE_PARTS: Final = [
@@ -52,39 +52,25 @@ class LoraTrainer:
         *,
         steps: int,
         learning_rate: float,
-        on_step: Callable[[int, float, TrainingState], None],
+        on_step: OnStep,
         resume: Path | None = None,
     ) -> int:
-        """``on_step`` hears each step, from 1, its loss and the state it leaves, which it may save;
-        what it raises ends the training. The step that it went on from.
-
-        ``resume`` is such a saved state: with the same examples and numbers the weights come out
-        as if nothing had come between, bit for bit. One of another training is left alone.
-        """
+        """As :func:`descend`; the step that it went on from."""
         import torch
-        from torch.nn.attention import SDPBackend, sdpa_kernel
 
         torch.manual_seed(self.seed)
         lesson = _Lesson.of(self)
         weights = [*_adapted(self.pipe.transformer, _PICTURE_PARTS),
                    *_adapted(self.pipe.text_encoder, _WORD_PARTS)]  # fmt: skip
-        optimiser = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0)
-        facts = f"{steps} {learning_rate} {self.seed} {len(self.examples)} {len(weights)}"
-        state = TrainingState(weights, optimiser, facts)
-        began = state.load(resume) if resume else 0
-        for step in range(began, steps):
-            rate = min(1, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate * rate
-            # Not the fused attention: its backward pass is slow on a processor.
-            with sdpa_kernel(SDPBackend.MATH):
-                loss, learned = lesson.loss()
-                optimiser.zero_grad()
-                loss.backward()
-            optimiser.step()
-            state.step = step + 1
-            on_step(step + 1, learned, state)
-        return began
+        return descend(
+            weights,
+            lesson.loss,
+            steps=steps,
+            learning_rate=learning_rate,
+            facts=f"seed {self.seed}, {len(self.examples)} examples",
+            on_step=on_step,
+            resume=resume,
+        )
 
     def save(self, folder: Path) -> Path:
         """One safetensors file that any FluxPipeline of these sizes loads."""

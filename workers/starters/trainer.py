@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from pydantic import BaseModel, Field
 
@@ -26,15 +25,10 @@ from pilotlight import (
 from workers.engines.diffusers import flux_text_to_image
 from workers.engines.examples import examples
 from workers.engines.lora_training import LoraTrainer
-
-if TYPE_CHECKING:
-    from workers.engines.training_state import TrainingState
+from workers.engines.training_diary import Diary
 
 WEIGHTS: Final = Path(__file__).parent / "shapes"
 FEWEST: Final = 4
-TELL_EVERY: Final = 10
-SAVE_EVERY_S: Final = 180.0
-"""What a kill or a taken machine may cost at most, where the caller names no steps."""
 _COLOURS: Final = ("red", "green", "blue", "yellow", "purple", "black", "white", "orange")
 _SHAPES: Final = ("circle", "square", "triangle", "ring", "cross", "star")
 KEEP: Final = (
@@ -104,7 +98,7 @@ class Teacher(Worker[Input, Output]):
         began = trainer.train(
             steps=job_input.number_of_steps,
             learning_rate=job_input.learning_rate,
-            on_step=_Diary(job_input, context).step,
+            on_step=Diary(context, job_input.number_of_steps, job_input.checkpoint_steps).step,
             resume=context.checkpoint,
         )
         if began:
@@ -114,30 +108,6 @@ class Teacher(Worker[Input, Output]):
         facts = job_input.model_dump(exclude=left_out) | {"pictures": len(shown)}
         config.write_text(json.dumps(facts, indent=2))
         return Output(lora_file=File.at(trainer.save(context.folder)), config_file=File.at(config))
-
-
-class _Diary:
-    """What is told of each step, and kept of some."""
-
-    def __init__(self, job_input: Input, context: Context) -> None:
-        self.input, self.context = job_input, context
-        self.kept_at = time.monotonic()
-
-    def step(self, step: int, loss: float, state: TrainingState) -> None:
-        """After each."""
-        steps = self.input.number_of_steps
-        if step % TELL_EVERY == 0 or step == steps:
-            self.context.log(f"step {step} of {steps}: loss {loss:.4f}")
-        self.context.progress(step / steps, f"loss {loss:.4f}")
-        if step < steps and self._due(step):
-            self.context.save(state.save(self.context.folder / "checkpoint.safetensors"))
-            self.kept_at = time.monotonic()
-            self.context.log(f"checkpoint at step {step} of {steps}")
-
-    def _due(self, step: int) -> bool:
-        if self.input.checkpoint_steps is not None:
-            return step % self.input.checkpoint_steps == 0
-        return time.monotonic() - self.kept_at >= SAVE_EVERY_S
 
 
 def _wrong(words: str) -> InvalidInput:

@@ -1,0 +1,119 @@
+"""Adaptations for Wan 2.1, behind fal's three endpoints for it.
+
+What comes out loads into diffusers' ``WanPipeline`` and ``WanImageToVideoPipeline`` of the same
+base. A job that is killed, or whose machine is taken away, goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pilotlight import Context, File, InvalidInput, Problem, Worker, WorkerSpec
+from pilotlight.contracts import endpoints as public
+from pilotlight.contracts.endpoints.shapes import File as PublicFile
+from pilotlight.contracts.endpoints.wan_trainer import Train, Trained
+from workers.engines import diffusers_loading
+from workers.engines.clips import clip
+from workers.engines.diffusers_declared import Diffused
+from workers.engines.examples import examples
+from workers.engines.training_diary import Diary
+from workers.engines.wan_training import Clip, WanTrainer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FIELD: Final = "training_data_url"
+FEWEST: Final = 1
+"""fal advises ten; how few teach something is the caller's to find out."""
+SEED: Final = 0
+"""The contract has none: equal inputs make equal adaptations on one kind of machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model to adapt, and how large its films are."""
+
+    model: Diffused
+    pixels: int
+    """Of one frame: sides keep the example's shape."""
+    multiple: int = 16
+
+
+def _wan(repo: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 80) -> Diffused:
+    return Diffused(
+        repo=f"Wan-AI/{repo}-Diffusers",
+        licence="Apache-2.0",
+        pipeline=pipeline,
+        gpu_memory_gib=gpu_memory_gib,
+        full_parts=("vae",),
+    )
+
+
+# Sizes: https://github.com/Wan-Video/Wan2.1, SUPPORTED_SIZES; memory reckoned, not measured.
+BASES: Final = {
+    "fal-ai/wan-trainer/t2v": Base(_wan("Wan2.1-T2V-1.3B", gpu_memory_gib=40), 832 * 480),
+    "fal-ai/wan-trainer/t2v-14b": Base(_wan("Wan2.1-T2V-14B"), 832 * 480),
+    "fal-ai/wan-trainer/i2v-720p": Base(
+        _wan("Wan2.1-I2V-14B-720P", pipeline="WanImageToVideoPipeline"), 1280 * 720
+    ),
+}
+
+
+class TeachesWan(Worker[Train, Trained]):
+    bases: ClassVar[Mapping[str, Base]] = BASES
+    spec: ClassVar = WorkerSpec(
+        name="wan-trainer",
+        endpoints=tuple(public.contract(name) for name in BASES),
+        gpu_memory_gib=80,
+        timeout_s=6 * 3600,
+        max_replicas=1,
+        checkpoints=True,
+    )
+
+    def run(self, job_input: Train, context: Context) -> Trained:
+        """Loss and progress as it learns; raises InvalidInput for an archive that will not do."""
+        base = self.bases[context.endpoint]
+        clips = self._clips(job_input, context, base)
+        # A model of its own: what one job taught must not be in the next one's.
+        trainer = WanTrainer(diffusers_loading.load(base.model), SEED)
+        began = trainer.train(
+            clips,
+            steps=job_input.number_of_steps,
+            learning_rate=job_input.learning_rate,
+            on_step=Diary(context, job_input.number_of_steps).step,
+            resume=context.checkpoint,
+        )
+        if began:
+            context.log(f"this attempt went on from step {began}")
+        config = context.folder / "config.json"
+        facts = job_input.model_dump(exclude={FIELD}) | {"examples": len(clips)}
+        config.write_text(json.dumps(facts | {"base": base.model.repo}, indent=2))
+        return Trained(lora_file=_file(trainer.save(context.folder)), config_file=_file(config))
+
+    def _clips(self, job_input: Train, context: Context, base: Base) -> list[Clip]:
+        shown = examples(
+            context.input_file(job_input.training_data_url),
+            caption=job_input.trigger_phrase,
+            field=FIELD,
+            films=context.folder / "films",
+        )
+        if len(shown) < FEWEST:
+            words = "holds no picture and no film"
+            raise InvalidInput(
+                f"{FIELD} {words}", Problem(("body", FIELD), words, "invalid_archive")
+            )
+        return [
+            clip(one, pixels=base.pixels, multiple=base.multiple,
+                 scaled=job_input.auto_scale_input, field=FIELD)
+            for one in shown
+        ]  # fmt: skip
+
+
+def _file(path: Path) -> PublicFile:
+    return PublicFile.model_validate(File.at(path))
+
+
+WORKER = TeachesWan
