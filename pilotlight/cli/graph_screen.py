@@ -23,6 +23,7 @@ _MARKS: Final = {
     "queued": ("○", "yellow"),
     "running": ("▶", "cyan"),
     "succeeded": ("✓", "green"),
+    "skipped": ("↷", "dim"),
     "failed": ("✗", "red"),
     "expired": ("✗", "red"),
     "cancelled": ("-", "magenta"),

@@ -3,10 +3,15 @@
 ``needs`` of a node are the nodes whose output its templates use, and those it names itself. With
 ``map`` a node runs once for each item of a list; ``{{item}}`` and ``{{index}}`` then stand in its
 payload, and its output is the list of outputs, in the items' order.
+
+With ``when`` a node runs only if that is true, as JSON knows it: false, null, 0 and what is empty
+are not, nor is what is not there. One that does not run is skipped, and so is every node that
+needs it; the run goes on, and in its output what a skipped node would have given is null.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +21,9 @@ from pilotlight.contracts.templates import uses
 MOST_NODES: Final = 100
 MOST_ITEMS: Final = 10_000
 """Jobs of one node with ``map``."""
+NOTHING: Final = "null"
+"""Output of a skipped node. No endpoint gives this: outputs are objects."""
+_CONDITION: Final = re.compile(r"\s*(not\s+)?(\{\{[^{}]*\}\})\s*")
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -32,11 +40,20 @@ class Node(BaseModel):
     needs: tuple[NodeId, ...] = Field(default=(), max_length=MOST_NODES)
     map: str | list[Any] | None = None
     """A template of a list, or a list."""
+    when: str | bool | None = None
+    """A template, with ``not`` before it for the opposite."""
 
     @property
     def body(self) -> dict[str, Any]:
         """Where its templates stand."""
-        return {"payload": self.payload} | ({} if self.map is None else {"map": self.map})
+        more = {"map": self.map, "when": self.when}
+        return {"payload": self.payload} | {k: v for k, v in more.items() if v is not None}
+
+    @property
+    def condition(self) -> tuple[bool, str] | None:
+        """What ``when`` is to be, and its template; None where it is no template."""
+        found = _CONDITION.fullmatch(self.when) if isinstance(self.when, str) else None
+        return None if found is None else (found[1] is None, found[2])
 
     @property
     def upstream(self) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from pilotlight.intake.scopes import Scope
 PREFIX: Final = "Agents"
 """Before our schemas' names: an endpoint may have a Node of its own."""
 _REFS: Final = "#/components/schemas/"
-_STATES: Final = ("waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired")
+_STATES: Final = (
+    "waiting", "queued", "running", "succeeded", "skipped", "failed", "cancelled", "expired",
+)  # fmt: skip
 _WHOLE: Final[Schema] = {"type": "integer"}
 
 _NODE: Final = say.fields(

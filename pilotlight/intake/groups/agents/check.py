@@ -75,7 +75,8 @@ class _Look:
 
     def faults(self, step: Step) -> list[Problem]:
         """Of templates first: a body is looked at once what goes into it can be right."""
-        found = list(self._map_faults(step)) or list(self._template_faults(step))
+        found = [*self._map_faults(step), *self._when_faults(step)]
+        found = found or list(self._template_faults(step))
         return found or list(self._body_faults(step))
 
     def output_faults(self, output: Any) -> Iterator[Problem]:
@@ -151,6 +152,13 @@ class _Look:
         elif listed is not None and len(listed) > MOST_ITEMS:
             message = f"{len(listed)} items; {MOST_ITEMS} are allowed"
             yield at_node(step.node, ("map",), message, "too_long")
+
+    def _when_faults(self, step: Step) -> Iterator[Problem]:
+        """What the input does not hold is not true, and no fault."""
+        for use in uses(step.node.when):
+            message = None if use.path[0] == "input" else self._unfound(use, None)
+            if message is not None:
+                yield at_node(step.node, ("when",), message, "type_mismatch")
 
     def _listed(self, step: Step) -> Any:
         """The items, where they are known already."""

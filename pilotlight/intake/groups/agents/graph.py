@@ -77,9 +77,19 @@ def _node_faults(node: Node, known: set[str]) -> Iterator[Problem]:
             yield at_node(
                 node, use.loc, message, "unknown_node" if is_node(use.path) else "template"
             )
+    yield from _when_faults(node)
     if isinstance(node.map, str) and not any(use.loc == ("map",) and use.alone for use in found):
         message = "must be a list, or one template of a list such as {{input.prompts}}"
         yield at_node(node, ("map",), message, "template")
+
+
+def _when_faults(node: Node) -> Iterator[Problem]:
+    if isinstance(node.when, str) and node.condition is None:
+        message = "must be one template, such as {{input.large}} or not {{input.large}}"
+        yield at_node(node, ("when",), message, "template")
+    if node.map is not None and node.when is not None:
+        message = "a node with map cannot have it: put it on a node before, or leave items out"
+        yield at_node(node, ("when",), message, "when_with_map")
 
 
 def _fault_of(use: Use, node: Node | None, known: set[str]) -> str | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.contracts import moves
-from pilotlight.contracts.agent import MOST_ITEMS
+from pilotlight.contracts.agent import MOST_ITEMS, NOTHING
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.contracts.templates import Missing
 from pilotlight.errors import InvalidInput, PilotlightError, Problem
-from pilotlight.intake.groups.agents.run import DROPPED, Run, Spread, item_key
+from pilotlight.intake.groups.agents.run import DROPPED, SKIPPED, Run, Spread, item_key
 from pilotlight.intake.groups.agents.values import Outputs, Values
 from pilotlight.intake.groups.kind import Chunk, Result
 from pilotlight.intake.submission import Submission
@@ -84,7 +84,7 @@ class AgentRuns:
         return Chunk(jobs=jobs, cursor=spread.text(), last=last)
 
     def _laid(self, head: Job, run: Run, node: Node, values: Values) -> Job:
-        if not node.upstream:
+        if not node.upstream and node.when is None:
             return self._made(head, run, node, node.id, values)
         wish = _wish(head, run, node, b"")
         try:
@@ -114,6 +114,9 @@ class AgentRuns:
             return self._chunk(run, spread, ())
         if None in states:
             return None
+        if any(run.skipped(self.store, one, spread) for one in node.upstream):
+            spread.maps[node.id] = [0, SKIPPED]
+            return self._chunk(run, spread, ())
         values = self._values(run, spread)
         try:
             items = _list(node, values)
@@ -140,7 +143,7 @@ class AgentRuns:
         run.heard(ended)
         values = self._values(run, spread)
         for node in run.plain[: spread.laid]:
-            if node.upstream and run.look(self.store, node.id) is JobStatus.WAITING:
+            if run.look(self.store, node.id) is JobStatus.WAITING:
                 self._look_at(head, run, node, values)
 
     def _spread(self, head: Job) -> Spread:
@@ -155,7 +158,11 @@ class AgentRuns:
             if not state:
                 self._drop(run, node, one)
                 return
-        self._release(head, run, node, values)
+        skipped = any(run.skipped(self.store, one, values.spread) for one in node.upstream)
+        if skipped or not values.holds(node):
+            self._move(run, node, moves.complete, output=NOTHING)
+        else:
+            self._release(head, run, node, values)
 
     def _drop(self, run: Run, node: Node, upstream: str) -> None:
         """It will never have its inputs: it is cancelled with the reason, and so are its own."""
@@ -187,7 +194,7 @@ class AgentRuns:
             self.announcer.changed([released.id])
             self.waker([released])
 
-    def _move(self, run: Run, node: Node, make: Any, **why: JobError) -> None:
+    def _move(self, run: Run, node: Node, make: Any, **why: JobError | str) -> None:
         job = self.store.get(run.member_id(node.id))
         if job is None:
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pilotlight.contracts.agent import Definition, Node
+from pilotlight.contracts.agent import NOTHING, Definition, Node
 from pilotlight.contracts.group import member_id
 from pilotlight.contracts.job import JobStatus
 from pilotlight.intake.groups.agents.graph import sound
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DROPPED: Final = -1
 """Total of a node with ``map`` that will never run: what it needed failed."""
+SKIPPED: Final = -2
+"""Total of one that does not run: what it needed was skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Run:
         self.definition = Definition.model_validate(self.ticket.definition)
         self._over: dict[str, JobStatus] = {}
         self._failed: dict[str, str] = {}
+        self._skipped: set[str] = set()
 
     @cached_property
     def order(self) -> list[Node]:
@@ -98,6 +101,8 @@ class Run:
     def _remember(self, job: Job) -> None:
         assert job.member is not None
         self._over[job.member] = job.status
+        if job.status is JobStatus.SUCCEEDED and job.output == NOTHING:
+            self._skipped.add(job.member)
         if job.status is not JobStatus.SUCCEEDED:
             self._failed.setdefault(job.member.partition(".")[0], job.member)
 
@@ -126,6 +131,13 @@ class Run:
             if status is not JobStatus.SUCCEEDED:
                 return False
         return spread.maps.get(node_id, [0, 0])[1] != DROPPED
+
+    def skipped(self, store: JobStore, node_id: str, spread: Spread) -> bool:
+        """Whether a node that has succeeded did so without running."""
+        if self.definition.node(node_id).map is not None:
+            return spread.maps.get(node_id, [0, 0])[1] == SKIPPED
+        self.look(store, node_id)
+        return node_id in self._skipped
 
     def keys(self, node_id: str, spread: Spread) -> Iterator[str | None]:
         """Of the node's members; None for those that are to come."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pilotlight.contracts import templates
 from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS
+from pilotlight.contracts.templates import Missing
 from pilotlight.intake import outputs
 
 if TYPE_CHECKING:
+    from pilotlight.contracts.agent import Node
     from pilotlight.contracts.artifact import Artifact
     from pilotlight.contracts.job import Job
     from pilotlight.intake.groups.agents.run import Run, Spread
@@ -32,15 +34,28 @@ class Values:
         """``more`` are ``item`` and ``index``."""
         return templates.rendered(value, lambda path: self._at(path, more))
 
+    def holds(self, node: Node) -> bool:
+        """Whether the node is to run, now that all it needs is there."""
+        if node.condition is None:
+            return node.when is None or bool(node.when)
+        wanted, template = node.condition
+        try:
+            return bool(self.rendered(template)) is wanted
+        except Missing:
+            return not wanted
+
     def _at(self, path: tuple[str, ...], more: dict[str, Any]) -> Any:
         root, *rest = path
         if root == "nodes":
-            return templates.at(self.output(rest[0]), tuple(rest[2:]))
+            output = self.output(rest[0])
+            return None if output is None else templates.at(output, tuple(rest[2:]))
         scope = self.run.ticket.given if root == "input" else more[root]
         return templates.at(scope, tuple(rest))
 
     def output(self, node_id: str) -> Any:
-        """Of a node whose members have succeeded."""
+        """Of a node whose members have succeeded; None for one that was skipped."""
+        if self.run.skipped(self.store, node_id, self.spread):
+            return None
         if node_id not in self._outputs:
             found = [self._of(key) for key in self.run.keys(node_id, self.spread) if key]
             plain = self.run.definition.node(node_id).map is None

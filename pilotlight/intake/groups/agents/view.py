@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pilotlight.contracts.agent import NOTHING
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.intake import outputs
-from pilotlight.intake.groups.agents.run import DROPPED, Run, Spread
+from pilotlight.intake.groups.agents.run import DROPPED, SKIPPED, Run, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.store import JobStore
 
-_ORDER: Final = ("failed", "expired", "cancelled", "running", "queued", "waiting", "succeeded")
+_ORDER: Final = (
+    "failed", "expired", "cancelled", "running", "queued", "waiting", "succeeded", "skipped",
+)  # fmt: skip
 """What a node with several jobs is: the first of these that any of them is."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """``status`` is waiting, queued, running, succeeded, failed, cancelled or expired."""
+    """``status`` is waiting, queued, running, succeeded, skipped, failed, cancelled or expired."""
 
     node: Node
     endpoint: str
@@ -67,7 +70,8 @@ class _Look:
     def _plain(self, node: Node) -> NodeView:
         """By its own row, which is never late."""
         job = self.store.get(self.run.member_id(node.id))
-        counts = Counter([] if job is None else [_word(job.status)])
+        skipped = job is not None and job.output == NOTHING
+        counts = Counter([] if job is None else ["skipped" if skipped else _word(job.status)])
         keys = [] if job is None else [node.id]
         status = self._status(None, counts)
         return NodeView(node, self.run.endpoint(node), status, keys, counts, None, job)
@@ -75,15 +79,17 @@ class _Look:
     def _spread_out(self, node: Node, members: list[tuple[str, JobStatus]]) -> NodeView:
         total = self.spread.maps.get(node.id, (0, None))[1]
         counts = Counter(_word(status) for _, status in members)
-        if self.head.status is JobStatus.SUCCEEDED and total:
+        if self.head.status is JobStatus.SUCCEEDED and total is not None and total > 0:
             counts = Counter(succeeded=total)  # whatever an index that is late may say
         status = self._status(total, counts)
-        shown = None if total == DROPPED else total
+        shown = None if total in (DROPPED, SKIPPED) else total
         keys = [key for key, _ in members]
         telling = self._telling(status, members)
         return NodeView(node, self.run.endpoint(node), status, keys, counts, shown, telling)
 
     def _status(self, total: int | None, counts: Counter[str]) -> str:
+        if total == SKIPPED:
+            return "skipped"
         over, found = self.head.status.is_terminal, set(counts)
         if total == DROPPED or (not counts and over and total != 0):
             return "cancelled"
