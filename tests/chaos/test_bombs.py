@@ -205,14 +205,15 @@ def test_a_decoder_that_stands_still_is_ended_and_the_next_file_gets_another(one
     assert ask(one, drawn()).head["mode"] == "RGB"
 
 
-def test_a_decoder_writes_no_file_has_no_environment_and_no_network(one, tmp_path):
+def test_a_decoder_writes_no_file_knows_no_key_and_has_no_network(one, tmp_path):
     ask(one, drawn())
     pid = one._process.pid
 
     limits = Path(f"/proc/{pid}/limits").read_text()
     assert "Max file size             0                    0" in limits
     assert f"Max address space         {4 * 1024**3}" in limits
-    assert b"=" not in Path(f"/proc/{pid}/environ").read_bytes()
+    told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    assert {one for one in told if one} == {f"{k}={v}" for k, v in decoder.ENVIRONMENT.items()}
     assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
     ours, theirs = (Path(f"/proc/{who}/ns/net").readlink() for who in ("self", pid))
     devices = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]

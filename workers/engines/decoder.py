@@ -37,6 +37,9 @@ MOST_PIXELS: Final = 40_000_000
 MOST_FRAMES: Final = 18_000
 """Five minutes at 60 a second."""
 MOST_SOUND_S: Final = 7200
+ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""All of it: no key is in there. On a machine of many cores each of numpy's threads would map its
+own share of the memory that is allowed."""
 
 Field = str | tuple[str | int, ...]
 
@@ -95,7 +98,7 @@ class Decoder:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={},
+                env=ENVIRONMENT,
             )
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n" + body)
