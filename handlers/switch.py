@@ -1,7 +1,6 @@
-"""Routes found by the first part of their path: ten dialects cost a request no more than one.
+"""Routes found by the first part of their path: many dialects cost a request no more than one.
 
-A plain router asks every route in turn, three microseconds each, and fal's come after the rest of
-the alphabet.
+A plain router asks every route in turn, three microseconds each, and there are more than a hundred.
 """
 
 from __future__ import annotations

@@ -184,13 +184,12 @@ class Upkeep:
         self._due = {chore.name: now + chore.first_s for chore in chores}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self.looked_at = clock.monotonic()
-        """When it was last seen alive, on the monotonic clock: readiness asks for it."""
+        self._pass_began_at = now
         self._woken_at = 0.0
 
     def step(self) -> float:
         """Run what is due or woken; seconds until the next chore is due."""
-        self.looked_at = self._clock.monotonic()
+        self._pass_began_at = self._clock.monotonic()
         for chore in self._chores:
             woken = chore.woken_by is not None and chore.woken_by.is_set()
             if woken or self._clock.monotonic() >= self._due[chore.name]:
@@ -207,7 +206,7 @@ class Upkeep:
 
     def _joined(self, chore: Chore, wait_s: float) -> float:
         """When it is due: from the start of the pass, or with a chore that is due about then."""
-        due = self.looked_at + wait_s
+        due = self._pass_began_at + wait_s
         others = [at for name, at in self._due.items() if name != chore.name]
         near = min(others, key=lambda at: abs(at - due), default=due)
         return near if abs(near - due) <= min(_TOGETHER_S, wait_s / 2) else due

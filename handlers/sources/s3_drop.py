@@ -38,7 +38,8 @@ def is_greeting(event: Event) -> bool:
 def keys_in(event: Event) -> list[str]:
     """Keys below the drop prefix; S3's own events quote them, EventBridge's do not.
 
-    Which version was put is not looked at: the newest one is, whoever comes first. Raises InvalidInput for an event that names no object.
+    Which version was put is not looked at: the newest one is, whoever comes first. Raises
+    InvalidInput for an event that names no object.
     """
     if "Records" in event:
         keys = [unquote_plus(_key(one.get("s3"))) for one in event["Records"]]

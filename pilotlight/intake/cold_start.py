@@ -25,7 +25,7 @@ class ColdStage:
     error: str | None = None
     """Why the last start failed."""
     step: str | None = None
-    """What the load is at: ``imports``, ``weights``, ``device`` or ``warm_up``."""
+    """What the load is at, one of :data:`pilotlight.contracts.stages.STAGES`."""
     fraction: float | None = None
     """How far that is, 0 to 1, where it is known."""
 

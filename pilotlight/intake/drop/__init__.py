@@ -7,4 +7,5 @@
     taking.py    objects that were seen -> jobs, each version once
     manifest.py  the lines of a manifest, as a batch's
     results.py   a job that ended -> files
+    watching.py  when to look at the folder, and at jobs whose results are not written
 """
