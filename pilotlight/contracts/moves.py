@@ -166,7 +166,7 @@ def heard(job: Job, *, again_at: float | None = None) -> Move:
 
 
 def complete(job: Job, *, now: float, output: str, artifacts: str = "[]") -> Move:
-    """T18: a group's members are over, and this is what came of them."""
+    """T18: a group's members are over, and this is what came of them; or a node need not run."""
     return _ended(lifecycle.T18, job, now, output=output, artifacts=artifacts)
 
 
