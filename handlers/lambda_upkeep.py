@@ -30,6 +30,8 @@ LOOK_S: Final = 20.0
 """Between two looks while jobs wait or run: the reaper's pace of reliability section 2.4."""
 _STAY_S: Final = 55.0
 """The next minute's invocation goes on."""
+GROUPS_S: Final = 15.0
+"""Then the other chores have their turn, and groups theirs at the next look."""
 _MEASURE_S: Final = 50.0
 _TRIES: Final = 6
 _PAUSE_S: Final = 0.3
@@ -70,7 +72,7 @@ class MinuteUpkeep:
             Chore("exits", 0, free_jobs_of_the_dead(services.fleet, services.reaper, lit())),
             Chore("reap", 0, _done(services.reaper)),
             Chore("scale", 0, _done(lambda _now: look(services))),
-            Chore("groups", 0, _done(services.steward)),
+            Chore("groups", 0, _done(self._groups)),
         ]
         if services.drops is not None:
             drops = services.drops
@@ -85,6 +87,15 @@ class MinuteUpkeep:
             daily(services.orphans, first_s=first_s),
             Chore("measure", _MEASURE_S, _done(self._tell)),
         )
+
+    def _groups(self, _now: float) -> None:
+        """All that is due now, not one look's worth of it: a batch ends by the thousand."""
+        steward, clock = self._services.steward, self._clock
+        ends_at = clock.monotonic() + GROUPS_S
+        while clock.monotonic() < ends_at:
+            again_at = steward(clock.now())
+            if again_at is None or again_at > clock.now():
+                return
 
     def _letters(self, now: float) -> None:
         assert self._services.dead_letters is not None

@@ -55,6 +55,25 @@ INGRESS_GB: Final = 1.0
 SUBMIT_S: Final = 0.1
 POLL_S: Final = 0.02
 
+BATCH_LINES: Final = 50_000
+"""The largest batch there is."""
+BATCH_SENDS_A_LINE: Final = 2
+"""Its message, and its row that says so."""
+BATCH_SPREAD_A_LINE: Final = 0.08
+BATCH_END_A_LINE: Final = 0.08
+BATCH_FIXED: Final = 60
+"""Requests besides, however many lines: counted by ``tests/celery/test_batch_costs.py``."""
+BATCH_CPU_S_A_LINE: Final = 0.0008
+"""Of one core, from a line's end to its line in the output file, with 2 KB of answer; measured."""
+REQUEST_S: Final = 0.01
+TRANSACTION_S: Final = 0.1
+"""Of a hundred rows. Both are guesses on the safe side: DynamoDB answers in single milliseconds."""
+LINES_A_TRANSACTION: Final = 99
+AT_ONCE: Final = 16
+UPKEEP_VCPUS: Final = 512 / 1769
+"""Lambda gives a whole one to 1,769 MB."""
+UPKEEP_S: Final = 900
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -99,6 +118,29 @@ def load(rate: int) -> list[tuple[str, str]]:
     ]
 
 
+def batch() -> list[tuple[str, float, float]]:
+    """What upkeep does for the largest batch: requests, and seconds of a Lambda."""
+    lines, moves = BATCH_LINES, BATCH_LINES / LINES_A_TRANSACTION
+    sends = BATCH_SENDS_A_LINE * lines
+    spread, end = (each * lines + BATCH_FIXED for each in (BATCH_SPREAD_A_LINE, BATCH_END_A_LINE))
+    return [
+        ("messages and their rows, 16 at a time", sends, sends * REQUEST_S / AT_ONCE),
+        ("reading the file, adding lines", spread, _seconds(spread, moves)),
+        ("counting ends, reading rows, writing files", end, _seconds(end, moves)),
+        ("the processor for that", 0, lines * BATCH_CPU_S_A_LINE / UPKEEP_VCPUS),
+    ]
+
+
+def _seconds(requests: float, transactions: float) -> float:
+    return (requests - transactions) * REQUEST_S + transactions * TRANSACTION_S
+
+
+def batch_table() -> str:
+    lines = ["| of 50,000 lines | requests | seconds of upkeep |", "|---|---|---|"]
+    lines += [f"| {name} | {asked:,.0f} | {held:,.0f} |" for name, asked, held in batch()]
+    return "\n".join(lines) + "\n"
+
+
 def _number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
@@ -126,7 +168,7 @@ def tables() -> str:
 
 
 def main() -> int:
-    sys.stdout.write(tables())
+    sys.stdout.write(f"{tables()}\n{batch_table()}")
     return 0
 
 

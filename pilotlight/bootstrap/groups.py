@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pilotlight.intake.groups.agents.kind import KIND as AGENT_RUN
 from pilotlight.intake.groups.agents.kind import AgentRuns
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pilotlight.intake.submit import Submit
     from pilotlight.ports.fleet import Lighter
     from pilotlight.settings import Settings
+
+_ENDING_S: Final = 300.0
+"""Three times what the largest batch takes (infra/SCALE.md)."""
 
 
 def steward(settings: Settings, parts: IngressParts, lighter: Lighter, submit: Submit) -> Steward:
@@ -50,6 +53,7 @@ def steward(settings: Settings, parts: IngressParts, lighter: Lighter, submit: S
         clock=submit.clock,
         kinds=kinds,
         look_s=settings.queue.upkeep_s if parts.store.remote else LOOK_S,
+        ending_s=_ENDING_S if parts.store.remote else 0.0,
     )
 
 

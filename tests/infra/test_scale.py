@@ -12,6 +12,7 @@ from pilotlight.adapters.aws import tables
 from pilotlight.adapters.aws.rows import job_key
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.contracts import moves
+from pilotlight.intake.groups.batches.ticket import MOST_LINES
 from tests.celery.test_costs import MOST_PER_JOB, PER_JOB
 from tests.contract.conftest import moto, moto_account
 from tests.live import ROOT
@@ -22,6 +23,16 @@ PROMPT = '{"prompt": "' + "a lighthouse at dusk, oil on canvas, " * 6 + '"}'
 
 def test_the_page_has_the_computed_tables():
     assert scale.tables() in (ROOT / "infra" / "SCALE.md").read_text()
+
+
+def test_upkeep_ends_the_largest_batch_in_a_half_of_its_time(packaged):
+    assert scale.batch_table() in (ROOT / "infra" / "SCALE.md").read_text()
+    upkeep = packaged.properties("UpkeepLambdaFunction")
+    assert upkeep["Timeout"] == scale.UPKEEP_S
+    assert upkeep["MemorySize"] / 1769 == scale.UPKEEP_VCPUS
+    assert scale.BATCH_LINES == MOST_LINES
+    *_, ending, processor = (held for _, _, held in scale.batch())
+    assert ending + processor < scale.UPKEEP_S / 2
 
 
 def test_the_requests_of_a_job_are_those_that_are_counted():

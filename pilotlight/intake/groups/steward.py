@@ -56,6 +56,9 @@ class Steward:
     clock: Clock
     kinds: Mapping[str, Kind]
     look_s: float = LOOK_S
+    ending_s: float = 0.0
+    """Where other processes look after groups too, they leave one that is being ended alone for so
+    long: what 50,000 lines came to is minutes of reading and writing."""
     let_go: Callable[[Job], object] | None = None
     """Told of a cancelled member that left a note."""
     lit: threading.Event = field(default_factory=threading.Event)
@@ -110,7 +113,10 @@ class Steward:
         if head.status is JobStatus.WAITING:
             tally = self._fed(head, kind, tally)
             if tally.is_over:
-                head = self._ended(head, kind, tally)
+                own = self._kept(head)
+                if own is None:
+                    return
+                head = self._ended(own, kind, tally)
         else:
             tally = self._leave(head, tally)
         self._mark(head, kind, tally, now)
@@ -128,6 +134,13 @@ class Steward:
             self.waker(chunk.jobs)
             kind.advance(head, ())
         return tally
+
+    def _kept(self, head: Job) -> Job | None:
+        """The group, for us alone for a while; None when another steward was first."""
+        if not self.ending_s or head.group_due is None:
+            return head
+        again_at = self.clock.now() + self.ending_s
+        return self.store.move(head.id, moves.heard(head, again_at=again_at))
 
     def _ended(self, head: Job, kind: Kind, tally: Tally) -> Job:
         """The group after its end, by this call or by whoever was first."""
