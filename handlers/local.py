@@ -30,7 +30,6 @@ from pilotlight.adapters.local.ownership import owned
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.intake import keys
 from pilotlight.observability.logs import configure, event
-from pilotlight.ports.keys import KeyRecord
 from pilotlight.settings import Settings
 
 DEVELOPER: Final = "dev"
@@ -101,17 +100,10 @@ def development_key(services: Services, chosen: str | None) -> str:
         return keys.mint(pepper=services.pepper, caller=DEVELOPER, name="up", now=now)[0].encode()
 
     text = chosen or services.secrets.get_or_create("development-key", mint).decode()
-    credential = keys.parse(text, pepper=services.pepper)
-    if services.keys.find(credential.key_id) is None:
-        services.keys.add(
-            KeyRecord(
-                id=credential.key_id,
-                caller=DEVELOPER,
-                secret_hash=keys.hash_of(credential.secret, services.pepper),
-                name="development key of `pilotlight up`",
-                created_at=now,
-            )
-        )
+    name = "development key of `pilotlight up`"
+    record = keys.record_of(text, pepper=services.pepper, caller=DEVELOPER, name=name, now=now)
+    if services.keys.find(record.id) is None:
+        services.keys.add(record)
     return text
 
 

@@ -93,21 +93,6 @@ def mint(
     return head + _checksum(head), record
 
 
-def literal(text: str, *, pepper: bytes, caller: str, name: str, now: float) -> KeyRecord:
-    """The record of a key somebody chose, such as ``--dev-key secret``: hashed like any other.
-
-    Such a text has no id of its own, so its id is a keyed hash of it.
-    """
-    return KeyRecord(
-        id=_literal_id(text, pepper),
-        caller=caller,
-        secret_hash=hash_of(text, pepper),
-        name=name,
-        created_at=now,
-        scopes=scoping.written(scoping.SCOPES),
-    )
-
-
 def _literal_id(text: str, pepper: bytes) -> str:
     return "lit_" + hash_of(f"id\0{text}", pepper)[:24]
 
@@ -132,6 +117,22 @@ def parse(text: str, *, pepper: bytes) -> Credential:
     if text.startswith(PREFIX):
         raise Unauthenticated("this key is cut short or has characters too many")
     return Credential(_literal_id(text, pepper), text)
+
+
+def record_of(text: str, *, pepper: bytes, caller: str, name: str, now: float) -> KeyRecord:
+    """The record of a key whose text is there already: chosen by somebody, or minted before.
+
+    It may do all that a caller may. A chosen text has no id of its own, so its id is a keyed hash
+    of it. Raises Unauthenticated for a mistyped key.
+    """
+    credential = parse(text, pepper=pepper)
+    return KeyRecord(
+        id=credential.key_id,
+        caller=caller,
+        secret_hash=hash_of(credential.secret, pepper),
+        name=name,
+        created_at=now,
+    )
 
 
 def presented(authorization: str | None) -> str:

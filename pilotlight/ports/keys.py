@@ -19,7 +19,7 @@ class KeyRecord:
     last_used_at: float | None = None
     """To the minute."""
     scopes: str | None = None
-    """Words divided by spaces; None for a key that is older than scopes are."""
+    """Words divided by spaces; None for all that a caller may, as before there were scopes."""
     requests_per_s: float | None = None
     burst: int | None = None
     queued_jobs: int | None = None

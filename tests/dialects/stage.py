@@ -70,7 +70,7 @@ def services_in(folder, clock, **settings):
     settings.setdefault("workers", ("tests.dialects.stock",))
     services = bootstrap.services(load(data=folder, **settings), clock=clock)
     for text, caller in ((KEY, "alice"), (OTHER_KEY, "mallory")):
-        record = keys.literal(
+        record = keys.record_of(
             text, pepper=services.pepper, caller=caller, name=caller, now=clock.now()
         )
         services.keys.add(record)

@@ -182,7 +182,7 @@ def test_the_store_is_asked_once_in_thirty_seconds_and_told_once_a_minute(store,
 
 
 def test_a_key_that_somebody_chose_is_stored_hashed_and_works(authenticate, store, clock):
-    record = keys.literal("let me:in", pepper=PEPPER, caller="dev", name="dev", now=clock.now())
+    record = keys.record_of("let me:in", pepper=PEPPER, caller="dev", name="dev", now=clock.now())
     store.add(record)
 
     assert authenticate("Key let me:in").caller == "dev"
