@@ -44,6 +44,38 @@ class Big(Worker[Text, Text]):
 
 WORKER = Big
 '''
+POOL = "swaps.a10g"
+POOLED_WORKER = '''
+"""A worker that exists in tests only: it shares its hosts."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from pilotlight import Endpoint, Worker, WorkerSpec
+
+
+class Text(BaseModel):
+    text: str
+
+
+class Shared(Worker[Text, Text]):
+    spec: ClassVar = WorkerSpec(
+        name="NAME",
+        endpoints=(Endpoint(id="acme/NAME", task="acme/shared", input=Text, output=Text),),
+        gpu_memory_gib=GIB,
+        model_gib=GIB / 2,
+        pool="POOL",
+        timeout_s=300,
+    )
+
+    def run(self, job_input, context):
+        return job_input
+
+
+WORKER = Shared
+'''.replace("POOL", POOL)
+MEMBERS = {"left": 9, "right.v2": 20}
 
 
 @dataclass(frozen=True)
@@ -114,9 +146,14 @@ def dev(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def prod(tmp_path_factory):
-    """The checkout and one worker file more, in another stage."""
+    """The checkout with one worker file more and a pool of two, in another stage."""
     folder = tmp_path_factory.mktemp("prod")
-    return package(folder, "prod", new_workers={"big_model.py": GPU_WORKER}, region="eu-central-1")
+    workers = {
+        f"pooled_{number}.py": POOLED_WORKER.replace("NAME", name).replace("GIB", str(gib))
+        for number, (name, gib) in enumerate(MEMBERS.items())
+    }
+    workers["big_model.py"] = GPU_WORKER
+    return package(folder, "prod", new_workers=workers, region="eu-central-1")
 
 
 @pytest.fixture(params=["dev", "prod"])

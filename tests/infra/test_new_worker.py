@@ -13,6 +13,7 @@ from infra.template.engines import PLAIN, engine_of
 from pilotlight.adapters.aws.machines import GPU_CLASSES, gpu_class
 from pilotlight.contracts.worker import WorkerSpec
 from pilotlight.errors import SettingsError
+from tests.infra.conftest import POOL
 from workers.echo import Echo
 
 SOME_REGIONS = ("us-east-1", "eu-west-1", "eu-central-1", "ap-northeast-1", "sa-east-1")
@@ -75,7 +76,9 @@ def test_it_has_a_row_of_the_dashboard(dev, prod):
     assert [title.split(": ")[1].split(",")[0] for title in sorted(new)] == [
         "costing", "failing", "running", "waiting",
     ]  # fmt: skip
-    assert set(titles(prod)) == set(titles(dev)) | new
+    pools = {title for title in titles(prod) if title.startswith(POOL)}
+    assert len(pools) == 4
+    assert set(titles(prod)) == set(titles(dev)) | new | pools
 
 
 def test_the_ingress_may_send_to_its_queue_and_only_its_replicas_take_from_it(prod):

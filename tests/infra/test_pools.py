@@ -10,7 +10,9 @@ from infra.template.__main__ import template
 from infra.template.facts import all_facts, all_fleets
 from pilotlight.errors import SettingsError
 from pilotlight.settings import Settings
+from tests.infra.conftest import POOL
 
+SWAPS, LEFT, RIGHT = "SwapsA10G", "Left", "RightV2"
 STUDIO = ("tests.journeys.studio",)
 MEMBERS = ("Clerk", "Painter", "Sketcher")
 REGION = "us-east-1"
@@ -38,10 +40,28 @@ def test_a_pool_is_one_service_with_a_pair_of_queues_for_each_of_its_workers(mad
     assert of(made, "ECS::Service") == {"StudioService"}
     assert of(made, "ECS::TaskDefinition") == {"StudioTask"}
     pairs = {f"{one}{kind}" for one in MEMBERS for kind in ("Queue", "Letters")}
-    assert of(made, "SQS::Queue") == pairs
+    assert of(made, "SQS::Queue") == pairs | {"DropQueue", "DropLetters"}
     (container,) = made["StudioTask"]["Properties"]["ContainerDefinitions"]
     assert container["Command"] == ["studio"]
     assert made["StudioService"]["Properties"]["ServiceName"]["Fn::Sub"].endswith("-studio")
+
+
+def test_a_packaged_pool_runs_on_the_gpu_of_its_largest_worker(prod):
+    task = prod.properties(f"{SWAPS}Task")
+    (container,) = task["ContainerDefinitions"]
+    assert container["Command"] == [POOL]
+    given = {one["Name"]: one["Value"] for one in container["Environment"]}
+    assert json.loads(given["PILOTLIGHT_POOLS"]) == {POOL: {"memory_gib": 6.5}}
+    service = prod.properties(f"{SWAPS}Service")
+    assert service["CapacityProviderStrategy"][0]["CapacityProvider"] == {"Ref": "G24Provider"}
+    assert service["ServiceName"]["Fn::Sub"].endswith("-swaps_a10g")
+    for one, part in ((LEFT, "left"), (RIGHT, "right_v2")):
+        assert prod.properties(f"{one}Queue")["QueueName"]["Fn::Sub"].endswith(f"-jobs-{part}")
+        assert prod.properties(f"{one}Letters")["QueueName"]["Fn::Sub"].endswith(f"{part}-dead")
+    own = {name for name in prod.template["Resources"] if name.startswith(SWAPS)}
+    assert {name.removeprefix(SWAPS) for name in own} == {
+        "LogGroup", "Task", "Service", "Role", "LoadAlarm", "Target", "Fallback", "FallbackAlarm",
+    }  # fmt: skip
 
 
 def test_its_replicas_may_take_from_each_of_its_queues_and_from_no_other(made):
