@@ -187,6 +187,27 @@ def test_what_the_speaker_says_the_transcriber_writes(starter, ask, tmp_path, fo
     assert len(starts) >= len(plain(SPOKEN)) - 2
 
 
+def test_what_is_heard_in_batches_is_the_same(starter, ask, tmp_path):
+    speaker = starter("speech", weights="joe", library="onnxruntime")
+    listener = type(starter("transcription", weights="whisper-base", library="faster_whisper"))()
+    from workers.engines.whisper import Whisper
+
+    said = ask(speaker, {"input": SPOKEN, "response_format": "wav"})
+    listener.load = lambda: None
+    listener.model = Whisper(
+        carried.ROOT / "whisper-base", device="cpu", compute_type="int8", batch=4
+    )
+    asked = {"audio_url": "https://example.org/a", "timestamp_granularities": ["word"]}
+    path = Path(unquote(urlsplit(said.audio_url).path))
+    heard = ask(listener, asked, files={"https://example.org/a": path})
+
+    words = set(plain(SPOKEN))
+    assert len(words & set(plain(heard.text.replace("12", "twelve")))) >= 0.8 * len(words)
+    starts = [word.start for word in heard.words]
+    assert starts == sorted(starts)
+    assert heard.segments[-1].end <= said.duration + 0.5
+
+
 def test_speech_is_told_from_silence(starter, ask, tmp_path):
     speaker = starter("speech", weights="joe", library="onnxruntime")
     listener = starter("speech_activity", library="faster_whisper")
