@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from handlers.dialects.openai.deltas import Deltas
-from handlers.dialects.openai.operation import Document, Narrator, Operation, Told, Wish, yes
+from handlers.dialects.openai.operation import Document, Operation, Told, Wish, yes
 from pilotlight.catalogue import Served
 
 TASKS: Final = frozenset(
@@ -120,15 +120,11 @@ class Chunks:
         return said | {"usage": None} if self._wants_usage else said
 
 
-def _narrator(told: Told) -> Narrator:
-    return Chunks(told)
-
-
 OPERATION = Operation(
     name="chat.completions",
     path="/chat/completions",
     tasks=TASKS,
     translate=translate,
     answer=answer,
-    narrator=_narrator,
+    narrator=Chunks,
 )

@@ -14,7 +14,7 @@ from typing import Any, Final
 from handlers.dialects.openai.chat import TASKS, choices_of, streaming_options, usage_of
 from handlers.dialects.openai.deltas import more, since
 from handlers.dialects.openai.errors import WrongUse
-from handlers.dialects.openai.operation import Document, Narrator, Operation, Told, Wish, yes
+from handlers.dialects.openai.operation import Document, Operation, Told, Wish, yes
 from pilotlight.catalogue import Served
 
 MAX_TOKENS: Final = 16
@@ -121,15 +121,11 @@ class Chunks:
         return said | {"usage": None} if self._wants_usage else said
 
 
-def _narrator(told: Told) -> Narrator:
-    return Chunks(told)
-
-
 OPERATION = Operation(
     name="completions",
     path="/completions",
     tasks=TASKS,
     translate=translate,
     answer=answer,
-    narrator=_narrator,
+    narrator=Chunks,
 )

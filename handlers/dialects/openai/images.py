@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from handlers.dialects.openai.errors import WrongUse
-from handlers.dialects.openai.operation import Document, Narrator, Operation, Told, Wish, yes
+from handlers.dialects.openai.operation import Document, Operation, Told, Wish, yes
 from pilotlight.catalogue import Served
 
 _OWN_TASK: Final = "openai/image-generation"
@@ -182,10 +182,6 @@ class Pictures:
         }
 
 
-def _narrator(told: Told, *, event: str) -> Narrator:
-    return Pictures(told, event=event)
-
-
 def _needs_bytes(options: Document) -> bool:
     return bool(options.get("b64"))
 
@@ -196,7 +192,7 @@ GENERATIONS = Operation(
     tasks=frozenset({_OWN_TASK, "fal/text-to-image"}),
     translate=generation,
     answer=answer,
-    narrator=partial(_narrator, event="image_generation"),
+    narrator=partial(Pictures, event="image_generation"),
     inline=_needs_bytes,
 )
 EDITS = Operation(
@@ -205,7 +201,7 @@ EDITS = Operation(
     tasks=frozenset({"fal/image-edit"}),
     translate=edit,
     answer=answer,
-    narrator=partial(_narrator, event="image_edit"),
+    narrator=partial(Pictures, event="image_edit"),
     inline=_needs_bytes,
     media={"image": "image", "mask": "image"},
 )

@@ -9,7 +9,6 @@ from typing import Final
 from handlers.dialects.openai.operation import (
     Diverged,
     Document,
-    Narrator,
     Operation,
     TheFile,
     Told,
@@ -82,10 +81,6 @@ def _deltas(sound: bytes) -> Iterator[Document]:
         yield {"type": "speech.audio.delta", "audio": piece}
 
 
-def _narrator(told: Told) -> Narrator:
-    return Sound(told)
-
-
 def _inline(options: Document) -> bool:
     return bool(options.get("events"))
 
@@ -96,7 +91,7 @@ OPERATION = Operation(
     tasks=frozenset({"openai/audio-speech"}),
     translate=translate,
     answer=answer,
-    narrator=_narrator,
+    narrator=Sound,
     way=way,
     inline=_inline,
 )

@@ -15,7 +15,6 @@ from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import (
     Answer,
     Document,
-    Narrator,
     Operation,
     Text,
     Told,
@@ -137,10 +136,6 @@ class Words:
         yield {"type": "transcript.text.done", "text": output.get("text") or ""}
 
 
-def _narrator(told: Told) -> Narrator:
-    return Words(told)
-
-
 TRANSCRIPTIONS, TRANSLATIONS = (
     Operation(
         name=f"audio.{path}",
@@ -148,7 +143,7 @@ TRANSCRIPTIONS, TRANSLATIONS = (
         tasks=TASKS,
         translate=partial(translate, task=task),
         answer=answer,
-        narrator=_narrator,
+        narrator=Words,
         media={"file": "audio"},
     )
     for path, task in (("transcriptions", "transcribe"), ("translations", "translate"))
