@@ -6,6 +6,7 @@ EMULATOR := .venv-ministack/.ready
 STARTERS := .venv/.starters
 VLLM := .venv-vllm/.ready
 CLIENTS := tests/clients/js/node_modules/.ready
+TORCHVISION := .venv/.torchvision/.ready
 SCHEMAS := tests/kubernetes/node_modules/.ready
 PACKAGER := node_modules/.ready
 STAGE ?= dev
@@ -53,6 +54,11 @@ $(STARTERS): $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[starters]'
 	@touch $@
 
+# Beside the environment, not in it: PyPI's builds are for CUDA, and transformers would use it.
+$(TORCHVISION): | $(READY)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --upgrade \
+		--target .venv/.torchvision torchvision==0.28.0 && touch $@
+
 # Its pins will not live beside ours. Of the three that go, only CUDA builds are to be had, and
 # transformers breaks on them where there is no CUDA.
 $(VLLM):
@@ -82,7 +88,7 @@ gallery: setup-starters  ## Every starter asked for something: build/gallery/ind
 test: $(READY) $(EMULATOR) $(CLIENTS) $(SCHEMAS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
-slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) setup-starters  ## The tests that take minutes or gigabytes
+slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) $(TORCHVISION) setup-starters  ## The tests that take minutes or gigabytes
 	@$(BIN)/python -m pytest -q -m slow
 
 check: $(READY)  ## Format, lint, types, layering

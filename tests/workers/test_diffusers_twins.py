@@ -5,6 +5,9 @@ weights: the real pipeline classes, called with the very words that the big ones
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,6 +17,7 @@ from PIL import Image
 
 from pilotlight.contracts.example import example_of
 from pilotlight.testing import run_once
+from tests.live import ROOT, environment
 from tests.workers.shelf import DRAWN, SIDE
 from workers.engines import diffusers_sizes, video_files
 from workers.engines.diffusers_films import Filming
@@ -29,7 +33,8 @@ EYES = importlib.util.find_spec("torchvision") is not None
 def calls():
     for name, worker in sorted(DRAWN.items()):
         unseen = worker.model.pipeline in BLIND and not EYES
-        marks = [pytest.mark.skip(reason="torchvision is not installed")] if unseen else []
+        marks = [pytest.mark.skip(reason="torchvision is not here; `make slow` has it")]
+        marks = [*(marks if unseen else ()), pytest.mark.timeout(600)]
         for one in worker.serves:
             yield pytest.param(name, one.endpoint.id, False, id=one.endpoint.id, marks=marks)
             if one.masked:
@@ -85,3 +90,24 @@ def test_it_runs_with_the_words_of_its_declaration(
 
 def path_of(file):
     return Path(unquote(urlsplit(file.url).path))
+
+
+BESIDE = ROOT / ".venv" / ".torchvision"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.skipif(not (BESIDE / ".ready").is_file(), reason="`make slow` puts torchvision there")
+def test_those_that_want_torchvision_run_with_it():
+    """In a process of its own: transformers uses it everywhere once it is there."""
+    wanting = " or ".join(sorted(name for name, one in DRAWN.items()
+                                 if one.model.pipeline in BLIND))  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.workers.torchvision_ops",
+         "-W", "default", __file__, "-k", f"words and ({wanting})"],
+        cwd=ROOT, env=environment(PYTHONPATH=str(BESIDE)), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+    assert told.returncode == 0, told.stdout[-3000:]
+    assert re.search(r"^6 passed", told.stdout, re.MULTILINE), told.stdout[-1000:]

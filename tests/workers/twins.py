@@ -132,11 +132,16 @@ def qwen_reader():
 
 
 def qwen_eyes(tokenizer):
+    """Needs torchvision, though it looks at no film."""
+    from transformers import Qwen2VLVideoProcessor
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    eyes = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=4 * 28 * 28)
-    return Qwen2VLProcessor(image_processor=eyes, tokenizer=tokenizer,
-                            chat_template=tokenizer.chat_template)  # fmt: skip
+    return Qwen2VLProcessor(
+        image_processor=Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=4 * 28 * 28),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(),
+        chat_template=tokenizer.chat_template,
+    )
 
 
 def picture_coder(channels, *, halved=3):
