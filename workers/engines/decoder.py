@@ -17,7 +17,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from pilotlight import InvalidInput, Problem
 from workers.engines.decoding import LENGTHS
@@ -37,6 +37,8 @@ MOST_PIXELS: Final = 40_000_000
 MOST_FRAMES: Final = 18_000
 """Five minutes at 60 a second."""
 MOST_SOUND_S: Final = 7200
+PIPE_BYTES: Final = 1024**2
+"""As large as Linux lets anybody make a pipe: a picture is then some pieces, not hundreds."""
 ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """All of it: no key is in there. On a machine of many cores each of numpy's threads would map its
 own share of the memory that is allowed."""
@@ -100,6 +102,7 @@ class Decoder:
                 bufsize=0,
                 env=ENVIRONMENT,
             )
+            _widen(self._process.stdout)
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n" + body)
 
@@ -153,6 +156,15 @@ def parts(source: Path, field: Field, **wishes: Any) -> Iterator[Part]:
         yield from decoder.ask(source, field, cpu_s=LONG_CPU_S, **wishes)
     finally:
         decoder.close()
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Where the system has such a thing and room for it."""
+    import fcntl
+
+    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def refused(field: Field, words: str, kind: str) -> InvalidInput:
