@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import struct
 import sys
 import warnings
@@ -52,6 +51,7 @@ class Refused(Exception):
 def confine() -> None:
     """Best effort for the network: a container may forbid it to be given away."""
     import ctypes
+    import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -64,6 +64,8 @@ def confine() -> None:
 
 def allow(seconds: float) -> None:
     """So much more processor time; then the system ends this process."""
+    import resource
+
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
