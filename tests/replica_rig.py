@@ -41,6 +41,24 @@ class Changed:
             self.condition.notify_all()
 
 
+def queued_job(spec, job_id, job_input, *, now, **changes):
+    """A job for the worker's first endpoint that waits; every field can be given."""
+    base = {
+        "id": job_id,
+        "caller": "alice",
+        "endpoint": spec.endpoints[0].id,
+        "worker": spec.name,
+        "origin": "test",
+        "input": json.dumps(job_input or {}),
+        "created_at": now,
+        "status": JobStatus.QUEUED,
+        "start_by": now + 3600,
+        "due_at": now + 3600,
+        "run_timeout_s": 300.0,
+    }
+    return Job(**(base | changes))
+
+
 class Rig:
     def __init__(
         self, folder, worker, *, store=SqliteStore, blobs=FolderBlobs, feed=SqliteFeed, **settings
@@ -108,21 +126,8 @@ class Rig:
 
     def submit(self, job_input=None, *, send=True, **changes):
         """A queued job for the worker; its id."""
-        now = self.clock.now()
-        base = {
-            "id": f"job-{next(self._ids)}",
-            "caller": "alice",
-            "endpoint": self.spec.endpoints[0].id,
-            "worker": self.spec.name,
-            "origin": "test",
-            "input": json.dumps(job_input or {}),
-            "created_at": now,
-            "status": JobStatus.QUEUED,
-            "start_by": now + 3600,
-            "due_at": now + 3600,
-            "run_timeout_s": 300.0,
-        }
-        job = Job(**(base | changes))
+        job_id = f"job-{next(self._ids)}"
+        job = queued_job(self.spec, job_id, job_input, now=self.clock.now(), **changes)
         self.store.create([job])
         if send:
             self.sender.send(JobMessage(job_id=job.id, worker=job.worker))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -21,12 +20,12 @@ from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.aws.watch import PollingWatch
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.contracts.job import Job, JobStatus
+from pilotlight.contracts.job import JobStatus
 from pilotlight.contracts.message import JobMessage
 from pilotlight.execution.reaper import Reaper
 from pilotlight.settings import WHOLE, Settings
 from tests.live import ROOT, environment
-from tests.replica_rig import PACKAGES
+from tests.replica_rig import PACKAGES, queued_job
 from tests.sqs_stage import REGION
 
 PATIENCE_S = 60
@@ -100,21 +99,8 @@ class AwsRig:
         self.until(lambda: '"child.ready"' in self.log(replica_id), f"{replica_id} to be ready")
 
     def submit(self, job_input=None, *, send=True, **changes):
-        now = self.clock.now()
-        base = {
-            "id": f"job-{next(self._ids)}",
-            "caller": "alice",
-            "endpoint": self.spec.endpoints[0].id,
-            "worker": self.spec.name,
-            "origin": "test",
-            "input": json.dumps(job_input or {}),
-            "created_at": now,
-            "status": JobStatus.QUEUED,
-            "start_by": now + 3600,
-            "due_at": now + 3600,
-            "run_timeout_s": 300.0,
-        }
-        job = Job(**(base | changes))
+        job_id = f"job-{next(self._ids)}"
+        job = queued_job(self.spec, job_id, job_input, now=self.clock.now(), **changes)
         self.store.create([job])
         if send:
             self.sender.send(JobMessage(job_id=job.id, worker=job.worker))

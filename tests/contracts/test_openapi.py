@@ -6,6 +6,7 @@ import pytest
 
 from pilotlight.contracts.endpoints import KNOWN
 from tests.contracts.test_fal_endpoints import PUBLISHED
+from tests.references import refs
 
 
 @pytest.fixture
@@ -23,16 +24,6 @@ def ask(staged):
 
         ask.url = stage.url
         yield ask
-
-
-def refs(value):
-    if isinstance(value, dict):
-        yield from [value["$ref"]] if "$ref" in value else []
-        for inner in value.values():
-            yield from refs(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from refs(inner)
 
 
 def resolve(document, ref):

@@ -15,6 +15,7 @@ from pilotlight.contracts import moves
 from pilotlight.intake import keys
 from pilotlight.settings import RouteSettings
 from tests.dialects.stage import Stage, served, services_in, submit
+from tests.references import refs
 
 PUT = RouteSettings(
     endpoint="fal-ai/fast-sdxl", worker="pictures", rename={"words": "prompt"}, fixed={"steps": 4}
@@ -265,16 +266,6 @@ def test_a_revoked_key_is_told_as_such(stage, client, stranger, holder):
     states = {one["id"]: one["state"] for one in client.get("/api/keys").json()["keys"]}
     assert states[record.id] == "revoked"
     assert len(stranger.get("/api/keys").json()["keys"]) == 1
-
-
-def refs(value):
-    if isinstance(value, dict):
-        yield from [value["$ref"]] if "$ref" in value else []
-        for inner in value.values():
-            yield from refs(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from refs(inner)
 
 
 def test_the_document_has_every_route_with_its_schemas(stage, client):
