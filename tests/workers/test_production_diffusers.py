@@ -151,3 +151,16 @@ def test_a_model_that_is_not_open_can_have_an_open_one_behind_it():
 
     assert served.own.id == "wan22-ti2v-image"
     assert served.endpoint.input is public.contract(lucy).input
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_the_page_about_them_says_what_is_declared(name):
+    model, spec = DRAWN[name].model, DRAWN[name].spec
+    rows = (ROOT / "docs" / "production.md").read_text().splitlines()
+    (row,) = [one for one in rows if f"`{spec.endpoints[0].id}`" in one and one.startswith("| `")]
+
+    assert all(f"`{one.id}`" in row for one in spec.endpoints)
+    told = [cell.strip() for cell in row.strip("|").split("|")][1:]
+    machine = gpu_class(spec).name
+    assert told == [model.repo, model.licence, f"{model.gpu_memory_gib:g}", machine,
+                    model.quantisation, str(model.jobs)]  # fmt: skip
