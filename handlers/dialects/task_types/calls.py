@@ -20,7 +20,7 @@ from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.contracts.job import Job, JobStatus
-from pilotlight.contracts.tasks import TASKS
+from pilotlight.contracts.tasks import TASKS, kinds_of
 from pilotlight.errors import InvalidInput, Problem
 from pilotlight.intake.submission import Submission
 
@@ -149,7 +149,7 @@ async def table(request: Request) -> Response:
         {
             "task": task,
             "sync": TASKS[task].sync,
-            "models": [one.id for one in listed if one.task in naming.kinds_of(task)],
+            "models": [one.id for one in listed if one.task in kinds_of(task)],
         }
         for task in TASKS
     ]

@@ -6,27 +6,9 @@ types is one model to callers. Pure.
 
 from __future__ import annotations
 
-from typing import Final
-
 from pilotlight.catalogue import Catalogue, Listed
-from pilotlight.contracts.tasks import TASKS
+from pilotlight.contracts.tasks import TASKS, kinds_of
 from pilotlight.errors import InvalidInput, Problem, UnknownEndpoint
-
-_CHAT: Final = "openai/chat-completion"
-_VISION, _OCR = f"{_CHAT}/vision", f"{_CHAT}/ocr"
-_HEARD, _FAL_HEARD = "openai/audio-transcription", "fal/audio-transcription"
-_ALSO: Final = {
-    _CHAT: (_VISION, _OCR),
-    _OCR: (_VISION,),
-    _HEARD: (_FAL_HEARD,),
-    _FAL_HEARD: (_HEARD,),
-}
-"""Task types whose endpoints can do this one too: inputs and outputs are the same shapes."""
-
-
-def kinds_of(task: str) -> tuple[str, ...]:
-    """Task types of endpoints that can do it, best first."""
-    return (task, *_ALSO.get(task, ()))
 
 
 def is_sync(task: str) -> bool:

@@ -51,6 +51,18 @@ TASKS: Final[Mapping[str, TaskType]] = {
     "fal/ocr": TaskType("ocr", "Ocr", "Text"),
 }
 """By name, as callers write it."""
+_ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "openai/chat-completion": ("openai/chat-completion/vision", "openai/chat-completion/ocr"),
+    "openai/chat-completion/ocr": ("openai/chat-completion/vision",),
+    "openai/audio-transcription": ("fal/audio-transcription",),
+    "fal/audio-transcription": ("openai/audio-transcription",),
+}
+"""Task types whose endpoints can do this one too: inputs and outputs are the same shapes."""
+
+
+def kinds_of(task: str) -> tuple[str, ...]:
+    """Task types of endpoints that can do it, best first: itself, then those of its shapes."""
+    return (task, *_ALSO.get(task, ()))
 
 
 @functools.cache
