@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 DECODERS = {"PIL", "av", "cv2", "soundfile", "librosa", "imageio", "torchaudio", "torchvision"}
 OPENS = {("Image", "open"), ("Pictures", "open"), ("av", "open"), ("cv2", "imread")}
 MAY_READ = {"engines/decoding.py", "engines/video_files.py"}
-"""The second copies the sound of a film, undecoded where the new file's format takes it."""
+"""The second copies the sound of a film as it is, undecoded."""
 
 
 def files(folder):

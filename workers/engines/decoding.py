@@ -117,14 +117,14 @@ def frames(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
 
 
 def sound(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
-    """One channel of 16-bit numbers, bit by bit."""
+    """16-bit numbers, channel beside channel, bit by bit."""
     import av
 
     with av.open(source, options=SAFE, metadata_errors="ignore") as film:
         if not film.streams.audio:
             raise Refused("holds no sound", "invalid_audio")
         heard = film.streams.audio[0]
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=asked["rate"])
+        resampler = av.AudioResampler(format="s16", layout=asked["layout"], rate=asked["rate"])
         left = asked["most_s"] * asked["rate"]
         for frame in _ended(film.decode(heard)):
             for part in resampler.resample(frame):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from workers.engines import decoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+Layout = Literal["mono", "stereo"]
 
 
 def sound(path: Path, field: decoder.Field, *, rate: int) -> Any:
@@ -18,6 +22,16 @@ def sound(path: Path, field: decoder.Field, *, rate: int) -> Any:
     """
     import numpy as np
 
-    heard = decoder.parts(path, field, do="sound", rate=rate, most_s=decoder.MOST_SOUND_S)
-    samples = np.frombuffer(b"".join(part.data for part in heard), np.int16)
+    heard = stretches(path, field, rate=rate, layout="mono")
+    samples = np.frombuffer(b"".join(heard), np.int16)
     return samples.astype(np.float32) / 32768
+
+
+def stretches(
+    path: Path, field: decoder.Field, *, rate: int, layout: Layout
+) -> Iterator[bytearray]:
+    """16-bit numbers as they are decoded, channel beside channel. Raises as :func:`sound`."""
+    for part in decoder.parts(
+        path, field, do="sound", rate=rate, layout=layout, most_s=decoder.MOST_SOUND_S
+    ):
+        yield part.data

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import InvalidInput, Problem
+from workers.engines import sounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,21 @@ class Soundtrack:
         rate = 48_000 if webm else heard.codec_context.sample_rate
         stream = target.add_stream("libopus" if webm else "aac", rate=rate)
         stream.codec_context.layout = "stereo" if heard.codec_context.channels > 1 else "mono"
-        return Playing(target, _encoded(source, heard, stream, self.speed), self.field)
+        decoded = self._decoded(rate, stream.codec_context.layout.name)
+        return Playing(target, _encoded(decoded, stream, self.speed), self.field)
+
+    def _decoded(self, rate: int, layout: Any) -> Iterator[Any]:
+        """Frames from the process that decodes. Raises InvalidInput."""
+        import av
+        import numpy as np
+
+        at = 0
+        for data in sounds.stretches(self.path, self.field, rate=rate, layout=layout):
+            packed = np.frombuffer(data, np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
+            at += frame.samples
+            yield frame
 
 
 class Playing:
@@ -92,7 +107,7 @@ def _copied(source: Any, heard: Any, stream: Any, began: Fraction) -> Iterator[A
         yield packet
 
 
-def _encoded(source: Any, heard: Any, stream: Any, speed: Fraction) -> Iterator[Any]:
+def _encoded(decoded: Iterator[Any], stream: Any, speed: Fraction) -> Iterator[Any]:
     import av
 
     context = stream.codec_context
@@ -102,7 +117,7 @@ def _encoded(source: Any, heard: Any, stream: Any, speed: Fraction) -> Iterator[
         rate=context.rate,
         frame_size=1024 if context.name == "aac" else 960,
     )
-    for frame in _hurried(source.decode(heard), speed):
+    for frame in _hurried(decoded, speed):
         for fit in resampler.resample(frame):
             fit.pts = None  # one after the other: the encoder counts
             yield from stream.encode(fit)
