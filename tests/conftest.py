@@ -6,6 +6,7 @@ import pytest
 
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.adapters.local.database import Database
+from pilotlight.contracts import moves
 from pilotlight.contracts.job import Job
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -50,3 +51,26 @@ def make_job(clock):
         return Job(**(base | changes))
 
     return make
+
+
+@pytest.fixture
+def add(store, make_job):
+    """Creates a job in the ``store`` of the test's folder; the row."""
+
+    def add(**changes):
+        (created,) = store.create([make_job(**changes)])
+        return created.job
+
+    return add
+
+
+@pytest.fixture
+def lease(store, clock):
+    """Leases a job; the row, or None when it was refused."""
+
+    def lease(job, owner="r1"):
+        return store.move(
+            job.id, moves.lease(owner=owner, now=clock.now(), lease_s=60, margin_s=10)
+        )
+
+    return lease

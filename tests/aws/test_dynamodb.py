@@ -54,7 +54,6 @@ def eventually(look, wanted, clock, within_s=30):
     assert found == wanted
 
 
-add, lease = suite.add, suite.lease
 test_fields = suite.test_a_created_job_reads_back_field_by_field
 test_one_key_one_job = suite.test_one_idempotency_key_makes_one_job
 test_two_leases = suite.test_a_second_lease_is_refused

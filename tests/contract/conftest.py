@@ -14,33 +14,9 @@ from pilotlight.adapters.local.files import SqliteFiles
 from pilotlight.adapters.local.keys import SqliteKeys
 from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
-from pilotlight.contracts import moves
 from tests.contract import emulator
 
 WORKERS = ("echo", "other")
-
-
-@pytest.fixture
-def add(store, make_job):
-    """Creates a job; the row."""
-
-    def add(**changes):
-        (created,) = store.create([make_job(**changes)])
-        return created.job
-
-    return add
-
-
-@pytest.fixture
-def lease(store, clock):
-    """Leases a job; the row, or None when it was refused."""
-
-    def lease(job, owner="r1"):
-        return store.move(
-            job.id, moves.lease(owner=owner, now=clock.now(), lease_s=60, margin_s=10)
-        )
-
-    return lease
 
 
 @pytest.fixture(scope="session")
