@@ -105,7 +105,7 @@ class Host:
                 stderr=log,
             )
 
-    def _credentials(self, role: str) -> dict[str, str]:
+    def credentials(self, role: str) -> dict[str, str]:
         """What the agent would hand out for the task's role. Only ECS may assume it, so a user is
         given the very same policies."""
         iam, user = self._emulator.client("iam"), f"task-{role}"
@@ -139,7 +139,7 @@ class Host:
                     given[name] = path + value.removeprefix(there)
         uri = f"http://127.0.0.1:{self._agent.server_address[1]}/{token}"
         agent = {"ECS_AGENT_URI": uri, "ECS_CONTAINER_METADATA_URI_V4": uri}
-        role = self._credentials(definition["taskRoleArn"].rpartition("/")[2])
+        role = self.credentials(definition["taskRoleArn"].rpartition("/")[2])
         return {"PATH": os.defpath} | given | agent | role  # nothing of this shell's
 
     def task_of(self, token: str) -> dict[str, Any]:

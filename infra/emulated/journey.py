@@ -44,6 +44,7 @@ class Deployed:
     services: Services
     host: Host
     edge: Edge
+    folder: Path
     calls: list[Call] = field(default_factory=list)
 
     @property
@@ -106,7 +107,7 @@ def deployed(emulator: Emulator, stack: Stack, folder: Path) -> Iterator[Deploye
             edge(name, emulator.port, folder) as way,
             Host(emulator, stack.resources["Cluster"], folder) as host,
         ):
-            found = Deployed(emulator, stack, services, host, way)
+            found = Deployed(emulator, stack, services, host, way, folder)
             yield found
             for call in found.calls:
                 call.end()

@@ -48,6 +48,8 @@ class Stack:
     """Logical id of what the emulator does not know, with its type."""
     resources: dict[str, str]
     """Physical id by logical id."""
+    zip_path: Path
+    """Of its functions."""
 
 
 def deploy(emulator: Emulator, package: Path, zip_path: Path, clock: Clock) -> Stack:
@@ -67,7 +69,8 @@ def deploy(emulator: Emulator, package: Path, zip_path: Path, clock: Clock) -> S
     formation.create_stack(StackName=name, TemplateBody=json.dumps(first))
     _settled(formation, name, clock)
     _upload(emulator, formation, name, whole, zip_path)
-    return Stack(name, _settled(formation, name, clock), left_out, _resources(formation, name))
+    outputs = _settled(formation, name, clock)
+    return Stack(name, outputs, left_out, _resources(formation, name), zip_path)
 
 
 def _without_the_refused(resources: dict[str, Any]) -> dict[str, str]:

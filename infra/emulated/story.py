@@ -10,7 +10,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.emulated.journey import PATIENCE_S
+from infra.emulated.journey import KEY, PATIENCE_S
+from infra.emulated.streaming import STREAMING_LOG, streaming
 from pilotlight.adapters.aws.wire import decode
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def story(there: Deployed) -> Iterator[str]:
     yield from _a_lost_message(there)
     yield from _a_picture(there)
     yield from _a_dropped_object(there)
+    yield from _a_stream(there)
     yield from _the_end(there)
 
 
@@ -110,6 +112,34 @@ def _a_dropped_object(there: Deployed) -> Iterator[str]:
     yield "S3 told the drop queue of an object, twice: one job, and its result lies beside it"
 
 
+def _a_stream(there: Deployed) -> Iterator[str]:
+    """The ingress function's own runtime, from the stack's zip and with its role: the emulator
+    itself only knows handlers, which answer as a whole."""
+    name, services = f"{there.stack.name}-ingress", there.services
+    way = streaming(
+        there.emulator, name, there.host, there.stack.zip_path, there.folder,
+        key=KEY, clock=services.clock,
+    )  # fmt: skip
+    with way as url:
+        submitted = url.ask("POST", f"/queue/{ECHO}", {"text": "slowly", "sleep_s": 3})
+        submitted.prelude()
+        job_id = json.loads(submitted.rest())["request_id"]
+        events = url.ask("GET", f"/queue/{ECHO}/requests/{job_id}/status/stream")
+        if events.prelude()["statusCode"] != 200:
+            raise Broken(f"the stream answered {events.rest()!r}")
+        first = events.read(until=b"\n\n")
+        job = services.store.get(job_id)
+        if job is None or job.status.is_terminal:
+            raise Broken(f"the stream's first event came when the job was over: {first!r}")
+        events.read(until=b"COMPLETED")
+        if error := events.ended():
+            raise Broken(f"the stream ended with {error}")
+        held = url.ask("POST", f"/run/{ECHO}", {"text": "at once"})
+        if held.prelude()["statusCode"] != 200 or json.loads(held.rest()) != {"text": "at once"}:
+            raise Broken(f"a synchronous call was answered {held.rest()!r}")
+    yield "the ingress as its own runtime: events one by one while the job ran, a call that was held"
+
+
 def _dropped_jobs(there: Deployed) -> list[str]:
     jobs = there.services.store.list_jobs(limit=100)
     return [one.id for one in jobs if "dropped" in one.input]
@@ -131,7 +161,7 @@ def _refusals(there: Deployed) -> Iterator[str]:
     """What functions and replicas logged of it."""
     logs = there.emulator.client("logs")
     groups = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
-    texts = [one.read_text() for one in there.host.logs()]
+    texts = [one.read_text() for one in (*there.host.logs(), there.folder / STREAMING_LOG)]
     for group in groups:
         name = group["logGroupName"]
         for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:

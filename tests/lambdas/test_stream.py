@@ -15,9 +15,9 @@ import pytest
 
 from handlers.lambda_runtime import RuntimeApi as Client
 from handlers.lambda_stream import Streaming
+from infra.emulated.runtime_api import PATIENCE_S, RuntimeApi
 from pilotlight.settings import WHOLE
 from tests.lambdas.conftest import event
-from tests.lambdas.runtime_api import PATIENCE_S, RuntimeApi
 from tests.live import ROOT, environment
 
 ECHO = "/queue/pilotlight/echo"
@@ -38,6 +38,10 @@ def request(method, path, body=None, *, key=None, **headers):
 def api():
     with RuntimeApi() as made:
         yield made
+
+
+def invoked(api, asked, seconds=60):
+    return api.invoke(asked, deadline_at=time.time() + seconds)
 
 
 # The process, as Lambda starts it
@@ -66,47 +70,47 @@ def ingress(stack, api, tmp_path):
 
 def test_events_arrive_one_by_one_and_a_synchronous_call_is_held(stack, ingress):
     key, rig = stack.key(), stack.rig
-    submitted = ingress.invoke(request("POST", ECHO, {"text": "hi"}, key=key))
+    submitted = invoked(ingress, request("POST", ECHO, {"text": "hi"}, key=key))
     head = submitted.prelude()
     assert head["statusCode"] == 200
     assert head["headers"]["content-type"] == "application/json"
     assert submitted.headers["Lambda-Runtime-Function-Response-Mode"] == "streaming"
     assert submitted.headers["Lambda-Runtime-Invocation-Id"] == f"same-{submitted.id}"
-    job_id = json.loads(submitted.read())["request_id"]
+    job_id = json.loads(submitted.rest())["request_id"]
     assert submitted.trailers == {}
 
     path = f"{ECHO}/requests/{job_id}/status/stream"
-    events = ingress.invoke(request("GET", path, key=key, accept="text/event-stream"))
+    events = invoked(ingress, request("GET", path, key=key, accept="text/event-stream"))
     assert events.prelude()["headers"]["content-type"].startswith("text/event-stream")
     events.read(until=b"IN_QUEUE")
     rig.start()  # nobody ran it so far: that event arrived while the answer was under way
     events.read(until=b"COMPLETED")
     assert events.ended() is None
 
-    held = ingress.invoke(request("POST", "/run/pilotlight/echo", {"text": "now"}, key=key))
+    held = invoked(ingress, request("POST", "/run/pilotlight/echo", {"text": "now"}, key=key))
     assert held.prelude()["statusCode"] == 200
-    assert json.loads(held.read())["text"] == "now"
+    assert json.loads(held.rest())["text"] == "now"
 
-    stranger = ingress.invoke(request("GET", path))
+    stranger = invoked(ingress, request("GET", path))
     assert stranger.prelude()["statusCode"] == 401
     stranger.ended()
 
 
 def test_a_stream_that_outlives_its_invocation_is_cut_and_the_next_one_is_served(stack, ingress):
     key = stack.key()
-    submitted = ingress.invoke(request("POST", ECHO, {"text": "hi"}, key=key))
+    submitted = invoked(ingress, request("POST", ECHO, {"text": "hi"}, key=key))
     submitted.prelude()
-    path = f"{ECHO}/requests/{json.loads(submitted.read())['request_id']}/status/stream"
+    path = f"{ECHO}/requests/{json.loads(submitted.rest())['request_id']}/status/stream"
 
-    cut = ingress.invoke(request("GET", path, key=key, accept="text/event-stream"), seconds=6)
+    cut = invoked(ingress, request("GET", path, key=key, accept="text/event-stream"), seconds=6)
     cut.prelude()
     cut.read(until=b"IN_QUEUE")
     assert cut.ended()["errorType"] == "Timeout"
     assert cut.trailers["Lambda-Runtime-Function-Error-Type"] == "Timeout"
 
-    odd = ingress.invoke({"ping": 1})
+    odd = invoked(ingress, {"ping": 1})
     assert odd.ended()["errorType"] == "NoRequest"
-    assert ingress.invoke(request("GET", "/healthz")).prelude()["statusCode"] == 200
+    assert invoked(ingress, request("GET", "/healthz")).prelude()["statusCode"] == 200
 
 
 def test_a_process_that_cannot_serve_says_why(api, tmp_path):
@@ -157,7 +161,7 @@ def serve(api):
         return api
 
     yield start
-    api._waiting.put(None)
+    api.waiting.put(None)
     for thread in threads:
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
@@ -176,7 +180,7 @@ def test_what_went_wrong_in_the_middle_is_told_in_trailers(serve):
         await send(piece(b"half of it"))
         raise RuntimeError("torn")
 
-    exchange = serve(app).invoke(request("GET", "/"))
+    exchange = invoked(serve(app), request("GET", "/"))
     assert exchange.prelude()["statusCode"] == 200
     assert exchange.read(until=b"half of it") == b"half of it"
     assert exchange.ended()["errorType"] == "Failed"
@@ -186,7 +190,7 @@ def test_what_went_wrong_before_anything_was_said_is_told_as_an_error(serve):
     async def app(receive, send):
         raise RuntimeError("torn")
 
-    assert serve(app).invoke(request("GET", "/")).ended()["errorType"] == "Failed"
+    assert invoked(serve(app), request("GET", "/")).ended()["errorType"] == "Failed"
 
 
 def test_an_app_hears_that_its_caller_has_left_and_the_next_caller_is_served(serve):
@@ -204,14 +208,14 @@ def test_an_app_hears_that_its_caller_has_left_and_the_next_caller_is_served(ser
         await send(piece(b"nobody reads this"))
 
     api = serve(app)
-    first = api.invoke(request("GET", "/"))
+    first = invoked(api, request("GET", "/"))
     first.prelude()
     first.read(until=b"first")
     first.leave()
     assert heard.wait(PATIENCE_S)
-    second = api.invoke(request("GET", "/"))
+    second = invoked(api, request("GET", "/"))
     second.prelude()
-    assert second.read() == b"second"
+    assert second.rest() == b"second"
 
 
 def test_an_app_that_does_not_listen_is_ended_when_its_caller_has_left(serve):
@@ -225,7 +229,7 @@ def test_an_app_that_does_not_listen_is_ended_when_its_caller_has_left(serve):
         finally:
             ended.set()
 
-    exchange = serve(app).invoke(request("GET", "/"))
+    exchange = invoked(serve(app), request("GET", "/"))
     exchange.prelude()
     exchange.read(until=b"first")
     exchange.leave()
@@ -243,10 +247,10 @@ def test_what_an_app_does_after_its_answer_is_done_before_the_next_one(serve):
         order.append("done")
 
     api = serve(app)
-    for exchange in [api.invoke(request("GET", "/")) for _ in range(3)]:
+    for exchange in [invoked(api, request("GET", "/")) for _ in range(3)]:
         exchange.prelude()
-        assert exchange.read() == b"ok"
-    api.invoke(request("GET", "/")).ended()
+        assert exchange.rest() == b"ok"
+    invoked(api, request("GET", "/")).ended()
     assert order[:6] == ["asked", "done"] * 3
 
 
@@ -260,8 +264,8 @@ def test_bytes_bodies_and_cookies_pass_as_they_are(serve):
         await send(piece(asked["body"]))
         await send(piece(body, more=False))
 
-    exchange = serve(app).invoke(request("POST", "/", {"text": "ü"}))
+    exchange = invoked(serve(app), request("POST", "/", {"text": "ü"}))
     head = exchange.prelude()
     assert (head["statusCode"], head["headers"]) == (207, {})
     assert head["cookies"] == ["a=1", "b=2"]
-    assert exchange.read() == json.dumps({"text": "ü"}).encode() + body
+    assert exchange.rest() == json.dumps({"text": "ü"}).encode() + body
