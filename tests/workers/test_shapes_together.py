@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import io
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.live import until, up
 from tests.workers.shelf import Desk
 from tests.workers.test_diffusers_engine import path_of, pixels, together
+from tests.workers.together.shapes_together import NAME, Together
 from training.shapes.drawing import COLOURS
 from training.shapes.reading import read
-from workers.engines.diffusers_contracts import spec, task
-from workers.engines.diffusers_declared import Diffused, Limits, Way
-from workers.engines.diffusers_pictures import Painting
-from workers.shapes import SIDE, WEIGHTS
 
-NAME = "shapes-together"
-MODEL = Diffused(
-    repo=str(WEIGHTS), licence="Apache-2.0", pipeline="FluxPipeline", gpu_memory_gib=0,
-    batch=Limits(cost=1.0, megapixels=0.05), jobs=4,
-)  # fmt: skip
-DRAW = Way(
-    pipeline="FluxPipeline", steps=8, guidance=3.0, guidance_as="true_cfg_scale", negative=True,
-    size=(SIDE, SIDE), more={"prompt_2": " ", "max_sequence_length": 8, "guidance_scale": 0.0},
-)  # fmt: skip
-SERVES = (task(NAME, "fal/text-to-image", DRAW),)
 PROMPTS = ["a red circle on a white background", "a blue square on a yellow background",
            "a green triangle on a black background", "a yellow star on a blue background"]  # fmt: skip
-
-
-class Together(Painting):
-    model: ClassVar = MODEL
-    serves: ClassVar = SERVES
-    spec: ClassVar = spec(NAME, MODEL, SERVES)
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +64,32 @@ def test_a_large_job_goes_in_calls_that_are_no_larger_than_said(worker, tmp_path
 
     assert len(output.images) == 10
     assert calls == [5, 5]  # 96 x 96 pixels are 0.0092 megapixels: five of them are 0.046
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_slots_of_a_real_replica_share_calls_and_one_that_is_cancelled_leaves_alone(tmp_path):
+    packages = json.dumps(["workers", "tests.workers.together"])
+    with up(tmp_path, settings={"WORKERS": packages}) as live:
+        first = live.submit(NAME, {"prompt": PROMPTS[0], "seed": 1})
+        until(lambda: live.status(NAME, first)["status"] == "COMPLETED", what="a warm replica",
+              patience_s=200)  # fmt: skip
+        model = live.models(NAME)
+        long = live.submit(
+            NAME, {"prompt": PROMPTS[1], "num_inference_steps": 400, "num_images": 5}
+        )
+        jobs = [live.submit(NAME, {"prompt": PROMPTS[n % 4], "seed": n, "output_format": "png"})
+                for n in range(8)]  # fmt: skip
+        until(lambda: live.status(NAME, long)["status"] == "IN_PROGRESS", what="the long one")
+        live.ask("PUT", f"/queue/{NAME}/requests/{long}/cancel")
+        drawn = [live.finished(NAME, one).json["images"][0]["url"] for one in jobs]
+        again = live.finished(NAME, live.submit(NAME, {"prompt": PROMPTS[1], "seed": 1,
+                                                       "output_format": "png"}))  # fmt: skip
+
+        def seen(url):
+            with Image.open(io.BytesIO(live.ask("GET", url, key=None).body)) as picture:
+                return np.asarray(picture, int)
+
+        assert np.abs(seen(drawn[1]) - seen(again.json["images"][0]["url"])).max() <= 2
+        assert len({seen(one).tobytes() for one in drawn}) == 8
+        assert set(model) <= set(live.models(NAME))  # the cancel killed nobody else's work

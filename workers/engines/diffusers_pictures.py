@@ -59,7 +59,10 @@ class Painting(Worker[Any, Any]):
         sheet = _Sheet(job_input, asked, context, 1 if alone else asked.count,
                        serves.endpoint.output)  # fmt: skip
         sketches = [sheet.sketch(number, loras) for number in range(sheet.count)]
-        drawn = self.easel.draw(sketches, check=lambda: _check(context))
+        drawn = [
+            _as_asked(one, asked)
+            for one in self.easel.draw(sketches, check=lambda: _check(context))
+        ]
         inferred = time.perf_counter() - began
         wanted = bool(getattr(job_input, "enable_safety_checker", False))
         unfit = self.safety.unfit(drawn, asked=wanted, log=context.log)
@@ -135,6 +138,14 @@ class _Sheet:
             },
             from_attributes=True,
         )
+
+
+def _as_asked(picture: Picture, asked: Wish) -> Picture:
+    """Some models draw a megapixel whatever they are told (HiDream): less is made of it, not more."""
+    width, height = asked.size
+    if picture.size == asked.size or picture.width < width or picture.height < height:
+        return picture
+    return picture.resize(asked.size)
 
 
 def _check(context: Context) -> None:
