@@ -7,6 +7,7 @@ process: what it has forgotten, or never knew, comes at its turn.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Waiting:
     def forward(self, host: str, *, room: int, now: float) -> list[PutOff]:
         """The next ``room`` rows of the host, without those that are due soon anyway. They are
         forgotten: whether they move is the store's to say."""
-        first = list(self._hosts.get(host, {}).values())[: max(0, room)]
+        first = list(islice(self._hosts.get(host, {}).values(), max(0, room)))
         for row in first:
             self.drop(host, row.job_id)
         return [row for row in first if row.due_at > now + SOON_S]
