@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from handlers.dialects.task_types.naming import endpoint_for
 from pilotlight.adapters.aws.machines import gpu_class
 from pilotlight.catalogue import discover
 from pilotlight.contracts import endpoints as public
@@ -69,6 +70,29 @@ def test_the_models_are_those_that_callers_name():
         "fal-ai/kandinsky5/text-to-video": "fal/text-to-video",
         "fal-ai/kandinsky5/text-to-video/distill": "fal/text-to-video",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "models"),
+    [
+        ("openai/image-generation", "qwen-image-2512"),
+        ("fal/text-to-image",
+         "nunchaku-flux1-schnell sglang-diffusion-flux2-klein-4b qwen-image-2512 "
+         "sglang-diffusion-qwen-image-2512-fp8"),
+        ("fal/image-edit",
+         "nunchaku-flux1-schnell sglang-diffusion-flux2-klein-4b qwen-image-edit-2511 "
+         "sglang-diffusion-qwen-image-edit-2511-fp8"),
+        ("fal/text-to-video", "wan22-ti2v sglang-diffusion-wan22-t2v-a14b-fp8 ltx2-distilled"),
+        ("fal/image-to-video", "wan22-ti2v ltx2-distilled"),
+    ],
+)  # fmt: skip
+def test_a_task_type_and_a_models_name_lead_to_an_endpoint_of_that_type(kind, models):
+    catalogue = discover([PACKAGE])
+
+    for model in models.split():
+        found = endpoint_for(catalogue, kind, model)
+        assert catalogue.contract(found).task == kind
+        assert found.startswith(model)
 
 
 def test_they_are_imported_without_any_heavy_library():
