@@ -15,6 +15,8 @@ from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import Unavailable
+from pilotlight.intake.groups import steward
+from tests.celery.test_batch_costs import Batch
 from tests.contract.emulator import Faults
 from tests.lambdas.conftest import WORKER, Context, event
 
@@ -235,3 +237,17 @@ def test_an_operator_pauses_a_worker_and_lets_it_go_on(stack, services, minute, 
     minute(within_s=25)
     assert stack.desired() == 0
     clients.close()
+
+
+def test_all_ends_that_are_there_are_counted_in_one_look(minute, services, monkeypatch):
+    """One call of the steward reads so many marks and no more; a batch ends by the thousand."""
+    monkeypatch.setattr(steward, "BATCH", 5)
+    batch = Batch(services, 12)
+    minute(within_s=1)
+    assert batch.tally.total == 12
+    batch.run_all()
+
+    minute(within_s=1)
+
+    assert services.store.get(batch.head_id).status is JobStatus.SUCCEEDED
+    assert len(batch.outputs()) == 12

@@ -69,6 +69,41 @@ def test_members_are_added_as_others_end_and_each_once(build):
     assert house.store.get(head.id).output == f'{{"total":{size}}}'
 
 
+class Killed(BaseException):
+    """The process ends here: nothing of it is caught."""
+
+
+def test_a_group_that_is_being_ended_is_left_alone_for_a_while_and_then_ended_by_others(build):
+    """What 50,000 lines came to is written for minutes; the next minute's process comes meanwhile."""
+    house = build(size=2)
+    head = house.open()
+    house.look()
+    for job in house.members(head):
+        house.run(job)
+    other, asked = house.another_steward(), []
+    for one in (house.steward, other):
+        one.ending_s = 300
+
+    def looked_at_meanwhile_and_killed(*_):
+        asked.append(head.id)
+        house.clock.sleep(60)
+        other(house.clock.now())
+        raise Killed
+
+    finish, house.kind.finish = house.kind.finish, looked_at_meanwhile_and_killed
+    with pytest.raises(Killed):
+        house.steward(house.clock.now())
+    assert asked == [head.id]
+    house.kind.finish = finish
+
+    house.clock.sleep(239)
+    other(house.clock.now())
+    assert not house.store.get(head.id).status.is_terminal
+    house.clock.sleep(2)
+    other(house.clock.now())
+    assert house.store.get(head.id).status is JobStatus.SUCCEEDED
+
+
 @pytest.mark.parametrize("ends", ["cancel", "expire"])
 def test_a_group_that_ends_early_takes_its_members_with_it(build, ends):
     house = build(size=5)
