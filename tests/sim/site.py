@@ -13,7 +13,7 @@ from pilotlight.catalogue import Catalogue
 from pilotlight.contracts.artifact import ARTIFACTS
 from pilotlight.contracts.job import HELD, JobStatus
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
-from pilotlight.settings import JobSettings, ReplicaSettings, Settings
+from pilotlight.settings import JobSettings, ReplicaSettings, Settings, WebhookSettings
 from tests.sim.auditor import check_birth, check_change
 from tests.sim.child import Models, signature
 from tests.sim.faults import SKEW_S
@@ -78,6 +78,7 @@ class Site:
             data=folder,
             job=JobSettings(start_timeout_s=START_TIMEOUT_S),
             replica=ReplicaSettings(tick_s=5),
+            webhook=WebhookSettings(per_host=1),  # rows are put off, and called forward again
         )
         self.catalogue = Catalogue(
             {}, {one.id: (one, spec) for spec in SPECS.values() for one in spec.endpoints}
