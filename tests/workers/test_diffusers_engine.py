@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -161,6 +162,40 @@ def test_a_cancelled_film_ends_at_the_next_step(shelf, tmp_path, monkeypatch):
     with pytest.raises(Cancelled):
         worker.run(worker.spec.endpoints[0].input(prompt="a", num_inference_steps=40), desk)
     assert desk.fractions == pytest.approx([0.95 / 40, 2 * 0.95 / 40])
+
+
+def test_a_film_has_the_rate_and_the_container_that_were_asked_for(shelf, tmp_path, monkeypatch):
+    worker = shelf.worker("wan22-ti2v")
+    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    takes = worker.spec.endpoints[0].input
+    asked = takes(prompt="a", num_inference_steps=1, fps=10, output_format="webm",
+                  enable_safety_checker=False)  # fmt: skip
+
+    film = worker.run(asked, Desk(tmp_path, "wan22-ti2v")).video
+
+    assert film.content_type == "video/webm"
+    assert (film.fps, film.duration) == (10, film.num_frames / 10)
+    with av.open(str(path_of(film))) as opened:
+        assert opened.streams.video[0].codec_context.name == "vp9"
+        assert [float(frame.time) for frame in opened.decode(video=0)] == pytest.approx(
+            [number / 10 for number in range(film.num_frames)], abs=0.002
+        )
+
+
+def test_a_film_of_a_model_that_makes_sound_is_heard(shelf, tmp_path, monkeypatch):
+    worker = shelf.worker("ltx2-distilled")
+    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    takes = worker.spec.endpoints[0].input
+
+    film = worker.run(takes(prompt="a", enable_safety_checker=False),
+                      Desk(tmp_path, "ltx2-distilled")).video  # fmt: skip
+
+    with av.open(str(path_of(film))) as opened:
+        (heard,) = opened.streams.audio
+        assert heard.codec_context.name == "aac"
+        assert heard.codec_context.sample_rate == 16_000
+        assert heard.codec_context.channels == 2
+        assert sum(frame.samples for frame in opened.decode(audio=0)) > 0
 
 
 @pytest.fixture
