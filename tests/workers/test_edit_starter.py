@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pilotlight import InvalidInput
 from pilotlight.testing import run_once
 from workers.starters.edit import WORKER
 
@@ -134,3 +135,74 @@ def test_equal_seeds_change_a_picture_equally(change):
     first, again = change(picture, asked), change(picture, asked)
     assert first[1] == again[1]
     assert change(picture, asked, seed=6)[1] != first[1]
+
+
+ORDERS = [
+    (("red", "circle", "white"), "make it green", ("green", "circle", "white")),
+    (("blue", "square", "white"), "turn the square into a triangle", ("blue", "triangle", "white")),
+    (("yellow", "triangle", "blue"), "put it on a red background", ("yellow", "triangle", "red")),
+    (("green", "circle", "black"), "Make it a red square!", ("red", "square", "black")),
+    (("red", "square", "yellow"), "change the background to black", ("red", "square", "black")),
+    (("blue", "triangle", "yellow"), "please paint the triangle purple", ("purple", "triangle", "yellow")),
+    (("green", "triangle", "white"), "replace it with a star", ("green", "star", "white")),
+    (("red", "circle", "blue"), "change the circle to a cross", ("red", "cross", "blue")),
+]  # fmt: skip
+
+
+def test_an_instruction_changes_what_it_says_and_keeps_the_rest(change):
+    right = kept = 0
+    for before, order, after in ORDERS:
+        picture = drawn(*before)
+        ground, colour, shape, place = seen(change(picture, order)[0])
+        right += (colour, shape, ground) == after
+        kept += np.hypot(*np.subtract(place, seen(picture)[3])) < 0.05
+    assert right >= 7
+    assert kept >= 7
+
+
+def test_of_two_things_only_the_one_that_is_meant_changes(change):
+    from training.shapes.drawing import COLOUR_NAMES
+    from training.shapes.drawing import SHAPES as KNOWN
+    from training.shapes.reading import read
+
+    edited = change(pair(), "make the green circle a blue square")[0]
+
+    before = np.asarray(pair())
+    assert np.array_equal(np.asarray(edited)[:, :44], before[:, :44])  # the red one, to the bit
+    assert [(COLOUR_NAMES[one.colour], KNOWN[one.shape]) for one in by_place(read(edited))] == [
+        ("red", "circle"),
+        ("blue", "square"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("make it green", "does not say which one is meant: the picture shows a red circle and"),
+        ("turn the star into a ring", "is about something that is not there"),
+        ("make the circles dance", "asks for no colour, shape or background"),
+    ],
+)
+def test_an_instruction_that_cannot_be_followed_is_refused_in_words(change, order, words):
+    with pytest.raises(InvalidInput, match=words):
+        change(pair(), order)
+
+
+def test_a_picture_of_more_than_the_model_draws_wants_a_description(change):
+    crowd = Image.new("RGB", (96, 96), "white")
+    for x in (10, 40, 70):
+        ImageDraw.Draw(crowd).ellipse((x, 40, x + 18, 58), fill=(220, 40, 40))
+
+    with pytest.raises(InvalidInput, match="describe the whole picture"):
+        change(crowd, "put it on a blue background")
+
+
+def pair():
+    picture = Image.new("RGB", (96, 96), "white")
+    ImageDraw.Draw(picture).ellipse((6, 30, 42, 66), fill=(220, 40, 40))
+    ImageDraw.Draw(picture).ellipse((54, 30, 90, 66), fill=(40, 170, 60))
+    return picture
+
+
+def by_place(found):
+    return sorted(found.things, key=lambda one: one.x)

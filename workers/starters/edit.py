@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec
-from workers.engines import pictures
+from pilotlight import (
+    Context,
+    Endpoint,
+    Image,
+    ImageUrl,
+    InvalidInput,
+    Problem,
+    Worker,
+    WorkerSpec,
+)
+from workers.engines import instructions, pictures, shape_reading
 from workers.engines.diffusers import flux_text_to_image
 from workers.engines.diffusers_edit import FluxEdit
 from workers.engines.safety import Safety, covered
@@ -25,14 +34,18 @@ STRENGTH: Final = 0.85
 """Changes colour, shape or background, and leaves the place."""
 STEPS: Final = 12
 GUIDANCE: Final = 2.0
+ROOM: Final = 0.06
+"""Around a thing that changes, in sides of the picture: shapes of one size are not as wide."""
 
 
 class Edit(BaseModel):
     prompt: str = Field(
         min_length=1,
         max_length=500,
-        description="The picture as it should be, all of it.",
-        examples=["a red square on a blue background"],
+        description="The picture as it should be, all of it; or what to change about it, where "
+        "it shows one or two flat shapes: make it green, turn the circle into a square, put it on "
+        "a yellow background.",
+        examples=["a red square on a blue background", "turn the circle into a square"],
     )
     image_url: ImageUrl = Field(description="Of any size; it is looked at as 96 x 96 pixels.")
     strength: float = Field(default=STRENGTH, gt=0, le=1, description="1 keeps nothing of it.")
@@ -50,6 +63,12 @@ class Edit(BaseModel):
 
 
 class Inpaint(Edit):
+    prompt: str = Field(
+        min_length=1,
+        max_length=500,
+        description="The picture as it should be, all of it.",
+        examples=["a red circle and a blue square on a white background"],
+    )
     mask_url: ImageUrl = Field(description="White where the picture may change.")
     strength: float = Field(default=1, gt=0, le=1, description="1 keeps nothing under the mask.")
 
@@ -96,15 +115,19 @@ class Changer(Worker[Edit, Output]):
         """Image k is drawn from seed + k; a cancelled job ends at the next step."""
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
         picture = _opened(context, job_input.image_url, "image_url", "RGB")
-        mask = None
+        prompt, mask = job_input.prompt, None
         if isinstance(job_input, Inpaint):
             mask = _opened(context, job_input.mask_url, "mask_url", "L")
+        else:
+            prompt, mask = _meant(prompt, picture)
+            if prompt != job_input.prompt:
+                context.log(f"the picture should show {prompt}")
         total, began = job_input.num_images * job_input.num_inference_steps, time.perf_counter()
         pictures: list[Picture] = []
         for number in range(job_input.num_images):
             done = number * job_input.num_inference_steps
             changed = self.model.change(
-                job_input.prompt,
+                prompt,
                 picture,
                 mask=mask,
                 seed=seed + number,
@@ -127,6 +150,38 @@ class Changer(Worker[Edit, Output]):
             has_nsfw_concepts=unfit,
             prompt=job_input.prompt,
         )
+
+
+def _meant(prompt: str, picture: Picture) -> tuple[str, Picture | None]:
+    """What the picture should show, and where it may change: None for anywhere.
+
+    A sentence that gives no order describes it. Raises InvalidInput for an order that is not
+    understood.
+    """
+    try:
+        wished = instructions.wish(prompt)
+        if wished is None:
+            return prompt, None
+        after, only = instructions.granted(shape_reading.read(picture), wished)
+        return instructions.described(after), _around(only) if only else None
+    except instructions.NotUnderstood as error:
+        words = str(error)
+        raise InvalidInput(
+            f"prompt {words}", Problem(("body", "prompt"), words, "value_error")
+        ) from None
+
+
+def _around(thing: shape_reading.Thing) -> Picture:
+    """A mask with room for another shape of the same size."""
+    from PIL import Image as Pictures
+
+    mask = Pictures.new("L", (SIDE, SIDE), 0)
+    reach = thing.extent / 2 + ROOM
+    x, y = thing.middle
+    box = [max(0, round((one - reach) * SIDE)) for one in (x, y)]
+    box += [min(SIDE, round((one + reach) * SIDE)) for one in (x, y)]
+    mask.paste(255, (box[0], box[1], box[2], box[3]))
+    return mask
 
 
 def _told(context: Context, done: int, total: int, step: int) -> None:
