@@ -204,7 +204,7 @@ class Bench:
         return statistics.median(times)
 
 
-def _no_files(_url: str, _mode: str) -> Any:
+def _no_files(_url: str, _field: str, _mode: str) -> Any:
     raise AssertionError("this job has no files")
 
 
