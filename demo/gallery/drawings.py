@@ -53,6 +53,31 @@ def circle() -> bytes:
     return png(picture)
 
 
+def harbour() -> bytes:
+    """A red circle at the top left and two blue squares, on white."""
+    picture = Image.new("RGB", (400, 400), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((30, 30, 110, 110), "red")
+    pen.rectangle((40, 290, 110, 360), "blue")
+    pen.rectangle((290, 150, 370, 230), "blue")
+    return png(picture)
+
+
+def face() -> bytes:
+    """From the front, with its mouth closed."""
+    picture = Image.new("RGB", (384, 384), "#9cc4e0")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((60, 290, 324, 560), "#3c6e50")
+    pen.ellipse((80, 40, 304, 300), "#5a3c28")
+    pen.ellipse((92, 70, 292, 330), "#f0c3a0")
+    for x in (150, 234):
+        pen.ellipse((x - 16, 160, x + 16, 192), "white")
+        pen.ellipse((x - 8, 168, x + 8, 184), "#141414")
+    pen.ellipse((184, 206, 200, 230), "#d2a586")
+    pen.ellipse((150, 254, 234, 272), "#c8505a")
+    return png(picture)
+
+
 def small_invoice() -> bytes:
     """The same three lines at a third of the size."""
     with Image.open(io.BytesIO(invoice())) as large:

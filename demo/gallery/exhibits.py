@@ -32,6 +32,13 @@ class Exhibit:
     asked: Mapping[str, Any]
 
 
+def _seen(question: str) -> Mapping[str, Any]:
+    """Asked of a drawing, as OpenAI's clients send it."""
+    picture = {"type": "image_url", "image_url": {"url": drawings.harbour()}}
+    content = [{"type": "text", "text": question}, picture]
+    return {"messages": [{"role": "user", "content": content}]}
+
+
 EXHIBITS: Final = (
     Exhibit(
         "A picture from a sentence",
@@ -52,6 +59,11 @@ EXHIBITS: Final = (
             "mask_url": drawings.right_half(),
             "seed": 5,
         },
+    ),
+    Exhibit(
+        "A film from a sentence",
+        "pilotlight/text-to-video",
+        {"prompt": "a green square growing on an orange background", "seed": 4},
     ),
     Exhibit(
         "A picture set in motion",
@@ -99,6 +111,8 @@ EXHIBITS: Final = (
         "pilotlight/detect",
         {"image_url": drawings.clocks(), "prompt": "clocks", "preview": True},
     ),
+    Exhibit("A question about a picture", "pilotlight/vision", _seen("Where is the circle?")),
+    Exhibit("Counted", "pilotlight/vision", _seen("How many squares are there?")),
     Exhibit(
         "Text, read aloud",
         "pilotlight/speech",
@@ -108,6 +122,14 @@ EXHIBITS: Final = (
         "Speech, written down",
         "pilotlight/transcription",
         {"audio_url": Made("Text, read aloud"), "timestamp_granularities": ["word"]},
+    ),
+    Exhibit(
+        "When somebody spoke", "pilotlight/speech-activity", {"audio_url": Made("Text, read aloud")}
+    ),
+    Exhibit(
+        "A drawn face that says it",
+        "pilotlight/speech-to-video",
+        {"image_url": drawings.face(), "audio_url": Made("Text, read aloud")},
     ),
     Exhibit(
         "The best answer first",
