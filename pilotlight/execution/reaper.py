@@ -68,8 +68,10 @@ def _may_outrun(job: Job) -> bool:
 
 
 def _taken_back(job: Job, *, now: float) -> Move:
-    """A job whose files were on their way had run in time: its model was done."""
-    late = job.run_by is not None and job.run_by <= now
+    """A job whose files were on their way had run in time: its model was done. One whose lease was
+    over before its time was up did not outrun it: its replica was gone, and so, since, were we.
+    """
+    late = job.run_by is not None and job.run_by <= min(now, job.lease_until or now)
     if late and job.status is JobStatus.RUNNING and not _may_outrun(job):
         return moves.time_out(job, now=now)
     return moves.lost(job, now=now)

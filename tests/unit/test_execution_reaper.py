@@ -152,6 +152,18 @@ def test_a_silent_attempt_past_its_timeout_fails_as_timed_out(house, make_job, c
     assert house.sender.sent == []
 
 
+def test_a_job_whose_replica_was_gone_before_its_time_was_up_is_tried_again(house, make_job, clock):
+    """Nobody looked for hours, as after a power cut at night."""
+    job_id = house.add(make_job(run_timeout_s=300, start_by=clock.now() + 24 * 3600))
+    job = house.lease(job_id)
+    clock.sleep(30)
+    house.store.move(job_id, moves.beat(job, now=clock.now(), **TERMS))
+    clock.sleep(8 * 3600)
+    assert house.reap() == Reaped(returned=1)
+    assert house.status(job_id) is JobStatus.QUEUED
+    assert house.sender.sent == [job_id]
+
+
 def test_a_replica_that_dies_while_it_stores_has_not_outrun_anything(house, make_job, clock):
     job_id = house.add(make_job(run_timeout_s=20))
     job = house.lease(job_id)
