@@ -75,6 +75,20 @@ def test_equal_seeds_give_equal_pictures(shelf, tmp_path):
     assert (pixels(drawn(worker, tmp_path)) == pixels(drawn(worker, tmp_path))).all()
 
 
+def test_a_parked_model_leaves_the_gpu_to_others_and_comes_back(shelf, tmp_path):
+    import torch
+
+    worker = shelf.worker(NAME)
+    before = pixels(drawn(worker, tmp_path))
+    taken = torch.cuda.memory_allocated()
+    worker.park()
+    left = torch.cuda.memory_allocated()
+    worker.wake()
+
+    assert left < taken
+    assert (pixels(drawn(worker, tmp_path)) == before).all()
+
+
 def test_what_is_too_large_runs_out_of_memory_and_succeeds_with_less(shelf, tmp_path):
     """A real one: the process may have a part of the GPU that the autoencoder's tiles fit into."""
     import torch

@@ -93,6 +93,16 @@ def test_a_cancelled_call_leaves_the_model_as_it_was(draw, tmp_path):
     assert (pixels(draw("flux-krea-lora", KREA, output_format="png")) == before).all()
 
 
+def test_a_model_that_was_parked_for_another_draws_as_before(shelf, draw):
+    worker = shelf.worker("flux-krea-lora")
+    before = pixels(draw("flux-krea-lora", KREA, output_format="png"))
+
+    assert worker.park() is True
+    worker.wake()
+
+    assert (pixels(draw("flux-krea-lora", KREA, output_format="png")) == before).all()
+
+
 def test_what_runs_out_of_memory_is_tried_again_with_less_and_then_succeeds(shelf, draw, tmp_path):
     vae = shelf.worker("flux-krea-lora").easel.pipes.base.vae
 

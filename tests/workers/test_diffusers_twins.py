@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,7 +21,9 @@ from pilotlight.testing import run_once
 from tests.live import ROOT, environment
 from tests.workers.shelf import DRAWN, SIDE
 from workers.engines import diffusers_sizes, video_files
+from workers.engines.diffusers_easel import Sketch
 from workers.engines.diffusers_films import Filming
+from workers.engines.diffusers_wishes import wish
 
 BLIND = {"QwenImageEditPlusPipeline", "Kandinsky5T2VPipeline"}
 """Their reader's processor wants torchvision even where it looks at no film."""
@@ -90,6 +93,39 @@ def test_it_runs_with_the_words_of_its_declaration(
 
 def path_of(file):
     return Path(unquote(urlsplit(file.url).path))
+
+
+@pytest.mark.parametrize("name", [name for name, one in DRAWN.items() if one.model.jobs > 1])
+def test_in_a_shared_call_each_sentence_gets_the_picture_it_gets_alone(shelf, name):
+    """Whatever the length of its neighbours: readers pad, and what is padded must not count."""
+    worker = shelf.worker(name)
+    serves = next(one for one in worker.serves if not one.way.image_as)
+    sizes = []
+
+    def sketch(prompt, seed):
+        asked = {"prompt": prompt, "seed": seed, "num_inference_steps": 2,
+                 "image_size": {"width": SIDE, "height": SIDE}}  # fmt: skip
+        given = serves.endpoint.input.model_validate(asked)
+        wanted = wish(given, worker.model, serves.way, None, None)
+        return Sketch(
+            way=wanted.way, prompt=prompt, negative=wanted.negative, words=wanted.words,
+            steps=wanted.steps, seed=seed, on_step=lambda *_: None,
+        )  # fmt: skip
+
+    def drawn(*sketches):
+        return [np.asarray(one, int) for one in worker.easel.draw(sketches, check=lambda: None)]
+
+    handle = worker.easel.pipes.base.transformer.register_forward_pre_hook(
+        lambda _module, _args, words: sizes.append(len(words["hidden_states"])), with_kwargs=True
+    )
+    short_one, long_one = sketch("a cat", 1), sketch("a green square beside a large red circle", 2)
+    together = drawn(short_one, long_one)
+    handle.remove()
+    alone = [*drawn(short_one), *drawn(long_one)]
+
+    assert set(sizes) == {2}
+    for one, other in zip(together, alone, strict=True):
+        assert np.abs(one - other).max() <= 2
 
 
 BESIDE = ROOT / ".venv" / ".torchvision"

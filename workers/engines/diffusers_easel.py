@@ -130,11 +130,13 @@ class Easel:
             return drawn
 
     def _watch(self, turns: Sequence[Turn[Sketch]]) -> Callable[..., dict[str, Any]]:
-        model, words = self.pipes.model, turns[0].work.words
-        preview = Preview(model.preview, words["width"], words["height"]) if model.preview else None
+        kind, first = self.pipes.model.preview, turns[0].work
+        width, height = first.words["width"], first.words["height"]
+        # Where memory is short the autoencoder's turn comes when the last step is done.
+        preview = Preview(kind, width, height) if kind and not first.spare else None
 
         def stepped(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            total = int(getattr(pipe, "num_timesteps", 0) or turns[0].work.steps)
+            total = int(getattr(pipe, "num_timesteps", 0) or first.steps)
             looks = preview.looks(pipe, step, tensors["latents"]) if preview else None
             for place, turn in enumerate(turns):
                 look = looks(place) if looks else None

@@ -54,6 +54,13 @@ class Filming(Worker[Any, Any]):
                          output_type="latent", **{**_WARM_UP, **_scheduled(way.more)})  # fmt: skip
                 return
 
+    def park(self) -> bool:
+        self.pipes.park()
+        return True
+
+    def wake(self) -> None:
+        self.pipes.wake()
+
     def run(self, job_input: Any, context: Context) -> Any:
         """A cancelled job ends at the next step."""
         serves = next(one for one in self.serves if one.endpoint.id == context.endpoint)

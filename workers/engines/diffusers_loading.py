@@ -68,6 +68,27 @@ class Pipes:
             self._made[key].set_progress_bar_config(disable=True)
         return self._made[key]
 
+    def park(self) -> None:
+        """Off the GPU, into the machine's memory, with every byte that was taken there."""
+        import gc
+
+        import torch
+
+        self._move("cpu")
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def wake(self) -> None:
+        """Back to where it works."""
+        self._move(self.device)
+
+    def _move(self, device: str) -> None:
+        with quiet():
+            self.base.to(device)
+        for part in self._variants.values():
+            part.to(device)
+
     def _make(self, way: Way) -> Any:
         if way.pipeline == self.model.pipeline and not way.variant:
             return self.base

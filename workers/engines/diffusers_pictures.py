@@ -50,6 +50,13 @@ class Painting(Worker[Any, Any]):
         for one in self.serves[:1]:
             self.easel.draw([_nothing(one.way)], check=_patient)
 
+    def park(self) -> bool:
+        self.easel.pipes.park()
+        return True
+
+    def wake(self) -> None:
+        self.easel.pipes.wake()
+
     def run(self, job_input: Any, context: Context) -> Any:
         """Image k is drawn from seed + k. A cancelled job ends at the next step."""
         serves = next(one for one in self.serves if one.endpoint.id == context.endpoint)
