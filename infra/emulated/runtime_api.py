@@ -10,6 +10,7 @@ import contextlib
 import json
 import queue
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -87,8 +88,7 @@ class RuntimeApi:
         self.never_began: queue.Queue[Any] = queue.Queue()
         """What a runtime said that could not start."""
         handler = type("Handler", (_Handler,), {"api": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self.place = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -105,6 +105,15 @@ class RuntimeApi:
         exchange = self.known[own_id] = Exchange(own_id, event, int(deadline_at * 1000))
         self.waiting.put(exchange)
         return exchange
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A runtime that is killed in the middle of a word is nothing to report."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

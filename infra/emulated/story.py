@@ -9,6 +9,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote_plus
 
 from infra.emulated.journey import KEY, PATIENCE_S
 from infra.emulated.streaming import STREAMING_LOG, streaming
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
 ECHO: Final = "pilotlight/echo"
 SHAPES: Final = "pilotlight/shapes"
-_DROPPED: Final = "pilotlight/echo/a b.json"
+_RIGHT, _WRONG, _MANY = (f"pilotlight/echo/{name}" for name in ("a b.json", "c.json", "d.jsonl"))
+_LINES: Final = 3
+_QUEUES: Final = ("drop", "drop-dead")
+_DROPPED: Final = {
+    _RIGHT: b'{"text": "dropped"}',
+    _WRONG: b'{"text": 5}',
+    _MANY: b'{"text": "a line"}\n' * _LINES,
+}
 
 
 class Broken(Exception):
@@ -84,32 +92,45 @@ def _a_picture(there: Deployed) -> Iterator[str]:
 
 
 def _a_dropped_object(there: Deployed) -> Iterator[str]:
-    """S3 tells the stack's queue, that the function; the same is told twice. Upkeep, which writes
-    the result, is called as its timer would."""
-    s3, bucket = there.emulator.client("s3"), there.stack.resources["DropBucket"]
-    sqs, lambdas = there.emulator.client("sqs"), there.emulator.client("lambda")
-    name = f"drop-results/{_DROPPED}.result.json"
-    s3.put_object(Bucket=bucket, Key=f"drop/{_DROPPED}", Body=b'{"text": "dropped"}')
+    """S3 tells the stack's queue, that the function; the same is told twice."""
+    sqs, name = there.emulator.client("sqs"), there.stack.name
+    told, dead = (sqs.get_queue_url(QueueName=f"{name}-{one}")["QueueUrl"] for one in _QUEUES)
+    for key, content in _DROPPED.items():
+        bucket = there.stack.resources["DropBucket"]
+        there.emulator.client("s3").put_object(Bucket=bucket, Key=f"drop/{key}", Body=content)
     _soon(lambda: _dropped_jobs(there), "the drop function to make a job")
-    record = {"eventSource": "aws:s3", "s3": {"object": {"key": "drop/pilotlight/echo/a+b.json"}}}
-    queue_url = sqs.get_queue_url(QueueName=f"{there.stack.name}-drop")["QueueUrl"]
-    sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps({"Records": [record]}))
+    record = {"eventSource": "aws:s3", "s3": {"object": {"key": f"drop/{quote_plus(_RIGHT)}"}}}
+    sqs.send_message(QueueUrl=told, MessageBody=json.dumps({"Records": [record]}))
 
-    def written() -> Any:
-        lambdas.invoke(FunctionName=f"{there.stack.name}-upkeep", Payload=b"{}")
-        with contextlib.suppress(s3.exceptions.NoSuchKey):
-            return json.load(s3.get_object(Bucket=bucket, Key=name)["Body"])
-
-    said = _soon(written, "the result to be written")
-    _soon(lambda: not _waiting(sqs, queue_url), "the second event to be read")
+    said = _soon(lambda: _told_later(there, f"{_RIGHT}.result.json"), "the result to be written")
+    _soon(lambda: not _waiting(sqs, told), "the second event to be read")
     if (said["status"], said["output"]) != ("succeeded", {"text": "dropped"}):
         raise Broken(f"what was dropped became {said}")
-    if len(_dropped_jobs(there)) != 1:
-        raise Broken(f"one object became the jobs {_dropped_jobs(there)}")
-    dead = sqs.get_queue_url(QueueName=f"{there.stack.name}-drop-dead")["QueueUrl"]
-    if _waiting(sqs, dead):
-        raise Broken("messages about dropped objects died")
+    if len(_dropped_jobs(there)) != 1 or _waiting(sqs, dead):
+        raise Broken(f"one object became {_dropped_jobs(there)}; {_waiting(sqs, dead)} are dead")
     yield "S3 told the drop queue of an object, twice: one job, and its result lies beside it"
+
+    wrong = _soon(lambda: _told(there, f"{_WRONG}.error.json"), "a file to be refused")
+    if (wrong["status"], wrong["error"]["problems"][0]["loc"]) != ("refused", ["body", "text"]):
+        raise Broken(f"a file with a wrong field was told {wrong}")
+    many = _soon(lambda: _told_later(there, f"{_MANY}.results/_summary.json"), "the summary")
+    if many["counts"]["succeeded"] != _LINES:
+        raise Broken(f"a manifest of {_LINES} lines became {many}")
+    yield f"a dropped file with a wrong field was refused, a manifest of {_LINES} lines was run"
+
+
+def _told(there: Deployed, name: str) -> Any:
+    """What lies beside a dropped file; None for nothing yet."""
+    s3, bucket = there.emulator.client("s3"), there.stack.resources["DropBucket"]
+    with contextlib.suppress(s3.exceptions.NoSuchKey):
+        return json.load(s3.get_object(Bucket=bucket, Key=f"drop-results/{name}")["Body"])
+
+
+def _told_later(there: Deployed, name: str) -> Any:
+    """Written by upkeep, which is called as its timer would."""
+    functions = there.emulator.client("lambda")
+    functions.invoke(FunctionName=f"{there.stack.name}-upkeep", Payload=b"{}")
+    return _told(there, name)
 
 
 def _a_stream(there: Deployed) -> Iterator[str]:

@@ -35,7 +35,11 @@ def _head() -> list[dict[str, Any]]:
         ["AWS/Lambda", "Invocations", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
     ]
     stage = ["Stage", _STAGE]
-    overdue = [[NAMESPACE, name, *stage] for name in ("OverdueSeconds", "WebhookOverdueSeconds")]
+    overdue: list[list[Any]] = [
+        [NAMESPACE, name, *stage] for name in ("OverdueSeconds", "WebhookOverdueSeconds")
+    ]
+    drop: list[Any] = ["QueueName", "${AWS::StackName}-drop", {"label": "dropped objects"}]
+    overdue.append(["AWS/SQS", "ApproximateAgeOfOldestMessage", *drop])
     counted = [
         [NAMESPACE, name, *stage] for name in ("OverdueLeases", "WebhooksFailing", "DeadLetters")
     ]

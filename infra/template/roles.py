@@ -97,7 +97,10 @@ def drop(queues: list[Value]) -> list[dict[str, Value]]:
         allow("dynamodb: GetItem PutItem", _SECRETS),
         allow("s3: GetObject PutObject PutObjectTagging AbortMultipartUpload", files("*")),
         allow("s3: GetObject", [sub("${DropBucket.Arn}/drop/*")]),
-        allow("s3: PutObject AbortMultipartUpload", [sub("${DropBucket.Arn}/drop-results/*")]),
+        allow(
+            "s3: PutObject DeleteObject AbortMultipartUpload",
+            [sub("${DropBucket.Arn}/drop-results/*")],
+        ),
         allow("s3: ListBucket", [att("FilesBucket", "Arn"), att("DropBucket", "Arn")]),
         allow("sqs: SendMessage", queues),
         allow(

@@ -35,7 +35,10 @@ MAY = {
     "UpkeepRole": UPKEEP,
     "DropRole": {
         "dynamodb": ROWS - {"DeleteItem"},
-        "s3": {"GetObject", "PutObject", "PutObjectTagging", "ListBucket", "AbortMultipartUpload"},
+        "s3": {
+            "GetObject", "PutObject", "PutObjectTagging", "DeleteObject", "ListBucket",
+            "AbortMultipartUpload",
+        },
         "sqs": LETTERS | {"SendMessage", "ChangeMessageVisibility"},
         "lambda": {"InvokeFunction"},
     },
