@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import OutOfMemory
@@ -140,7 +141,7 @@ class Easel:
             looks = preview.looks(pipe, step, tensors["latents"]) if preview else None
             for place, turn in enumerate(turns):
                 look = looks(place) if looks else None
-                turn.told(lambda turn=turn, look=look: turn.work.on_step(step + 1, total, look))
+                turn.told(partial(turn.work.on_step, step + 1, total, look))
             if all(turn.over for turn in turns):
                 raise _NobodyWaits
             return {}
