@@ -13,6 +13,7 @@ from pilotlight import Context, Endpoint, ImageUrl, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
 from workers.engines import pictures, video_files
 from workers.engines.diffusers_video import ltx_image_to_video
+from workers.engines.safety import Safety
 
 WEIGHTS: Final = Path(__file__).parent / "shapes-video"
 
@@ -39,11 +40,17 @@ class Input(BaseModel):
     )
     fps: int = Field(default=8, ge=1, le=60, description="How fast the frames are shown.")
     seed: int | None = Field(default=None, ge=0, le=2**53 - 1)
+    enable_safety_checker: bool = Field(
+        default=True, description="Look at the film before it is returned; an unfit one is black."
+    )
 
 
 class Output(BaseModel):
     video: VideoFile
     seed: int
+    has_nsfw_concepts: list[bool] | None = Field(
+        description="One answer for the film; null where it was not looked at."
+    )
 
 
 class Projector(Worker[Input, Output]):
@@ -65,6 +72,7 @@ class Projector(Worker[Input, Output]):
 
     def load(self) -> None:
         self.model = ltx_image_to_video(WEIGHTS)
+        self.safety = Safety()
 
     def run(self, job_input: Input, context: Context) -> Output:
         """A cancelled job ends at the next step."""
@@ -87,12 +95,15 @@ class Projector(Worker[Input, Output]):
             low_memory=context.low_memory,
             on_step=stepped,
         )
+        asked = job_input.enable_safety_checker
+        unfit = self.safety.unfit_film(made, asked=asked, log=context.log)
+        made = made * 0 if unfit and unfit[0] else made
         rate = Fraction(job_input.fps)
         frames = (video_files.Frame(one, number / rate) for number, one in enumerate(made))
         path = context.folder / "video.mp4"
         video = video_files.write(path, frames, video_files.Reel(rate=rate))
         context.progress(1)
-        return Output(video=video, seed=seed)
+        return Output(video=video, seed=seed, has_nsfw_concepts=unfit)
 
 
 WORKER = Projector
