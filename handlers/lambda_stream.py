@@ -37,7 +37,7 @@ class Streaming:
         try:
             scope, body = scope_of(invocation.event), body_of(invocation.event)
         except (KeyError, TypeError, ValueError) as error:
-            api.refuse(invocation, "NoRequest", f"not a Function URL's request: {error!r}")
+            api.refuse(invocation, "Ingress.NoRequest", f"not a Function URL's request: {error!r}")
             return
         exchange = _Exchange(api, invocation, body)
         within_s = invocation.deadline_at - self._now() - _MARGIN_S
@@ -58,7 +58,7 @@ class _Exchange:
         self._answer: Answer | None = None
         self._whole = False
         self.began = False
-        self.kind = "Timeout"
+        self.kind = "Ingress.Timeout"
         """What is said of an answer that ends before it is whole."""
 
     async def receive(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class _Exchange:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
         elif running.exception() is not None:
-            self.kind = "Failed"
+            self.kind = "Ingress.Failed"
             try:
                 running.result()
             except Exception:  # noqa: BLE001 - a request must not end the process

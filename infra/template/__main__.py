@@ -33,6 +33,8 @@ GENERATED: Final = ROOT / "infra" / ".generated"
 ARTIFACT: Final = "build/functions.zip"
 MOST_RESOURCES: Final = 500
 """Of one CloudFormation template."""
+MOST_WORKERS: Final = 40
+"""An inline policy has 10,240 characters, and upkeep's names every queue and its dead letters."""
 _STATIC: Final = 60
 """Resources that do not depend on workers, rounded up: functions, network, cluster."""
 
@@ -43,6 +45,11 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
     Raises SettingsError for workers that no template can hold.
     """
     workers = all_facts(loaded, region)
+    if len(workers) > MOST_WORKERS:
+        raise SettingsError(
+            f"{len(workers)} workers have more queues than one role's policy can name, which is "
+            f"{MOST_WORKERS} pairs: deploy a second stage with its own PILOTLIGHT_WORKERS packages"
+        )
     fleets = all_fleets(loaded, workers, region)
     found = {
         **data.resources(loaded, workers),

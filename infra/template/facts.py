@@ -89,7 +89,7 @@ def all_facts(settings: Settings, region: str) -> list[Facts]:
     """
     workers = catalogue.discover(settings.workers).workers
     found = [_facts(workers[name], settings) for name in sorted(workers)]
-    _distinct(_names(found))
+    distinct(names_of(found))
     for one in found:
         gpu_class(one.spec, region)
     return found
@@ -103,15 +103,16 @@ def all_fleets(settings: Settings, workers: list[Facts], region: str) -> list[Fl
         _fleet(spec, [by_name[one.name] for one in pools.members.get(name, (spec,))], region)
         for name, spec in sorted(pools.fleets.items())
     ]
-    _distinct([*_names(workers), *_names(found)])
+    distinct([*names_of(workers), *names_of(found)])
     return [_with_memory(one, settings) if one.name in pools.members else one for one in found]
 
 
-def _names(some: Iterable[Facts | Fleet]) -> list[tuple[str, str, str]]:
+def names_of(some: Iterable[Facts | Fleet]) -> list[tuple[str, str, str]]:
     return [(one.name, one.logical, one.part) for one in some]
 
 
-def _distinct(names: Iterable[tuple[str, str, str]]) -> None:
+def distinct(names: Iterable[tuple[str, str, str]]) -> None:
+    """Raises SettingsError for names that AWS cannot tell apart, or has no room for."""
     seen: dict[str, str] = {}
     for name, logical, part in names:
         if len(part) > _LONGEST_PART:

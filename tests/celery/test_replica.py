@@ -164,6 +164,17 @@ def test_what_a_replica_cannot_do_is_refused_in_a_sentence(options, words, tmp_p
         app_of(settings).worker_main(["worker", *options])
 
 
+def test_a_queue_of_a_pool_is_left_to_its_hosts(tmp_path):
+    settings = Settings(
+        mode="aws",
+        data=tmp_path,
+        workers=("tests.workers.shared",),
+        aws={"queue_url": "http://127.0.0.1:1/0/jobs-"},
+    )
+    with pytest.raises(click.UsageError, match=r"alpha is in the pool shared.*workers shared"):
+        app_of(settings).worker_main(["worker", "-Q", "alpha"])
+
+
 def test_local_mode_has_no_celery_worker():
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "pilotlight.adapters.celery.app", "worker"],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from infra.template.__main__ import template
-from infra.template.facts import all_facts, all_fleets
+from infra.template.facts import all_facts, all_fleets, distinct, names_of
 from pilotlight.errors import SettingsError
 from pilotlight.settings import Settings
 from tests.infra.conftest import POOL
@@ -113,6 +114,20 @@ def test_it_has_a_row_of_the_dashboard_with_each_of_its_workers_in_it(made):
             in row["studio: failing"]
         )
     assert '"Worker", "studio"' in row["studio: running"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["x", "x-dead"], "workers x and x-dead would both be"),
+        (["a.b", "a_b"], "would both be a_b"),
+        (["n" * 49], "48 at most"),
+    ],
+)
+def test_names_that_aws_could_not_tell_apart_or_take_are_refused(names, words):
+    facts = [SimpleNamespace(name=one, logical=one, part=one.replace(".", "_")) for one in names]
+    with pytest.raises(SettingsError, match=words):
+        distinct(names_of(facts))
 
 
 def test_models_are_promised_no_more_memory_than_a_task_has():

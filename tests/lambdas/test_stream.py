@@ -105,11 +105,11 @@ def test_a_stream_that_outlives_its_invocation_is_cut_and_the_next_one_is_served
     cut = invoked(ingress, request("GET", path, key=key, accept="text/event-stream"), seconds=6)
     cut.prelude()
     cut.read(until=b"IN_QUEUE")
-    assert cut.ended()["errorType"] == "Timeout"
-    assert cut.trailers["Lambda-Runtime-Function-Error-Type"] == "Timeout"
+    assert cut.ended()["errorType"] == "Ingress.Timeout"
+    assert cut.trailers["Lambda-Runtime-Function-Error-Type"] == "Ingress.Timeout"
 
     odd = invoked(ingress, {"ping": 1})
-    assert odd.ended()["errorType"] == "NoRequest"
+    assert odd.ended()["errorType"] == "Ingress.NoRequest"
     assert invoked(ingress, request("GET", "/healthz")).prelude()["statusCode"] == 200
 
 
@@ -183,14 +183,14 @@ def test_what_went_wrong_in_the_middle_is_told_in_trailers(serve):
     exchange = invoked(serve(app), request("GET", "/"))
     assert exchange.prelude()["statusCode"] == 200
     assert exchange.read(until=b"half of it") == b"half of it"
-    assert exchange.ended()["errorType"] == "Failed"
+    assert exchange.ended()["errorType"] == "Ingress.Failed"
 
 
 def test_what_went_wrong_before_anything_was_said_is_told_as_an_error(serve):
     async def app(receive, send):
         raise RuntimeError("torn")
 
-    assert invoked(serve(app), request("GET", "/")).ended()["errorType"] == "Failed"
+    assert invoked(serve(app), request("GET", "/")).ended()["errorType"] == "Ingress.Failed"
 
 
 def test_an_app_hears_that_its_caller_has_left_and_the_next_caller_is_served(serve):

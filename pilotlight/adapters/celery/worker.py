@@ -96,7 +96,14 @@ class ReplicaWorker:
             raise click.UsageError(
                 f"--queues: one of {', '.join(sorted(known)) or 'none'}, as a replica is of one worker"
             )
-        return names[asked[0]]
+        worker = names[asked[0]]
+        pool = known[worker].spec.pool
+        if pool:
+            raise click.UsageError(
+                f"--queues: {worker} is in the pool {pool}, whose hosts take from several queues and "
+                f"not through Celery: python -m workers {pool}"
+            )
+        return worker
 
     def start(self) -> None:
         """Run the replica to its end. SIGTERM and SIGINT drain it, a second one or SIGQUIT hands
