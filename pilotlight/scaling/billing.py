@@ -53,18 +53,19 @@ class Charge:
 def charges(
     spans: Iterable[Span], habits: Mapping[str, Habits], *, now: float
 ) -> dict[tuple[str, str], Charge]:
-    """By worker and caller. The charges of a worker add up to its replicas' lives."""
+    """By worker and caller. The charges of a worker add up to its replicas' lives, those of a
+    pool's workers together to its hosts'.
+    """
     made: defaultdict[tuple[str, str], Charge] = defaultdict(Charge)
-    by_replica = attrgetter("worker", "replica")
-    ordered = sorted(spans, key=attrgetter("worker", "replica", "began"))
-    for (worker, _), group in groupby(ordered, key=by_replica):
-        _charge_one(made, worker, list(group), habits[worker], now)
+    ordered = sorted(spans, key=attrgetter("replica", "began"))
+    for _, group in groupby(ordered, key=attrgetter("replica")):
+        own = list(group)
+        _charge_one(made, own, habits[own[0].worker], now)
     return dict(made)
 
 
 def _charge_one(
     made: defaultdict[tuple[str, str], Charge],
-    worker: str,
     spans: Sequence[Span],
     habits: Habits,
     now: float,
@@ -72,13 +73,13 @@ def _charge_one(
     busy_s, last = _busy(spans)
     leaves = min(last + habits.keep_alive_s, max(now, last))
     idle_s = leaves - spans[0].began - busy_s
-    work: defaultdict[str, float] = defaultdict(float)
+    work: defaultdict[tuple[str, str], float] = defaultdict(float)
     for span in spans:
-        work[span.caller] += max(span.ended - span.began, _LEAST_S)
-        made[worker, span.caller].attempts += 1
+        work[span.worker, span.caller] += max(span.ended - span.began, _LEAST_S)
+        made[span.worker, span.caller].attempts += 1
     whole = sum(work.values())
-    for caller, length in work.items():
-        charge, share = made[worker, caller], length / whole
+    for whose, length in work.items():
+        charge, share = made[whose], length / whole
         charge.run_s += share * busy_s
         charge.cold_s += share * habits.cold_s
         charge.idle_s += share * idle_s

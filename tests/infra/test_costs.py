@@ -39,6 +39,18 @@ def test_a_replica_that_still_waits_has_cost_no_more_than_until_now():
     assert charge.idle_s == 10
 
 
+def test_a_pooled_host_lives_once_whatever_workers_it_ran():
+    habits = dict.fromkeys(("left", "right"), Habits(cold_s=120, keep_alive_s=60))
+    left, right = (
+        Span(worker=name, replica="host", caller="alice", began=began, ended=began + 30)
+        for name, began in (("left", 1000), ("right", 1040))
+    )
+    found = charges([left, right], habits, now=5000)
+    assert {name: one.run_s for (name, _), one in found.items()} == {"left": 30, "right": 30}
+    assert sum(one.cold_s for one in found.values()) == 120
+    assert sum(one.idle_s for one in found.values()) == 10 + 60
+
+
 def test_two_slots_do_not_make_two_replicas():
     charge = charges([span(1000, 1030), span(1010, 1040)], HABITS, now=5000)["flux", "alice"]
     assert charge.run_s == 40
