@@ -64,7 +64,7 @@ def shrunk(kind, folder):
         for name, part in kind.model.parts.items()
     }
     variants = {
-        name: Part(repo=str(folder / "transformer"), kind=part.kind)
+        name: Part(repo=str(folder / "transformer"), kind=part.kind, attention=part.attention)
         for name, part in kind.model.variants.items()
     }
     model = dataclasses.replace(kind.model, repo=str(folder), parts=parts, variants=variants)

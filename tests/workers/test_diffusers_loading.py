@@ -10,6 +10,7 @@ import pytest
 from pilotlight import WeightsMissing
 from tests.workers.shelf import DRAWN
 from workers.engines.diffusers_declared import Diffused
+from workers.engines.diffusers_loading import _part as read_part
 from workers.engines.diffusers_loading import load
 from workers.engines.diffusers_sizes import frames, of_edit, of_film, sides
 
@@ -60,6 +61,21 @@ def test_a_container_finds_a_published_cache_of_the_hub(shelf, tmp_path, monkeyp
 def test_jobs_share_a_replica_only_where_they_can_share_a_call():
     with pytest.raises(ValueError, match="share a call"):
         Diffused(repo="a/b", licence="MIT", pipeline="FluxPipeline", gpu_memory_gib=1, jobs=2)
+
+
+def test_a_variant_attends_as_its_masks_want(tmp_path):
+    """Kandinsky's ten seconds: the transformer alone, which needs no torchvision."""
+    from tests.workers.twins import build, kandinsky_drawer
+
+    build(kandinsky_drawer).save_pretrained(tmp_path)
+    declared = DRAWN["kandinsky5"].model.variants["10s"]
+    part = dataclasses.replace(declared, repo=str(tmp_path), subfolder="")
+
+    read = read_part(part, None, lambda _share: None)
+
+    found = {module.processor._attention_backend for module in read.modules()
+             if hasattr(module, "processor")}  # fmt: skip
+    assert {one.value for one in found} == {"flex"}
 
 
 def ways_of(name):

@@ -26,6 +26,8 @@ class Part:
     subfolder: str = ""
     revision: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    attention: str = ""
+    """Backend of diffusers that a transformer cannot do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,6 @@ class Diffused:
     """Transformers that take the place of the pipeline's own, by the name that ways give."""
     full_parts: tuple[str, ...] = ()
     """Components kept in float32, such as an autoencoder that loses too much otherwise."""
-    attention: str = ""
-    """Backend of diffusers that the transformer cannot do without."""
     loras: bool = True
     """Adaptations may be added."""
     cached: Mapping[str, float] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pilotlight import WeightsMissing, WorkerError, stage
+from pilotlight import WeightsMissing, stage
 from workers.engines import weights
 from workers.engines.adaptations import Adaptations
 from workers.engines.quiet import quiet
@@ -138,7 +138,10 @@ def _part(part: Part, kind: Any, told: Callable[[float], None]) -> Any:
     import transformers
 
     found = getattr(transformers, part.kind, None) or getattr(diffusers, part.kind)
-    return _read(found, part.repo, part.revision, told, **_about(part, found, kind))
+    read = _read(found, part.repo, part.revision, told, **_about(part, found, kind))
+    if part.attention:
+        read.set_attention_backend(part.attention)
+    return read
 
 
 def _about(part: Part, found: Any, kind: Any) -> dict[str, Any]:
@@ -196,18 +199,13 @@ def _arrange(pipe: Any, model: Diffused) -> None:
 
 
 def _arrange_transformer(part: Any, model: Diffused) -> None:
-    """As it is kept in memory, and how it attends."""
+    """As it is kept in memory."""
     import torch
 
     if model.quantisation == EIGHT_BITS:
         part.enable_layerwise_casting(
             storage_dtype=torch.float8_e4m3fn, compute_dtype=next(part.parameters()).dtype
         )
-    if model.attention and torch.cuda.is_available():
-        try:
-            part.set_attention_backend(model.attention)
-        except (RuntimeError, ImportError, ValueError) as error:
-            raise WorkerError(f"attention by {model.attention!r}: {error}") from error
 
 
 def _unheard(_share: float) -> None:

@@ -19,11 +19,13 @@ MODEL: Final = Diffused(
             repo=f"{_REPO}-10s-Diffusers",
             kind="Kandinsky5Transformer3DModel",
             subfolder="transformer",
+            attention="flex",
         )
     },
     timeout_s=1800,
 )
-# Ten seconds are drawn by a transformer of their own, with sparse attention over FlexAttention.
+# Ten seconds are drawn by a transformer of their own; its sparse attention hands FlexAttention's masks
+# to the backend (NABLA, in diffusers.models.transformers.transformer_kandinsky).
 FIVE: Final = Way(
     pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True,
     size=(768, 512), rate=24, frames=121, more={"max_sequence_length": 512},
