@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import HTTPConnection, Request
 
@@ -16,6 +16,17 @@ from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job, JobError, JobStatus
 from pilotlight.errors import AlreadyFinished, Cancelled
 
+ENDS_OF_ATTEMPTS: Final = {
+    "T6": "succeeded",
+    "T7": "failed, tried again",
+    "T8": "failed",
+    "T9": "handed back",
+    "T10": "lost, queued again",
+    "T11": "lost too often",
+    "T12": "cancelled",
+    "T14": "timed out",
+}
+"""An attempt's end in words, by the transition that ended it."""
 _YES = frozenset({"1", "true", "yes"})
 
 

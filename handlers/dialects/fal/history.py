@@ -7,18 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from handlers.outcome import ENDS_OF_ATTEMPTS
 from pilotlight.contracts.job import AttemptRecord
-
-OUTCOMES = {
-    "T6": "succeeded",
-    "T7": "failed, tried again",
-    "T8": "failed",
-    "T9": "handed back",
-    "T10": "lost, queued again",
-    "T11": "lost too often",
-    "T12": "cancelled",
-    "T14": "timed out",
-}
 
 
 def items(records: Iterable[AttemptRecord]) -> list[dict[str, Any]]:
@@ -33,7 +23,7 @@ def _item(record: AttemptRecord) -> dict[str, Any]:
         "replica": record.owner,
         "started_at": None if began is None else _iso(began),
         "seconds": None if began is None else round(record.ended_at - began, 3),
-        "outcome": OUTCOMES.get(record.outcome, record.outcome),
+        "outcome": ENDS_OF_ATTEMPTS.get(record.outcome, record.outcome),
     }
     if record.error:
         error = json.loads(record.error)

@@ -8,7 +8,6 @@ Four ways, all of which end in a ``/files/GRANT/KEY`` URL: a token and one POST 
 from __future__ import annotations
 
 import functools
-import re
 import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from handlers.dialect import speaks
 from handlers.dialects.fal import errors
 from handlers.dialects.fal.tokens import json_object
 from handlers.dialects.fal.wishes import CDN, REST, lifetime_s
+from handlers.names import file_name
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
@@ -36,7 +36,6 @@ UPLOAD_S = 15 * 60.0
 """How long an upload may begin after it was announced: reliability section 4.3."""
 NAMELESS = "upload.bin"
 """What fal's own client calls a file without a name."""
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Wanted(NamedTuple):
@@ -143,17 +142,11 @@ def _named_in_headers(request: Request, caller: str) -> Wanted:
 
 
 def _wanted(request: Request, caller: str, name: str, content_type: str) -> Wanted:
-    safe = _safe(name) or NAMELESS
-    key = f"uploads/{_safe(caller)}/{uuid.uuid4().hex}/{safe}"
+    safe = file_name(name) or NAMELESS
+    key = f"uploads/{file_name(caller)}/{uuid.uuid4().hex}/{safe}"
     lifetime = lifetime_s(request.headers)
     now = services_of(request).clock.now()
     return Wanted(key, content_type, safe, None if lifetime is None else now + lifetime)
-
-
-def _safe(name: str) -> str:
-    """The last part of a path in any system's writing, in characters that need no quoting."""
-    last = re.split(r"[/\\]", name)[-1]
-    return _UNSAFE.sub("_", last).strip("._")[-100:]
 
 
 def _start(services: Services, wanted: Wanted) -> str:

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import uuid
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from handlers.dialects.native import errors, listing
 from handlers.dialects.native.wishes import UploadWish
 from handlers.files import content_type_of
 from handlers.moments import iso
+from handlers.names import file_name
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.ports.files import FileRecord
@@ -42,7 +42,7 @@ NAME: Final = {
 }
 LENDING: Final = {"expires_in_s": "How long the URL is good; as long as the file unless told."}
 _LONGEST_S: Final = 366 * 24 * 3600.0
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_NAMELESS: Final = "upload.bin"
 
 
 @speaks(errors.render)
@@ -54,7 +54,7 @@ async def upload(request: Request) -> Response:
     keep = functools.partial(
         services.files.keep,
         caller=caller,
-        name=_safe(request.query_params.get("name", "upload.bin")),
+        name=file_name(request.query_params.get("name", "")) or _NAMELESS,
         purpose=PURPOSE,
         content_type=content_type_of(request),
         expires_at=None if lives_s is None else services.clock.now() + lives_s,
@@ -72,7 +72,7 @@ async def announce(request: Request) -> Response:
     wish = await envelope.opened(request, UploadWish)
     now, site = services.clock.now(), base_url(request)
     until = None if wish.expires_in_s is None else now + wish.expires_in_s
-    key = f"uploads/native/{uuid.uuid4().hex}/{_safe(wish.name)}"
+    key = f"uploads/native/{uuid.uuid4().hex}/{file_name(wish.name) or _NAMELESS}"
     put_url = services.blobs.put_url(
         key, base_url=site, expires_at=now + UPLOAD_S, object_expires_at=until
     )
@@ -152,12 +152,6 @@ def _length(request: Request) -> float | None:
     if not 0 < seconds <= _LONGEST_S:
         raise api.bad("expires_in_s", f"must be seconds, up to {_LONGEST_S:.0f}", text)
     return seconds
-
-
-def _safe(name: str) -> str:
-    """The last part of a path in any system's writing, in characters that need no quoting."""
-    last = re.split(r"[/\\]", name)[-1]
-    return _UNSAFE.sub("_", last).strip("._")[-100:] or "upload.bin"
 
 
 ROUTES = (

@@ -23,16 +23,6 @@ from pilotlight.intake.eta import eta_s
 NAME: Final = "native"
 JOBS: Final = "/api/jobs"
 PRIORITIES: Final = {0: "normal", LOW_PRIORITY: "low"}
-OUTCOMES: Final = {
-    "T6": "succeeded",
-    "T7": "failed, tried again",
-    "T8": "failed",
-    "T9": "handed back",
-    "T10": "lost, queued again",
-    "T11": "lost too often",
-    "T12": "cancelled",
-    "T14": "timed out",
-}
 
 
 def brief(job: Job, *, error: JobError | None, site: str) -> dict[str, Any]:
@@ -116,7 +106,7 @@ def _attempt(record: AttemptRecord) -> dict[str, Any]:
         "replica": record.owner,
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
-        "outcome": OUTCOMES.get(record.outcome, record.outcome),
+        "outcome": outcome.ENDS_OF_ATTEMPTS.get(record.outcome, record.outcome),
         "error": error and {"code": error["code"], "message": error["message"], "field": None},
     }
 
