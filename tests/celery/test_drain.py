@@ -14,6 +14,7 @@ from pilotlight.adapters.celery.tap import Tap
 from pilotlight.adapters.celery.transport import Channel
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
+from tests.celery.rig import PATIENCE_S
 from tests.sqs_stage import ids, received, until
 
 SEED = 20_261_120
@@ -142,7 +143,7 @@ def trial(rig, rng, number, kind):
     replica.send_signal(signal.SIGTERM)
     if kind == "mixed":
         met += [rig.submit({"text": "t"}) for _ in range(3)]
-    assert replica.wait(30) == 0, rig.log(replica_id)
+    assert replica.wait(PATIENCE_S) == 0, rig.log(replica_id)
     late = rig.counts()[1] > 0
     if late:
         within_s = rig.settings.queue.visibility_s + 2  # the emulator's own clock is a second's
