@@ -35,8 +35,8 @@ MOST_RESOURCES: Final = 500
 """Of one CloudFormation template."""
 MOST_WORKERS: Final = 40
 """An inline policy has 10,240 characters, and upkeep's names every queue and its dead letters."""
-_STATIC: Final = 60
-"""Resources that do not depend on workers, rounded up: functions, network, cluster."""
+_STATIC: Final = 50
+"""Resources that are not generated, rounded up: functions, network, cluster."""
 
 
 def template(loaded: Settings, region: str) -> dict[str, Value]:
@@ -71,12 +71,21 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
         found |= alarms.of_worker(one)
     for fleet in fleets:
         found |= replicas.resources(fleet) | alarms.of_fleet(fleet)
+    return {"Resources": _fitting(found, len(workers))}
+
+
+def _fitting(found: dict[str, Value], workers: int) -> dict[str, Value]:
+    """With many workers without what wakes the function for dead letters: upkeep looks at them each
+    minute as well.
+    """
+    if len(found) + _STATIC > MOST_RESOURCES:
+        found = {name: one for name, one in found.items() if not name.endswith(data.MAPPING)}
     if len(found) + _STATIC > MOST_RESOURCES:
         raise SettingsError(
-            f"{len(workers)} workers make {len(found)} resources, and one stack holds "
-            f"{MOST_RESOURCES}: deploy a second stage with its own PILOTLIGHT_WORKERS packages"
+            f"{workers} workers make {len(found)} resources, and one stack holds {MOST_RESOURCES}: "
+            "let some share a pool, or deploy a second stage with its own PILOTLIGHT_WORKERS packages"
         )
-    return {"Resources": found}
+    return found
 
 
 def write(folder: Path, loaded: Settings, region: str) -> None:

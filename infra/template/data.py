@@ -19,6 +19,8 @@ DEAD_LETTER_FACTOR: Final = 6
 """SQS advises a visibility of six times the timeout of the Lambda that it feeds."""
 DEAD_LETTER_TIMEOUT_S: Final = 60
 _LETTERS_BATCH: Final = 10
+MAPPING: Final = "Mapping"
+"""Ends the logical id of what wakes the function for a worker's dead letters."""
 
 
 def resources(settings: Settings, workers: list[Facts]) -> dict[str, Value]:
@@ -51,7 +53,7 @@ def _pair(worker: Facts, settings: QueueSettings) -> dict[str, Value]:
     return {
         f"{worker.logical}Queue": _queue(worker, settings),
         letters: _letters(worker, settings),
-        f"{letters}Mapping": resource(
+        f"{letters}{MAPPING}": resource(
             "Lambda::EventSourceMapping",
             {
                 "FunctionName": att("DeadLettersLambdaFunction", "Arn"),

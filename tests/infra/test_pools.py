@@ -116,6 +116,25 @@ def test_it_has_a_row_of_the_dashboard_with_each_of_its_workers_in_it(made):
     assert '"Worker", "studio"' in row["studio: running"]
 
 
+def test_many_workers_are_fitted_into_a_stack_without_what_upkeep_does_as_well(monkeypatch):
+    settings, whole = Settings(workers=("workers",)), "infra.template.__main__.MOST_RESOURCES"
+    full = template(settings, REGION)["Resources"]
+    mappings = of(full, "Lambda::EventSourceMapping")
+    monkeypatch.setattr(whole, len(full) + 50 - 1)
+
+    fitted = template(settings, REGION)["Resources"]
+
+    assert set(full) - set(fitted) == mappings
+    monkeypatch.setattr(whole, len(fitted) + 50 - 1)
+    with pytest.raises(SettingsError, match="let some share a pool, or deploy a second stage"):
+        template(settings, REGION)
+
+
+def test_what_is_not_generated_is_as_much_as_is_reckoned_with(prod):
+    made = json.loads((prod.folder / "infra" / ".generated" / "workers.json").read_text())
+    assert len(prod.template["Resources"]) - len(made["Resources"]) <= 50
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
