@@ -1,5 +1,5 @@
-"""Seeing, speaking and hearing through PyPI's ``openai``, with the small models of
-``pilotlight up --starters``: what they say has to be true of what they were given."""
+"""Seeing, speaking and hearing through PyPI's ``openai`` and ``fal-client``, with the small models
+of ``pilotlight up --starters``: what they say has to be true of what they were given."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import importlib.util
 import io
 import json
 
+import fal_client
 import openai
 import pytest
 from PIL import Image, ImageDraw
 
+from pilotlight.clients import connect_fal
 from tests.live import KEY, up
 from workers.engines import carried
 
@@ -164,3 +166,38 @@ def test_speech_comes_as_bytes_and_as_events_and_is_understood(client):
         ).text.lower()
         assert "ship" in written
         assert "barrel" in written
+
+
+@pytest.fixture
+def fal(live, monkeypatch):
+    import fal_client.client as module
+
+    for name in (
+        "RUN_URL_FORMAT",
+        "QUEUE_URL_FORMAT",
+        "REALTIME_URL_FORMAT",
+        "REST_URL",
+        "CDN_URL",
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setenv("FAL_KEY", KEY)
+    connect_fal(live.url)
+    made = fal_client.SyncClient(key=KEY)
+    yield made
+    made._client.close()
+
+
+def test_fals_client_uploads_asks_and_hears_the_answer_in_pieces(fal, harbour):
+    uploaded = fal.upload(base64.b64decode(harbour.partition(",")[2]), "image/png")
+    asked = {
+        "messages": [{"role": "user", "content": content("What is in this picture?", uploaded)}]
+    }
+
+    whole = fal.subscribe(MODEL, asked)
+    *partial, last = fal.stream(MODEL, asked)
+
+    said = whole["choices"][0]["message"]["content"]
+    assert said == "A red circle, a blue square and a blue square on a white background."
+    assert last["choices"][0]["message"]["content"] == said
+    assert "".join(one["choices"][0]["message"]["content"] for one in partial) == said
+    assert len(partial) > 8
