@@ -4,6 +4,7 @@ of ``pilotlight up --starters``: what they say has to be true of what they were 
 from __future__ import annotations
 
 import base64
+import gc
 import importlib.util
 import io
 import json
@@ -185,6 +186,7 @@ def fal(live, monkeypatch):
     made = fal_client.SyncClient(key=KEY)
     yield made
     made._client.close()
+    gc.collect()  # it leaves sockets to the garbage collector
 
 
 def test_fals_client_uploads_asks_and_hears_the_answer_in_pieces(fal, harbour):
