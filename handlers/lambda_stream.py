@@ -7,7 +7,6 @@ and hands each piece of an answer on as the app sends it: events of a stream arr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from handlers.lambda_http import App, Bridge, body_of, prelude_of, scope_of
 from handlers.lambda_runtime import Answer, HungUp, Invocation, RuntimeApi
 from pilotlight import settings
+from pilotlight.observability.logs import event as log
 from pilotlight.observability.logs import failure
 
 _MARGIN_S: Final = 3.0
@@ -58,7 +58,7 @@ class _Exchange:
         self._answer: Answer | None = None
         self._whole = False
         self.began = False
-        self.kind = "Ingress.Timeout"
+        self.kind = "Ingress.Failed"
         """What is said of an answer that ends before it is whole."""
 
     async def receive(self) -> dict[str, Any]:
@@ -88,29 +88,32 @@ class _Exchange:
     async def held(self, work: Any, within_s: float) -> None:
         """Until the app is done, the caller has left, or the invocation's time is nearly over."""
         running, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self._gone.wait())
-        await asyncio.wait(
+        ended, _ = await asyncio.wait(
             {running, leaving}, timeout=max(0.1, within_s), return_when=asyncio.FIRST_COMPLETED
         )
         leaving.cancel()
         if not running.done() and self._whole:  # what it does after its answer belongs to it
             await asyncio.wait({running}, timeout=max(0.1, within_s))
         if not running.done():
+            self.kind = "Ingress.Left" if ended else "Ingress.Timeout"
             self._gone.set()
             await asyncio.wait({running}, timeout=_LEAVE_S)
         await self._settle(running)
 
     async def _settle(self, running: asyncio.Future[Any]) -> None:
+        """What became of it is logged, and told to a caller who has only a part."""
         if not running.done():
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-        elif running.exception() is not None:
-            self.kind = "Ingress.Failed"
+            await asyncio.wait({running}, timeout=_LEAVE_S)
+        if running.done() and not running.cancelled():
             try:
                 running.result()
             except Exception:  # noqa: BLE001 - a request must not end the process
                 failure("ingress.failed")
-        if self._answer is not None and not self._whole:
+        if self._whole:
+            return
+        log("ingress.cut", kind=self.kind, request=self._invocation.id)
+        if self._answer is not None:
             await self._answer.fail(self.kind, "the answer is not whole")
 
 
