@@ -65,6 +65,8 @@ def test_jobs_share_a_replica_only_where_they_can_share_a_call():
 
 def test_a_variant_attends_as_its_masks_want(tmp_path):
     """Kandinsky's ten seconds: the transformer alone, which needs no torchvision."""
+    from diffusers.models.attention_dispatch import _AttentionBackendRegistry
+
     from tests.workers.twins import build, kandinsky_drawer
 
     build(kandinsky_drawer).save_pretrained(tmp_path)
@@ -76,6 +78,7 @@ def test_a_variant_attends_as_its_masks_want(tmp_path):
     found = {module.processor._attention_backend for module in read.modules()
              if hasattr(module, "processor")}  # fmt: skip
     assert {one.value for one in found} == {"flex"}
+    assert _AttentionBackendRegistry.get_active_backend()[0].value == "native"  # of all others
 
 
 def ways_of(name):

@@ -140,8 +140,19 @@ def _part(part: Part, kind: Any, told: Callable[[float], None]) -> Any:
     found = getattr(transformers, part.kind, None) or getattr(diffusers, part.kind)
     read = _read(found, part.repo, part.revision, told, **_about(part, found, kind))
     if part.attention:
-        read.set_attention_backend(part.attention)
+        _attend(read, part.attention)
     return read
+
+
+def _attend(part: Any, backend: str) -> None:
+    """By a backend of its own: diffusers would make it that of every other model as well."""
+    import torch
+    from diffusers.models.attention_dispatch import attention_backend
+
+    with attention_backend("native"):  # what was, is again when the block is left
+        part.set_attention_backend(backend)
+    if torch.cuda.is_available():
+        part.compile(dynamic=True)  # FlexAttention without a compiler writes out every score
 
 
 def _about(part: Part, found: Any, kind: Any) -> dict[str, Any]:
