@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pilotlight import InvalidInput
 from pilotlight.contracts.tasks.moderation import CATEGORIES
-from pilotlight.testing import run_once
+from pilotlight.testing import run_once, stream_once
 from workers.engines import carried
 from workers.engines.coco import KINDS, kinds_in
 from workers.engines.spelling import spoken
@@ -79,6 +79,30 @@ def test_an_empty_page_is_read_as_nothing(starter, ask, tmp_path):
     read = ask(reader, {"image_url": url}, files={url: page(tmp_path / "in.png", [])})
 
     assert (read.text, read.lines) == ("", [])
+
+
+def test_pages_in_a_chat_are_read_in_order_each_as_soon_as_it_is(starter, tmp_path):
+    reader = starter("ocr", library="rapidocr")
+    files = {
+        f"https://example.org/{n}.png": page(tmp_path / f"{n}.png", lines)
+        for n, lines in enumerate((INVOICE[:2], [], INVOICE[2:]))
+    }
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in files]
+    asked = {"messages": [{"role": "user", "content": parts}]}
+
+    partials, told = stream_once(
+        reader, asked, folder=tmp_path, endpoint="pilotlight/ocr-chat", files=files
+    )
+
+    text = told.choices[0].message.content
+    assert text.splitlines() == list(INVOICE)
+    pieces = [one["choices"][0]["message"]["content"] for one in partials]
+    assert (len(pieces), "".join(pieces)) == (2, text)
+    with pytest.raises(InvalidInput, match="no picture to read"):
+        stream_once(
+            reader, {"messages": [{"role": "user", "content": "Read it."}]},
+            folder=tmp_path, endpoint="pilotlight/ocr-chat",
+        )  # fmt: skip
 
 
 SENTENCES = [
