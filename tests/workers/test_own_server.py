@@ -16,7 +16,7 @@ from pilotlight import InvalidInput, WorkerError
 from pilotlight.contracts.tasks.chat import Chat
 from pilotlight.errors import ReplicaFailure
 from tests.live import ROOT, until
-from workers.engines.own_server import OwnServer
+from workers.engines.own_server import OwnServer, _told
 from workers.engines.served import Talking
 
 pytestmark = pytest.mark.timeout(180)
@@ -86,6 +86,19 @@ def test_a_server_that_ends_before_it_is_ready_says_so():
 
     with pytest.raises(WorkerError, match="ended before it was ready"):
         asyncio.run(broken.load())
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": {"message": "too long"}}', "too long"),
+        (b'{"object": "error", "message": "too long", "param": "messages"}', "too long"),
+        (b"Bad Gateway", "Bad Gateway"),
+        (b"[1]", "[1]"),
+    ],
+)
+def test_an_error_is_understood_however_it_is_put(body, message):
+    assert _told(body)["error"]["message"] == message
 
 
 HOLDER = """

@@ -167,11 +167,11 @@ class _Line:
 
 
 def _told(body: bytes) -> Document:
-    """An error's document, whatever it is."""
+    """An error as OpenAI has it; SGLang's says it without the ``error`` around it."""
     with contextlib.suppress(ValueError):
         found = json.loads(body)
         if isinstance(found, dict):
-            return found
+            return found if isinstance(found.get("error"), dict) else {"error": found}
     return {"error": {"message": body[:200].decode(errors="replace")}}
 
 
