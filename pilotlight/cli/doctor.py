@@ -13,15 +13,15 @@ def doctor(*, as_json: AsJson = False, data: Data = DATA) -> None:
 
     $ pilotlight doctor
     $ pilotlight doctor --json | jq '.[] | select(.state != "ok")'
+    $ PILOTLIGHT_STACK=/pilotlight/prod/settings pilotlight doctor
 
     Ends with 0 when it can work, with 1 when something is broken.
     """
-    from pilotlight import settings
-    from pilotlight.cli import checkup, tables
+    from pilotlight.cli import checkup, operator, tables
     from pilotlight.cli.schemas import see_this_folder
 
     see_this_folder()
-    found = checkup.look(settings.load(data=data))
+    found = checkup.look(operator.checked(data))
     if as_json:
         tables.show_json([one._asdict() for one in found])
     else:

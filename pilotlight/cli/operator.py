@@ -30,6 +30,14 @@ def _settings(data: Path) -> Settings:
     return bootstrap.pointed(settings.load(data=data, **told))
 
 
+def checked(data: Path) -> Settings:
+    """What a check-up is of: the environment's settings, unless what is there is on AWS. Raises
+    SettingsError.
+    """
+    there = _settings(data)
+    return there if there.mode == "aws" else settings.load(data=data)
+
+
 @contextlib.contextmanager
 def opened(data: Path) -> Iterator[Services]:
     """Raises SettingsError for a folder of another release or a worker file that is wrong."""

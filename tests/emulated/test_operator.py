@@ -63,3 +63,10 @@ def test_a_webhook_is_seen_and_posted_again(live, run):
 
     until(tried, what="the first try")
     run("webhooks", "replay", job_id)
+
+
+def test_a_checkup_counts_each_workers_pair_of_queues(live, run):
+    found = {one["check"]: one for one in json.loads(run("doctor", "--json"))}
+    assert found["aws answers"]["state"] == "ok"
+    assert found["queues echo"]["state"] == "ok"
+    assert "no dead letter" in found["queues echo"]["said"]
