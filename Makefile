@@ -54,7 +54,7 @@ $(STARTERS): $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[starters]'
 	@touch $@
 
-# Beside the environment, not in it: PyPI's builds are for CUDA, and transformers would use it.
+# Beside the environment, not in it: its builds are for CUDA, and transformers would use it.
 $(TORCHVISION): | $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --upgrade \
 		--target .venv/.torchvision torchvision==0.28.0 && touch $@

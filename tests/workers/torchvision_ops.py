@@ -1,6 +1,6 @@
 """``-p tests.workers.torchvision_ops``: torchvision beside a torch for the processor.
 
-The only builds on PyPI want CUDA's libraries for operators that nothing here calls; once their names are
+The only published builds want CUDA's libraries for operators that nothing here calls; once their names are
 known to torch, the Python part of the package imports and works.
 """
 
