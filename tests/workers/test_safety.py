@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -84,6 +85,14 @@ def test_where_it_cannot_be_had_the_answer_is_not_no_and_the_log_says_why(absent
     assert len(log) == 1
     assert "nothing was looked at" in log[0]
     assert "make setup-starters" in log[0]
+
+
+def test_without_the_library_the_answer_is_not_no_either(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    log = []
+
+    assert Safety().unfit([harmless()], asked=True, log=log.append) is None
+    assert "onnxruntime is not installed" in log[0]
 
 
 def test_an_unfit_picture_becomes_black_and_keeps_its_size():

@@ -58,8 +58,10 @@ class Safety:
         if self._judge is None and not self._lacking:
             try:
                 self._judge = OpenNsfw()
-            except (WeightsMissing, ImportError) as error:
+            except WeightsMissing as error:
                 self._lacking = str(error)
+            except ImportError:
+                self._lacking = "onnxruntime is not installed; `pip install '.[starters]'` has it"
         return self._judge
 
 
