@@ -42,7 +42,7 @@ class Base:
     multiple: int = 16
 
 
-def _wan(repo: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 80) -> Diffused:
+def _wan(repo: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 78) -> Diffused:
     return Diffused(
         repo=f"Wan-AI/{repo}-Diffusers",
         licence="Apache-2.0",
@@ -67,7 +67,7 @@ class TeachesWan(Worker[Train, Trained]):
     spec: ClassVar = WorkerSpec(
         name="wan-trainer",
         endpoints=tuple(public.contract(name) for name in BASES),
-        gpu_memory_gib=80,
+        gpu_memory_gib=78,
         timeout_s=6 * 3600,
         max_replicas=1,
         checkpoints=True,
