@@ -51,6 +51,11 @@ EXHIBITS: Final = (
         {"prompt": "a red square on a blue background", "image_url": drawings.square(), "seed": 1},
     ),
     Exhibit(
+        "A picture changed by an instruction",
+        "pilotlight/edit",
+        {"prompt": "turn the square into a star", "image_url": drawings.square(), "seed": 1},
+    ),
+    Exhibit(
         "Painted in where a mask is white",
         "pilotlight/inpaint",
         {

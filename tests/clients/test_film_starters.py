@@ -24,9 +24,24 @@ pytestmark = [
 ]
 
 
+ROUTES = """
+[[route]]
+endpoint = "fal-ai/bytedance/omnihuman"
+worker = "speech-to-video"
+
+[[route]]
+endpoint = "fal-ai/wan-trainer/t2v"
+worker = "trainer"
+fixed = { learning_rate = 0.003 }
+"""
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    with up(tmp_path_factory.mktemp("films"), options=("--starters",)) as live:
+    folder = tmp_path_factory.mktemp("films")
+    (folder / "routes.toml").write_text(ROUTES)
+    options = ("--starters", "--routes", str(folder / "routes.toml"))
+    with up(folder / "data", options=options) as live:
         yield live
 
 
@@ -72,7 +87,8 @@ def test_a_sentence_becomes_a_film_with_progress_on_the_way(fal, tmp_path):
     assert told
 
 
-def test_an_uploaded_face_says_an_uploaded_recording(fal, tmp_path):
+@pytest.mark.parametrize("endpoint", ["pilotlight/speech-to-video", "fal-ai/bytedance/omnihuman"])
+def test_an_uploaded_face_says_an_uploaded_recording(fal, tmp_path, endpoint):
     from training.talking.voices import voice
 
     held = io.BytesIO()
@@ -83,7 +99,7 @@ def test_an_uploaded_face_says_an_uploaded_recording(fal, tmp_path):
         samples = (voice(Random(3), 2) * 32_000).clip(-32_767, 32_767)
         file.writeframes(samples.astype(np.int16).tobytes())
     made = fal.subscribe(
-        "pilotlight/speech-to-video",
+        endpoint,
         {
             "image_url": fal.upload(drawings.face(), "image/png", file_name="face.png"),
             "audio_url": fal.upload(held.getvalue(), "audio/wav", file_name="said.wav"),
@@ -93,3 +109,13 @@ def test_an_uploaded_face_says_an_uploaded_recording(fal, tmp_path):
     frames = fetched(made["video"], tmp_path)
     assert frames.shape[0] == 50
     assert np.abs(frames - frames[0]).max() > 100
+    assert made["duration"] == 2
+
+
+def test_the_trainer_stands_behind_fals_own_id(fal):
+    url = fal.upload(drawings.hearts(), "application/zip", file_name="hearts.zip")
+    made = fal.subscribe("fal-ai/wan-trainer/t2v", {"training_data_url": url, "number_of_steps": 4})
+
+    facts = httpx.get(made["config_file"]["url"]).json()
+    assert (facts["number_of_steps"], facts["learning_rate"], facts["pictures"]) == (4, 0.003, 20)
+    assert made["lora_file"]["file_name"].endswith(".safetensors")

@@ -169,6 +169,7 @@ def test_of_two_things_only_the_one_that_is_meant_changes(change):
 
     before = np.asarray(pair())
     assert np.array_equal(np.asarray(edited)[:, :44], before[:, :44])  # the red one, to the bit
+    assert (np.asarray(edited)[25:28] > 250).all()  # above it the very white of the picture
     assert [(COLOUR_NAMES[one.colour], KNOWN[one.shape]) for one in by_place(read(edited))] == [
         ("red", "circle"),
         ("blue", "square"),

@@ -165,6 +165,7 @@ def test_the_film_is_as_long_as_the_sound_and_says_it(ask, said):
     assert told.frames == film.num_frames == round(length * 12)
     assert abs(heard_s(path) - length) < 0.1
     assert film.content_type == "video/mp4"
+    assert made.duration == pytest.approx(length, abs=0.01)
 
 
 def test_equal_inputs_give_equal_films_told_frame_by_frame(ask, said):

@@ -136,6 +136,8 @@ class Changer(Worker[Edit, Output]):
                 guidance=job_input.guidance_scale,
                 on_step=partial(_told, context, done, total),
             )
+            if mask is not None and not isinstance(job_input, Inpaint):
+                changed = shape_reading.on_the_same_ground(changed, picture, mask)
             pictures.append(changed)
         took = round(time.perf_counter() - began, 4)
         asked = job_input.enable_safety_checker

@@ -58,6 +58,7 @@ class Input(BaseModel):
 
 class Output(BaseModel):
     video: VideoFile
+    duration: float = Field(description="Seconds.")
     seed: int | None = None
     has_nsfw_concepts: list[bool] | None = Field(
         description="One answer for the film; null where it was not looked at."
@@ -113,7 +114,12 @@ class Speaking(Worker[Input, Output]):
         reel = video_files.Reel(rate=rate, sound=Soundtrack(sound, field="audio_url"))
         video = video_files.write(context.folder / "video.mp4", shown(), reel)
         context.progress(1)
-        return Output(video=video, seed=job_input.seed, has_nsfw_concepts=unfit)
+        return Output(
+            video=video,
+            duration=round(len(heard) / hearing.RATE, 3),
+            seed=job_input.seed,
+            has_nsfw_concepts=unfit,
+        )
 
 
 def _fitted(picture: Image) -> Image:
