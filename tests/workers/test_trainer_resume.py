@@ -21,8 +21,8 @@ from workers.engines.training_state import TrainingState
 from workers.starters.trainer import WORKER
 
 ARCHIVE = "https://example.org/discs.zip"
-ASKED = {"number_of_steps": 8, "checkpoint_steps": 3, "trigger_phrase": "a disc", "seed": 4}
-SAVED = "checkpoint at step 3 of 8"
+ASKED = {"number_of_steps": 16, "checkpoint_steps": 3, "trigger_phrase": "a disc", "seed": 4}
+SAVED = "checkpoint at step 3 of 16"
 ENDPOINT = "pilotlight/trainer"
 
 pytestmark = pytest.mark.timeout(240)
@@ -59,7 +59,7 @@ def test_what_goes_on_from_a_checkpoint_is_the_same_to_the_bit(lesson, undisturb
 
     def breaks_off(event):
         told.append(event)
-        if isinstance(event, Progress) and event.fraction > 4 / 8:
+        if isinstance(event, Log) and event.line == SAVED:
             raise Cancelled("the machine is taken away")
 
     with pytest.raises(Cancelled):
@@ -69,7 +69,7 @@ def test_what_goes_on_from_a_checkpoint_is_the_same_to_the_bit(lesson, undisturb
 
     assert teach(lesson, tmp_path / "then", hear=again.append, checkpoint=saved) == undisturbed
     fractions = [event.fraction for event in again if isinstance(event, Progress)]
-    assert min(fractions) > 3 / 8
+    assert min(fractions) > 3 / 16
     assert "this attempt went on from step 3" in [e.line for e in again if isinstance(e, Log)]
 
 
