@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from pilotlight import Context, Endpoint, Image, WeightsUrl, Worker, WorkerSpec
-from workers.engines.adaptations import Adaptations, Wanted
-from workers.engines.diffusers import flux_text_to_image
-from workers.engines.safety import Safety, covered
+from workers.engines.diffusers.adaptations import Adaptations, Wanted
+from workers.engines.diffusers.text_to_image import flux_text_to_image
+from workers.engines.sight.safety import Safety, covered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,8 @@ import openai
 import typer
 
 from tests.live import KEY, ROOT, environment, free_port, until, up
-from workers.engines import carried, vllm_venv
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.weights import carried
 from workers.starters.chat import WINDOW
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from PIL import Image
 from pilotlight.catalogue import discover
 from pilotlight.contracts.stages import listening
 from tests.workers.shelf import Desk
-from workers.engines.diffusers_contracts import spec, task
-from workers.engines.diffusers_declared import Diffused, Limits, Way
-from workers.engines.diffusers_pictures import Painting
-from workers.engines.diffusers_wishes import wish
-from workers.engines.safety import Safety
+from workers.engines.diffusers.contracts import spec, task
+from workers.engines.diffusers.declared import Diffused, Limits, Way
+from workers.engines.diffusers.pictures import Painting
+from workers.engines.diffusers.wishes import wish
+from workers.engines.sight.safety import Safety
 from workers.shapes import SIDE, WEIGHTS
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Bench:
 
     def swaps_s(self) -> dict[str, float]:
         """What an adaptation adds to a job: when it first comes, and when it is known."""
-        from workers.engines.adaptations import Wanted
+        from workers.engines.diffusers.adaptations import Wanted
 
         files = [_adaptation(self.worker.easel.pipes.base, self.folder / f"{n}") for n in (1, 2)]
         adaptations = self.worker.easel.pipes.adaptations

@@ -28,7 +28,8 @@ from rich.table import Table
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.ports.weights import Link
 from tests.live import until
-from workers.engines import weights, weights_digest
+from workers.engines import weights
+from workers.engines.weights import digest as weights_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

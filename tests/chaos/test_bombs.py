@@ -15,7 +15,7 @@ from PIL import Image
 from pilotlight import InvalidInput
 from tests import bombs
 from tests.live import Live, until
-from workers.engines import decoder, pictures
+from workers.engines.media import decoder, pictures
 
 DECODERS = ("_imaging", "libavcodec", "libavformat", "cv2", "_webp", "libjpeg", "libtiff")
 """Parts of the file names of libraries that decode."""

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from tests.live import KEY, up
-from workers.engines import carried
+from workers.engines.weights import carried
 
 pytestmark = [
     pytest.mark.timeout(400),  # vLLM takes minutes to start on a busy machine

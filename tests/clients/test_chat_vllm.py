@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from tests.live import KEY, until, up
-from workers.engines import carried, vllm_venv
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.weights import carried
 
 pytestmark = [
     pytest.mark.slow,

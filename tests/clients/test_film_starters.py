@@ -15,7 +15,7 @@ import pytest
 from demo.gallery import drawings
 from pilotlight.clients import connect_fal
 from tests.live import KEY, up
-from workers.engines import video_files
+from workers.engines.video import files as video_files
 
 pytestmark = [
     pytest.mark.slow,

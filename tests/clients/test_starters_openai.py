@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from pilotlight.clients import connect_fal
 from tests.live import KEY, up
-from workers.engines import carried
+from workers.engines.weights import carried
 
 pytestmark = [
     pytest.mark.timeout(300),

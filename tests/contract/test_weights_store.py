@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save
 
 from pilotlight.adapters.aws.weights import S3Weights
 from pilotlight.errors import WeightsMissing
-from workers.engines import weights, weights_digest
+from workers.engines import weights
+from workers.engines.weights import digest as weights_digest
 
 BODY = save({"a": torch.arange(50_000.0)})
 

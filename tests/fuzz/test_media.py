@@ -13,7 +13,7 @@ from pilotlight.contracts.media import Media
 from pilotlight.intake.media_limits import fault_of, measure
 from tests import bombs
 from tests.fuzz.tally import fuzzed
-from workers.engines import decoder, pictures
+from workers.engines.media import decoder, pictures
 
 PICTURE = Media("image", 10**9, max_width=64, max_height=64)
 SOUND = Media("audio", 10**9, max_s=10)

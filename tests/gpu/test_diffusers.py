@@ -137,7 +137,7 @@ def test_jobs_that_share_a_call_get_what_they_would_alone(shelf, tmp_path):
 def test_eight_bits_take_less_of_the_gpu_than_sixteen(shelf):
     import torch
 
-    from workers.engines.diffusers_loading import load
+    from workers.engines.diffusers.loading import load
 
     def taken(quantisation):
         before = torch.cuda.memory_allocated()

@@ -20,8 +20,8 @@ import typer
 
 from tests.bench.chat import answers, first_token_s
 from tests.live import KEY, environment, free_port, until, up
-from workers.engines import vllm_venv
-from workers.engines.vllm import as_words
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.vllm.engine import as_words
 from workers.production import qwen3_0_6b_fp8
 
 pytestmark = [

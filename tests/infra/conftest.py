@@ -22,7 +22,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from pilotlight import Endpoint, Worker, WorkerSpec
-from workers.engines.diffusers import flux_text_to_image
+from workers.engines.diffusers.text_to_image import flux_text_to_image
 
 
 class Text(BaseModel):

@@ -127,7 +127,10 @@ def test_an_image_has_what_the_worker_file_leads_to(tmp_path):
         return engine_of(file)
 
     assert engine("from workers.engines.relay.relays import FalRelay\nimport json\n") == PLAIN
-    assert engine("from workers.engines.diffusers import flux_text_to_image\n") == "diffusers"
+    assert (
+        engine("from workers.engines.diffusers.text_to_image import flux_text_to_image\n")
+        == "diffusers"
+    )
     assert engine("def load():\n    import torch\n") == "diffusers"
     assert engine("def load():\n    import onnxruntime\n") == "starters"
     assert engine("import onnxruntime, torch\n") == "diffusers.starters"

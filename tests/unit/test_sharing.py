@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from workers.engines.diffusers_declared import Limits
-from workers.engines.sharing import Linger, Piece, Share, choose
+from workers.engines.diffusers.declared import Limits
+from workers.engines.diffusers.sharing import Linger, Piece, Share, choose
 
 LIMITS = Limits(cost=16, megapixels=4, linger_s=0.01)
 KINDS = some.sampled_from(["a", "b", None])

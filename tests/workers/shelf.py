@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pilotlight import Cancelled, Context
 from pilotlight.catalogue import discover
-from workers.engines.diffusers_declared import Part
-from workers.engines.diffusers_films import Filming
-from workers.engines.diffusers_pictures import Painting
+from workers.engines.diffusers.declared import Part
+from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.pictures import Painting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once, stream_once
-from workers.engines import carried
-from workers.engines.turn import settled
+from workers.engines.language.turn import settled
+from workers.engines.weights import carried
 
 FETCH = "run `make setup-starters` to have the starters' libraries and weights"
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DECODERS = {"PIL", "av", "cv2", "soundfile", "librosa", "imageio", "torchaudio", "torchvision"}
 OPENS = {("Image", "open"), ("Pictures", "open"), ("av", "open"), ("cv2", "imread")}
-MAY_READ = {"engines/decoding.py", "engines/video_files.py"}
+MAY_READ = {"engines/media/decoding.py", "engines/video/files.py"}
 """The second copies the sound of a film as it is, undecoded."""
 
 
@@ -53,5 +53,5 @@ def test_workers_leave_decoding_to_its_own_process():
 
 
 def test_the_decoder_imports_nothing_of_ours():
-    tree = ast.parse((ROOT / "workers/engines/decoding.py").read_text())
+    tree = ast.parse((ROOT / "workers/engines/media/decoding.py").read_text())
     assert not {"pilotlight", "workers", "handlers"} & set(imported(tree))

@@ -147,7 +147,7 @@ def test_what_runs_out_of_memory_twice_is_given_up_with_the_products_own_error(
 def test_a_film_out_of_memory_is_tried_again_with_less_as_well(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
     vae = worker.pipes.base.vae
-    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
     takes = worker.spec.endpoints[0].input
     asked = takes(prompt="a", num_inference_steps=1, seed=1, enable_safety_checker=False)
 
@@ -166,7 +166,7 @@ def test_a_film_out_of_memory_is_tried_again_with_less_as_well(shelf, tmp_path, 
 
 def test_a_cancelled_film_ends_at_the_next_step(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
-    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
     desk = Desk(tmp_path, "wan22-ti2v", patience=2)
 
     with pytest.raises(Cancelled):
@@ -176,7 +176,7 @@ def test_a_cancelled_film_ends_at_the_next_step(shelf, tmp_path, monkeypatch):
 
 def test_a_film_has_the_rate_and_the_container_that_were_asked_for(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
-    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
     takes = worker.spec.endpoints[0].input
     asked = takes(prompt="a", num_inference_steps=1, fps=10, output_format="webm",
                   enable_safety_checker=False)  # fmt: skip
@@ -194,7 +194,7 @@ def test_a_film_has_the_rate_and_the_container_that_were_asked_for(shelf, tmp_pa
 
 def test_a_film_of_a_model_that_makes_sound_is_heard(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("ltx2-distilled")
-    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
     takes = worker.spec.endpoints[0].input
 
     film = worker.run(takes(prompt="a", enable_safety_checker=False),

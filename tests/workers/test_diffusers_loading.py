@@ -9,10 +9,10 @@ import pytest
 
 from pilotlight import WeightsMissing
 from tests.workers.shelf import DRAWN
-from workers.engines.diffusers_declared import Diffused
-from workers.engines.diffusers_loading import _part as read_part
-from workers.engines.diffusers_loading import load
-from workers.engines.diffusers_sizes import frames, of_edit, of_film, sides
+from workers.engines.diffusers.declared import Diffused
+from workers.engines.diffusers.loading import _part as read_part
+from workers.engines.diffusers.loading import load
+from workers.engines.diffusers.sizes import frames, of_edit, of_film, sides
 
 KREA = DRAWN["flux-krea-lora"].model
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

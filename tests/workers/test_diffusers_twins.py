@@ -20,10 +20,11 @@ from pilotlight.contracts.example import example_of
 from pilotlight.testing import run_once
 from tests.live import ROOT, environment
 from tests.workers.shelf import DRAWN, SIDE
-from workers.engines import diffusers_sizes, video_files
-from workers.engines.diffusers_easel import Sketch
-from workers.engines.diffusers_films import Filming
-from workers.engines.diffusers_wishes import wish
+from workers.engines.diffusers import sizes as diffusers_sizes
+from workers.engines.diffusers.easel import Sketch
+from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.wishes import wish
+from workers.engines.video import files as video_files
 
 BLIND = {"QwenImageEditPlusPipeline", "Kandinsky5T2VPipeline"}
 """Their reader's processor wants torchvision even where it looks at no film."""

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from training.shapes_video.clips import MOTIONS, caption, scenes
-from workers.engines.first_frame import Framing, framed, framing, motion_in, still_words
+from workers.engines.video.first_frame import Framing, framed, framing, motion_in, still_words
 
 SAID = {
     "a red circle moving right on a blue background": "a red circle on a blue background",

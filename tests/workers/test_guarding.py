@@ -10,7 +10,7 @@ from pilotlight import InvalidInput
 from pilotlight.contracts.tasks.chat import Answer, Choice, Completion
 from pilotlight.contracts.tasks.moderation import CATEGORIES
 from pilotlight.testing import run_once
-from workers.engines.guarding import HARM, MEANS, Unreadable, harmfulness, judgement
+from workers.engines.language.guarding import HARM, MEANS, Unreadable, harmfulness, judgement
 from workers.production.qwen3guard_gen_4b import WORKER
 
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from pilotlight import Cancelled, Context
 from pilotlight.contracts.events import Log, Progress
 from pilotlight.testing import run_once
-from workers.engines import video_files
+from workers.engines.video import files as video_files
 from workers.starters.image_to_video import WEIGHTS, WORKER
 
 URL = "https://example.org/in.png"

@@ -14,7 +14,8 @@ import pytest
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once
 from tests.workers.films import a_film, heard_s, sound_of, wall
-from workers.engines import carried, video_files
+from workers.engines.video import files as video_files
+from workers.engines.weights import carried
 from workers.starters.interpolate import WORKER
 
 FILM = "https://example.org/in.mp4"

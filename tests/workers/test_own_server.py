@@ -16,8 +16,8 @@ from pilotlight import InvalidInput, WorkerError
 from pilotlight.contracts.tasks.chat import Chat
 from pilotlight.errors import ReplicaFailure
 from tests.live import ROOT, until
-from workers.engines.own_server import OwnServer, _told
-from workers.engines.served import Talking
+from workers.engines.servers.own_server import OwnServer, _told
+from workers.engines.vllm.served import Talking
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -103,7 +103,7 @@ def test_an_error_is_understood_however_it_is_put(body, message):
 
 HOLDER = """
 import asyncio, sys
-from workers.engines.own_server import OwnServer
+from workers.engines.servers.own_server import OwnServer
 async def hold():
     server = OwnServer([sys.executable, "-c", "import time; time.sleep(600)"], model="m", jobs=1)
     loading = asyncio.ensure_future(server.load())

@@ -15,8 +15,8 @@ from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.tasks import TASKS, shapes
 from pilotlight.settings import RouteSettings
 from tests.live import ROOT
-from workers.engines.diffusers_films import Filming
-from workers.engines.diffusers_pictures import Painting
+from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.pictures import Painting
 
 PACKAGE = "workers.production"
 DRAWN = {

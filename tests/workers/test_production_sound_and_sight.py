@@ -20,7 +20,7 @@ from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.tasks import shapes
 from pilotlight.testing import run_once, stream_once
 from tests.live import ROOT
-from workers.engines.moondream import PLACES, Moondream
+from workers.engines.sight.moondream import PLACES, Moondream
 from workers.production import moondream3, qwen3_tts, whisper_large_v3_turbo
 
 np = pytest.importorskip("numpy")

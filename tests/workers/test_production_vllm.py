@@ -11,10 +11,10 @@ import pytest
 from pilotlight.catalogue import discover
 from pilotlight.testing import run_once
 from tests.live import ROOT
-from workers.engines import vllm_venv
-from workers.engines.guarding import Guarding
-from workers.engines.served import Pooling, Talking
-from workers.engines.vllm import as_words
+from workers.engines.language.guarding import Guarding
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.vllm.engine import as_words
+from workers.engines.vllm.served import Pooling, Talking
 
 PACKAGE = "workers.production"
 SERVED = {

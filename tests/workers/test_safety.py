@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from pilotlight.testing import run_once
 from tests.workers.shelf import SIDE, Desk
-from workers.engines import carried
-from workers.engines.open_nsfw import OpenNsfw
-from workers.engines.safety import FLAG_AT, FRAMES, Safety, covered
+from workers.engines.sight.open_nsfw import OpenNsfw
+from workers.engines.sight.safety import FLAG_AT, FRAMES, Safety, covered
+from workers.engines.weights import carried
 from workers.shapes import Shapes
 from workers.starters.edit import Changer
 
@@ -210,7 +210,7 @@ def test_production_pictures_are_looked_at(shelf, tmp_path, monkeypatch):
 
 def test_production_films_are_looked_at(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
-    monkeypatch.setattr("workers.engines.diffusers_sizes.of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
     takes = worker.spec.endpoints[0].input
     asked = takes(prompt="a", num_inference_steps=1)
     assert worker.run(asked, Desk(tmp_path, "wan22-ti2v")).has_nsfw_concepts in ([True], [False])

@@ -15,8 +15,8 @@ from pilotlight.contracts.events import Partial, Run
 from pilotlight.contracts.tasks.speech import Speak
 from pilotlight.execution.child_context import AttemptContext
 from pilotlight.testing import run_once, stream_once
-from workers.engines import carried
-from workers.engines.sound_files import CONTENT_TYPES, SoundFile
+from workers.engines.speech.files import CONTENT_TYPES, SoundFile
+from workers.engines.weights import carried
 
 FETCH = "run `make setup-starters` to have the starters' libraries and weights"
 LINES = "The lamp is lit. The ship is near. The harbour is open."

@@ -17,7 +17,10 @@ from pilotlight import Cancelled, InvalidInput
 from pilotlight.contracts.events import Progress
 from pilotlight.testing import run_once
 from tests.workers.films import heard_s
-from workers.engines import carried, hearing, sounds, video_files
+from workers.engines.media import sounds
+from workers.engines.video import files as video_files
+from workers.engines.video import hearing
+from workers.engines.weights import carried
 from workers.starters.speech_to_video import WEIGHTS, WORKER
 
 FACE, SOUND = "https://example.org/face.png", "https://example.org/said.wav"

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from pilotlight import InvalidInput
 from pilotlight.contracts.tasks.moderation import CATEGORIES
 from pilotlight.testing import run_once, stream_once
-from workers.engines import carried
-from workers.engines.coco import KINDS, kinds_in
-from workers.engines.spelling import spoken
+from workers.engines.sight.coco import KINDS, kinds_in
+from workers.engines.speech.spelling import spoken
+from workers.engines.weights import carried
 
 FETCH = "run `make setup-starters` to have the starters' libraries and weights"
 
@@ -214,7 +214,7 @@ def test_what_the_speaker_says_the_transcriber_writes(starter, ask, tmp_path, fo
 def test_what_is_heard_in_batches_is_the_same(starter, ask, tmp_path):
     speaker = starter("speech", weights="joe", library="onnxruntime")
     listener = type(starter("transcription", weights="whisper-base", library="faster_whisper"))()
-    from workers.engines.whisper import Whisper
+    from workers.engines.speech.whisper import Whisper
 
     said = ask(speaker, {"input": SPOKEN, "response_format": "wav"})
     listener.load = lambda: None

@@ -12,7 +12,7 @@ import pytest
 from pilotlight import Cancelled
 from pilotlight.contracts.events import Log, Progress
 from pilotlight.testing import run_once
-from workers.engines import video_files
+from workers.engines.video import files as video_files
 from workers.starters.text_to_video import WORKER
 
 COUNT = 28

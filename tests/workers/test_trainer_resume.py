@@ -17,7 +17,7 @@ from pilotlight.client import Client
 from pilotlight.contracts.events import Log, Progress
 from pilotlight.testing import run_once
 from tests.live import KEY, until, up
-from workers.engines.training_state import TrainingState
+from workers.engines.training.state import TrainingState
 from workers.starters.trainer import WORKER
 
 ARCHIVE = "https://example.org/discs.zip"

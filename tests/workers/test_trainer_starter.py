@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once
-from workers.engines.examples import examples
+from workers.engines.media.examples import examples
 from workers.shapes import Shapes
 from workers.starters.trainer import WORKER
 

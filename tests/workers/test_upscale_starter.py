@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from pilotlight import Cancelled, InvalidInput
 from pilotlight.testing import run_once
 from tests.workers.films import a_film, sound_of
-from workers.engines import video_files
-from workers.engines.video_files import Frame, Reel
+from workers.engines.video import files as video_files
+from workers.engines.video.files import Frame, Reel
 from workers.starters.upscale import WEIGHTS, WORKER, Input
 
 PICTURE, FILM = "https://example.org/in.png", "https://example.org/in.mp4"

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once, stream_once
-from workers.engines.question_words import sentence, words_of
+from workers.engines.sight.question_words import sentence, words_of
 
 torch = pytest.importorskip("torch")
 
@@ -98,7 +98,7 @@ def test_a_picture_without_words_is_described(ask):
 def test_nine_of_ten_answers_are_right_to_the_letter_even_for_pairs_it_never_saw():
     from training.vision import score
     from training.vision.wordings import EXAM, USUAL
-    from workers.engines.picture_answers import PictureAnswers
+    from workers.engines.sight.picture_answers import PictureAnswers
     from workers.starters.vision import WEIGHTS
 
     model = PictureAnswers(WEIGHTS)
@@ -188,7 +188,7 @@ def test_what_it_cannot_do_is_refused_by_the_name_of_the_field(ask, scripted, tu
 
 
 def test_see_through_is_white():
-    from workers.engines.picture_answers import on_white
+    from workers.engines.sight.picture_answers import on_white
 
     clear = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
     assert on_white(clear).getpixel((0, 0)) == (255, 255, 255)

@@ -19,8 +19,8 @@ from pilotlight.execution import child_run
 from pilotlight.execution.child_process import child_argv
 from pilotlight.testing import run_once
 from tests.live import ROOT, until
-from workers.engines.in_process import BrokeOff, post
-from workers.engines.vllm_turns import Heard, chunks, whole
+from workers.engines.servers.in_process import BrokeOff, post
+from workers.engines.vllm.turns import Heard, chunks, whole
 
 
 def test_a_child_runs_in_the_interpreter_that_its_worker_names(tmp_path, monkeypatch):
@@ -278,7 +278,7 @@ def test_a_reply_that_came_at_once_is_the_same_conversation():
 
 
 def test_the_interpreter_is_named_only_where_it_is_ready():
-    from workers.engines import vllm_venv
+    from workers.engines.vllm import venv as vllm_venv
 
     named = vllm_venv.python()
     ready = Path(".venv-vllm/.ready").is_file()

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from tests.live import ROOT
-from workers.engines import carried, vllm_venv
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.weights import carried
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +27,7 @@ import asyncio, json, sys
 from pilotlight import InvalidInput
 from pilotlight.contracts.tasks.embeddings import Embed
 from pilotlight.contracts.tasks.ranking import Rerank, Score
-from workers.engines.vllm import Vllm
+from workers.engines.vllm.engine import Vllm
 
 async def ask(folder, asked, sentences):
     engine = Vllm(folder, runner="pooling", enforce_eager=True, dtype="float32")
@@ -66,7 +67,7 @@ def told(tmp_path_factory):
 
 
 def test_the_points_are_those_of_transformers(told):
-    from workers.engines.sentences import Sentences
+    from workers.engines.language.sentences import Sentences
 
     expected = Sentences(carried.ROOT / "minilm").points([ASKED, *SENTENCES])[0]
 

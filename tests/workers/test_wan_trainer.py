@@ -18,9 +18,9 @@ from pilotlight import Cancelled, InvalidInput
 from pilotlight.contracts.events import Log
 from pilotlight.testing import run_once
 from tests.workers.films import a_film
-from workers.engines import training_diary
-from workers.engines.clips import clip
-from workers.engines.examples import Example, examples
+from workers.engines.media.clips import clip
+from workers.engines.media.examples import Example, examples
+from workers.engines.training import diary as training_diary
 from workers.production.wan_trainer import WORKER
 
 ARCHIVE = "https://example.org/lesson.zip"

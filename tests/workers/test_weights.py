@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from pilotlight import WeightsMissing
 from pilotlight.ports.weights import Link
 from tests.workers.ranges import serving
-from workers.engines import weights, weights_digest
-from workers.engines.weights_digest import BLOCK
-from workers.engines.weights_header import WeightsRefused
+from workers.engines import weights
+from workers.engines.weights import digest as weights_digest
+from workers.engines.weights.digest import BLOCK
+from workers.engines.weights.header import WeightsRefused
 
 NUMBERS = 5 * BLOCK // 4 + 1000
 """Six blocks, the last one short."""

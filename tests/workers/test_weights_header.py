@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from workers.engines.weights_header import WeightsRefused, read_header
+from workers.engines.weights.header import WeightsRefused, read_header
 
 
 def header_of(body, name="x.safetensors"):

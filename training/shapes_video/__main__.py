@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLLTXVideo
 from training.shapes_video import autoencoder, decoder, flow, parts
 from training.shapes_video.clips import FRAMES, RATE, SIDE
 from training.shapes_video.score import report
-from workers.engines.diffusers_video import ltx_image_to_video
+from workers.engines.diffusers.image_to_video import ltx_image_to_video
 
 CALL = {
     "width": SIDE,

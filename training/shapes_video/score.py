@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training.shapes_video.clips import HELD_OUT, MOTIONS, Scene, caption, clips, scenes
 from training.shapes_video.reading import read
-from workers.engines.diffusers_video import LtxImageToVideo, ltx_image_to_video
+from workers.engines.diffusers.image_to_video import LtxImageToVideo, ltx_image_to_video
 
 
 def questions(count: int) -> list[Scene]:

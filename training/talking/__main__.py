@@ -15,7 +15,7 @@ from training.shapes.schedule import Progress, Rate
 from training.talking.faces import Faces
 from training.talking.score import report
 from training.talking.voices import heard
-from workers.engines.talking_face import network
+from workers.engines.video.talking_face import network
 
 BATCH, PEAK = 24, 2e-3
 MOUTH_COUNTS = 12

@@ -11,8 +11,8 @@ from PIL import Image
 
 from training.talking.faces import COLOURS, SIDE, Faces
 from training.talking.voices import PICTURES, openings, voice
-from workers.engines.hearing import windows
-from workers.engines.talking_face import Talker, talker
+from workers.engines.video.hearing import windows
+from workers.engines.video.talking_face import Talker, talker
 
 UNSEEN = 4711
 """The seed of what is scored; training draws from seed 0."""

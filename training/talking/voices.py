@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.engines.hearing import HOP, RATE, loudness, windows
+from workers.engines.video.hearing import HOP, RATE, loudness, windows
 
 PICTURES: Final = 25
 """Of a second of film."""

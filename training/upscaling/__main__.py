@@ -18,7 +18,7 @@ from training.shapes.optimisers import Optimisers
 from training.shapes.schedule import Progress, Rate
 from training.upscaling.drawing import SIDE, album
 from training.upscaling.score import report
-from workers.engines.video_upscaling import network
+from workers.engines.video.upscaling import network
 
 log = logging.getLogger(__name__)
 CROP, BATCH, PEAK = 80, 16, 2e-3

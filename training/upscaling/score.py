@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.upscaling.drawing import album
-from workers.engines.video_upscaling import upscaler
+from workers.engines.video.upscaling import upscaler
 
 UNSEEN = 977
 """The seed of the pictures that are scored; training draws from seed 0."""

@@ -20,8 +20,8 @@ from training.vision.batches import NOT_ASKED, Batch, Teacher, vocabulary
 from training.vision.drawing import COLOURS, SHAPES
 from training.vision.questions import EVENLY, HARD
 from training.vision.score import report
-from workers.engines.picture_answers import LISTED
-from workers.engines.picture_network import GRID, WIDTH, look, network, read
+from workers.engines.sight.picture_answers import LISTED
+from workers.engines.sight.picture_network import GRID, WIDTH, look, network, read
 
 PICTURES, QUESTIONS = 48, 4
 """A step's pictures, and the questions about each."""

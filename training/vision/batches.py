@@ -11,8 +11,8 @@ from torch import Tensor
 from training.vision import wordings
 from training.vision.drawing import COLOURS, SHAPES, Scene, draw, scene
 from training.vision.questions import NUMBERS, PLACES, STRANGE, Asked, ask, plural
-from workers.engines.picture_network import GRID
-from workers.engines.question_words import ANSWER, END, UNKNOWN, words_of
+from workers.engines.sight.picture_network import GRID
+from workers.engines.sight.question_words import ANSWER, END, UNKNOWN, words_of
 
 NOT_ASKED = -100
 """A target that costs nothing, as torch has it."""

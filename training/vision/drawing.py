@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from workers.engines.picture_network import SIDE
+from workers.engines.sight.picture_network import SIDE
 
 FINER = 2
 """Drawn this much larger, then made smaller: PIL's own edges are jagged."""

@@ -11,8 +11,8 @@ from PIL import Image
 from training.vision import wordings
 from training.vision.drawing import Scene, draw, scene
 from training.vision.questions import ask
-from workers.engines.picture_answers import PictureAnswers
-from workers.engines.question_words import sentence, words_of
+from workers.engines.sight.picture_answers import PictureAnswers
+from workers.engines.sight.question_words import sentence, words_of
 
 UNSEEN = 977
 """The seed of the pictures that are scored; training draws from seed 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.served import Served, Talking
+from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="deepseek-ai/DeepSeek-OCR",

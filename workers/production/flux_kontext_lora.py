@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.diffusers_contracts import known, spec
-from workers.engines.diffusers_declared import Diffused, Limits, Way
-from workers.engines.diffusers_pictures import Painting
+from workers.engines.diffusers.contracts import known, spec
+from workers.engines.diffusers.declared import Diffused, Limits, Way
+from workers.engines.diffusers.pictures import Painting
 
 MODEL: Final = Diffused(
     repo="black-forest-labs/FLUX.1-Kontext-dev",

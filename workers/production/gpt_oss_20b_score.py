@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.served import Pooling, Served
+from workers.engines.vllm.served import Pooling, Served
 
 MODEL: Final = Served(
     repo="openai/gpt-oss-20b",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.diffusers_contracts import known, spec
-from workers.engines.diffusers_declared import Diffused, Part, Way
-from workers.engines.diffusers_pictures import Painting
+from workers.engines.diffusers.contracts import known, spec
+from workers.engines.diffusers.declared import Diffused, Part, Way
+from workers.engines.diffusers.pictures import Painting
 
 # The repository has all parts but this one, under a licence of its own.
 _LLAMA: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.diffusers_contracts import known, spec
-from workers.engines.diffusers_declared import Diffused, Part, Way
-from workers.engines.diffusers_films import Filming
+from workers.engines.diffusers.contracts import known, spec
+from workers.engines.diffusers.declared import Diffused, Part, Way
+from workers.engines.diffusers.films import Filming
 
 _REPO: Final = "kandinskylab/Kandinsky-5.0-T2V-Lite-sft"
 MODEL: Final = Diffused(

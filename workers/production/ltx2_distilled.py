@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.diffusers_contracts import spec, task
-from workers.engines.diffusers_declared import Diffused, Way
-from workers.engines.diffusers_films import Filming
+from workers.engines.diffusers.contracts import spec, task
+from workers.engines.diffusers.declared import Diffused, Way
+from workers.engines.diffusers.films import Filming
 
 NAME: Final = "ltx2-distilled"
 MODEL: Final = Diffused(

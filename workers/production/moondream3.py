@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.endpoints.moondream import Box, Detect, Found, Picture
-from workers.engines import pictures
-from workers.engines.moondream import Look, Moondream
-from workers.engines.previews import preview
-from workers.engines.sight_shapes import Pointed, Spot, Told
+from workers.engines.media import pictures
+from workers.engines.media.previews import preview
+from workers.engines.sight.moondream import Look, Moondream
+from workers.engines.sight.shapes import Pointed, Spot, Told
 
 NAME: Final = "moondream3-preview"
 REPO: Final = "moondream/moondream3-preview"

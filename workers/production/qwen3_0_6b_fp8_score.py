@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.served import Pooling, Served
+from workers.engines.vllm.served import Pooling, Served
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3-Embedding-0.6B",

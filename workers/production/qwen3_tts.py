@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.speech import Speak, Speech
-from workers.engines import qwen_tts
-from workers.engines.speaking import aloud, faster, sentences, voice_of
+from workers.engines.speech import qwen_tts
+from workers.engines.speech.speaking import aloud, faster, sentences, voice_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from workers.engines.guarding import Guarding
-from workers.engines.served import Served
+from workers.engines.language.guarding import Guarding
+from workers.engines.vllm.served import Served
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3Guard-Gen-4B",

@@ -14,12 +14,12 @@ from pilotlight import Context, File, InvalidInput, Problem, Worker, WorkerSpec
 from pilotlight.contracts import endpoints as public
 from pilotlight.contracts.endpoints.shapes import File as PublicFile
 from pilotlight.contracts.endpoints.wan_trainer import Train, Trained
-from workers.engines import diffusers_loading
-from workers.engines.clips import clip
-from workers.engines.diffusers_declared import Diffused
-from workers.engines.examples import examples
-from workers.engines.training_diary import Diary
-from workers.engines.wan_training import Clip, WanTrainer
+from workers.engines.diffusers import loading as diffusers_loading
+from workers.engines.diffusers.declared import Diffused
+from workers.engines.media.clips import clip
+from workers.engines.media.examples import examples
+from workers.engines.training.diary import Diary
+from workers.engines.training.wan import Clip, WanTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

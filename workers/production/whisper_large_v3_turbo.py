@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.transcription import Transcribe, Transcript
-from workers.engines.whisper import Whisper
+from workers.engines.speech.whisper import Whisper
 
 NAME: Final = "whisper-large-v3-turbo"
 REPO: Final = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"

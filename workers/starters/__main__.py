@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.engines.carried import CARRIED, ROOT
-from workers.engines.from_gguf import unpack
+from workers.engines.weights.carried import CARRIED, ROOT
+from workers.engines.weights.from_gguf import unpack
 
 if TYPE_CHECKING:
-    from workers.engines.carried import Carried
+    from workers.engines.weights.carried import Carried
 
 _CODE: Final = {".py", ".pyc"}
 _LIMIT_S: Final = 600

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.chat import Chat, Completion
-from workers.engines import vllm_venv
-from workers.engines.carried import weights
+from workers.engines.vllm import venv as vllm_venv
+from workers.engines.weights.carried import weights
 
 MOST_TOKENS: Final = 1024
 """Longest answer of a caller who sets no limit: half a minute on two cores."""
@@ -44,11 +44,11 @@ class Talker(Worker[Chat, Completion]):
     def load(self) -> Any:
         folder = weights("smollm2")
         if not vllm_venv.here():
-            from workers.engines.transformers_chat import TransformersChat
+            from workers.engines.language.transformers_chat import TransformersChat
 
             self.model: Any = TransformersChat(folder, window=WINDOW, most_tokens=MOST_TOKENS)
             return None
-        from workers.engines.vllm import Vllm
+        from workers.engines.vllm.engine import Vllm
 
         self.model = Vllm(
             folder,

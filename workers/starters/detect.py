@@ -22,11 +22,11 @@ from pilotlight import (
     stage,
 )
 from pilotlight.contracts.endpoints.moondream import Box, UsageInfo
-from workers.engines import pictures
-from workers.engines.carried import weights
-from workers.engines.coco import KINDS, kinds_in
-from workers.engines.previews import preview
-from workers.engines.sight_shapes import Pointed, Spot, Told
+from workers.engines.media import pictures
+from workers.engines.media.previews import preview
+from workers.engines.sight.coco import KINDS, kinds_in
+from workers.engines.sight.shapes import Pointed, Spot, Told
+from workers.engines.weights.carried import weights
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

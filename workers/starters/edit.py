@@ -20,10 +20,11 @@ from pilotlight import (
     Worker,
     WorkerSpec,
 )
-from workers.engines import instructions, pictures, shape_reading
-from workers.engines.diffusers import flux_text_to_image
-from workers.engines.diffusers_edit import FluxEdit
-from workers.engines.safety import Safety, covered
+from workers.engines.diffusers.edit import FluxEdit
+from workers.engines.diffusers.text_to_image import flux_text_to_image
+from workers.engines.media import pictures
+from workers.engines.sight import instructions, shape_reading
+from workers.engines.sight.safety import Safety, covered
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

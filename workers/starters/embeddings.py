@@ -7,8 +7,8 @@ from typing import ClassVar
 from pilotlight import Context, Endpoint, InvalidInput, Problem, Worker, WorkerSpec
 from pilotlight.contracts.tasks.embeddings import Embed, Embedding, Embeddings
 from pilotlight.contracts.tasks.usage import Usage
-from workers.engines.carried import weights
-from workers.engines.sentences import Sentences
+from workers.engines.language.sentences import Sentences
+from workers.engines.weights.carried import weights
 
 
 class Embedder(Worker[Embed, Embeddings]):

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, ImageUrl, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import pictures, video_files
-from workers.engines.diffusers_video import ltx_image_to_video
-from workers.engines.safety import Safety
+from workers.engines.diffusers.image_to_video import ltx_image_to_video
+from workers.engines.media import pictures
+from workers.engines.sight.safety import Safety
+from workers.engines.video import files as video_files
 
 WEIGHTS: Final = Path(__file__).parent / "shapes-video"
 

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
 from pilotlight.contracts.tasks.video import Interpolate
-from workers.engines import video_files
-from workers.engines.carried import weights
-from workers.engines.video_files import Frame, Reel
-from workers.engines.video_interpolation import interpolator
-from workers.engines.video_sound import Soundtrack
+from workers.engines.video import files as video_files
+from workers.engines.video.files import Frame, Reel
+from workers.engines.video.interpolation import interpolator
+from workers.engines.video.sound import Soundtrack
+from workers.engines.weights.carried import weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

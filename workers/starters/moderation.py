@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.chat import ImagePart, TextPart
 from pilotlight.contracts.tasks.moderation import CATEGORIES, Judgement, Moderated, Moderation
-from workers.engines import pictures
-from workers.engines.carried import weights
-from workers.engines.exemplars import HARMFUL, HARMLESS
-from workers.engines.open_nsfw import OpenNsfw
-from workers.engines.sentences import Sentences
+from workers.engines.language.exemplars import HARMFUL, HARMLESS
+from workers.engines.language.sentences import Sentences
+from workers.engines.media import pictures
+from workers.engines.sight.open_nsfw import OpenNsfw
+from workers.engines.weights.carried import weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

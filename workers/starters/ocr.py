@@ -17,7 +17,7 @@ from pilotlight.contracts.tasks.chat import (
 )
 from pilotlight.contracts.tasks.ocr import Ocr, Text
 from pilotlight.contracts.tasks.usage import Usage
-from workers.engines import pictures
+from workers.engines.media import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Generator

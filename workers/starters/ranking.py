@@ -18,8 +18,8 @@ from pilotlight.contracts.tasks.ranking import (
     Scores,
 )
 from pilotlight.contracts.tasks.usage import Usage
-from workers.engines.carried import weights
-from workers.engines.sentences import Sentences
+from workers.engines.language.sentences import Sentences
+from workers.engines.weights.carried import weights
 
 
 class Ranker(Worker[Rerank | Score, Ranking | Scores]):

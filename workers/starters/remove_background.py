@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, Image, ImageUrl, Worker, WorkerSpec, stage
-from workers.engines import pictures
-from workers.engines.carried import weights
+from workers.engines.media import pictures
+from workers.engines.weights.carried import weights
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec, stage
 from pilotlight.contracts.tasks.speech import Speak, Speech
-from workers.engines.carried import weights
-from workers.engines.pronouncing import Pronouncer, numbers
-from workers.engines.speaking import aloud, voice_of, wrong
+from workers.engines.speech.pronouncing import Pronouncer, numbers
+from workers.engines.speech.speaking import aloud, voice_of, wrong
+from workers.engines.weights.carried import weights
 
 if TYPE_CHECKING:
     from collections.abc import Generator

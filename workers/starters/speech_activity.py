@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel, Field
 
 from pilotlight import AudioUrl, Context, Endpoint, Worker, WorkerSpec, stage
-from workers.engines import sounds
+from workers.engines.media import sounds
 
 RATE: Final = 16_000
 """Samples a second that the model hears."""

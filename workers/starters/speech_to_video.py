@@ -23,10 +23,12 @@ from pilotlight import (
     WorkerSpec,
 )
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import hearing, pictures, sounds, video_files
-from workers.engines.safety import Safety, covered
-from workers.engines.talking_face import talker
-from workers.engines.video_sound import Soundtrack
+from workers.engines.media import pictures, sounds
+from workers.engines.sight.safety import Safety, covered
+from workers.engines.video import files as video_files
+from workers.engines.video import hearing
+from workers.engines.video.sound import Soundtrack
+from workers.engines.video.talking_face import talker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import video_files
-from workers.engines.diffusers import flux_text_to_image
-from workers.engines.diffusers_video import ltx_image_to_video
-from workers.engines.first_frame import framed, framing, still_words
-from workers.engines.safety import Safety
+from workers.engines.diffusers.image_to_video import ltx_image_to_video
+from workers.engines.diffusers.text_to_image import flux_text_to_image
+from workers.engines.sight.safety import Safety
+from workers.engines.video import files as video_files
+from workers.engines.video.first_frame import framed, framing, still_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,10 +22,10 @@ from pilotlight import (
     Worker,
     WorkerSpec,
 )
-from workers.engines.diffusers import flux_text_to_image
-from workers.engines.examples import examples
-from workers.engines.lora_training import LoraTrainer
-from workers.engines.training_diary import Diary
+from workers.engines.diffusers.text_to_image import flux_text_to_image
+from workers.engines.media.examples import examples
+from workers.engines.training.diary import Diary
+from workers.engines.training.lora import LoraTrainer
 
 WEIGHTS: Final = Path(__file__).parent / "shapes"
 FEWEST: Final = 4

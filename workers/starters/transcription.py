@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks.transcription import Transcribe, Transcript
-from workers.engines.carried import weights
-from workers.engines.whisper import Whisper
+from workers.engines.speech.whisper import Whisper
+from workers.engines.weights.carried import weights
 
 
 class Transcriber(Worker[Transcribe, Transcript]):

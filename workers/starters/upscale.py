@@ -19,10 +19,11 @@ from pilotlight import (
     WorkerSpec,
 )
 from pilotlight.contracts.endpoints.shapes import VideoFile
-from workers.engines import pictures, video_files
-from workers.engines.video_files import Frame, Reel
-from workers.engines.video_sound import Soundtrack
-from workers.engines.video_upscaling import upscaler
+from workers.engines.media import pictures
+from workers.engines.video import files as video_files
+from workers.engines.video.files import Frame, Reel
+from workers.engines.video.sound import Soundtrack
+from workers.engines.video.upscaling import upscaler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

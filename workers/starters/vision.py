@@ -20,11 +20,11 @@ from pilotlight.contracts.tasks.chat import (
     VisionChat,
 )
 from pilotlight.contracts.tasks.usage import Usage
-from workers.engines import pictures
-from workers.engines.picture_answers import PictureAnswers
-from workers.engines.picture_network import GRID
-from workers.engines.question_words import sentence
-from workers.engines.turn import settled
+from workers.engines.language.turn import settled
+from workers.engines.media import pictures
+from workers.engines.sight.picture_answers import PictureAnswers
+from workers.engines.sight.picture_network import GRID
+from workers.engines.sight.question_words import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from pilotlight import ArchiveUrl, AudioUrl, Endpoint, ImageUrl, VideoUrl, Worker, WorkerSpec
-from workers.engines import pictures, sounds, video_files
-from workers.engines.examples import examples
+from workers.engines.media import pictures, sounds
+from workers.engines.media.examples import examples
+from workers.engines.video import files as video_files
 
 RATE = 16_000
 

@@ -1,0 +1,1 @@
+"""Pictures and films by diffusers: declared, loaded, fitted into memory, drawn together."""

@@ -1,0 +1,223 @@
+"""Any diffusers pipeline out of its declaration: read once, shared by all ways to call it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pilotlight import WeightsMissing, stage
+from workers.engines import weights
+from workers.engines.diffusers.adaptations import Adaptations
+from workers.engines.quiet import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.engines.diffusers.declared import Diffused, Part, Way
+
+EIGHT_BITS: Final = "fp8"
+
+
+def load(model: Diffused) -> Pipes:
+    """On the GPU where there is one, else on the processor in float32.
+
+    Safetensors only. Raises WeightsMissing where the repository or folder cannot be read.
+    """
+    with stage("imports"):
+        import torch
+
+        with quiet():
+            import diffusers
+
+            kind = getattr(diffusers, model.pipeline)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with stage("weights") as reading, quiet():
+        parts = _parts(model, device, reading.progress)
+        pipe = _read(kind, model.repo, model.revision, reading.progress, **parts,
+                     dtype=_dtypes(model, device))  # fmt: skip
+    _arrange(pipe, model)
+    if device != "cpu":
+        with stage("device"):
+            pipe.to(device)
+    pipe.set_progress_bar_config(disable=True)
+    return Pipes(model, pipe, device)
+
+
+@dataclass
+class Pipes:
+    """A loaded model. Not for two threads at once."""
+
+    model: Diffused
+    base: Any
+    device: str
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _variants: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.adaptations = Adaptations(self.base)
+
+    def of(self, way: Way) -> Any:
+        """The pipeline of a way; it has the parts of the loaded one, and costs no memory."""
+        key = way.pipeline, way.variant
+        if key not in self._made:
+            with quiet():
+                self._made[key] = self._make(way)
+            self._made[key].set_progress_bar_config(disable=True)
+        return self._made[key]
+
+    def park(self) -> None:
+        """Off the GPU, into the machine's memory, with every byte that was taken there."""
+        import gc
+
+        import torch
+
+        self._move("cpu")
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def wake(self) -> None:
+        """Back to where it works."""
+        self._move(self.device)
+
+    def _move(self, device: str) -> None:
+        with quiet():
+            self.base.to(device)
+        for part in self._variants.values():
+            part.to(device)
+
+    def _make(self, way: Way) -> Any:
+        if way.pipeline == self.model.pipeline and not way.variant:
+            return self.base
+        import diffusers
+
+        kind = getattr(diffusers, way.pipeline)
+        takes = set(inspect.signature(kind.__init__).parameters)
+        facts = {name: value for name, value in self.base.config.items()
+                 if name in takes and not isinstance(value, (tuple, list))}  # fmt: skip
+        parts = {name: part for name, part in self.base.components.items() if name in takes}
+        if way.variant:
+            parts["transformer"] = self._transformer(way.variant)
+        return kind(**facts | parts)
+
+    def _transformer(self, variant: str) -> Any:
+        if variant not in self._variants:
+            part = _part(self.model.variants[variant], _dtype(self.model, self.device), _unheard)
+            if self.device != "cpu":
+                part.to(self.device)
+            _arrange_transformer(part, self.model)
+            self._variants[variant] = part
+        return self._variants[variant]
+
+
+def _dtype(model: Diffused, device: str) -> Any:
+    import torch
+
+    return getattr(torch, model.dtype) if device != "cpu" else torch.float32
+
+
+def _dtypes(model: Diffused, device: str) -> Any:
+    import torch
+
+    kind = _dtype(model, device)
+    return {**dict.fromkeys(model.full_parts, torch.float32), "default": kind} if (
+        model.full_parts
+    ) else kind  # fmt: skip
+
+
+def _parts(model: Diffused, device: str, told: Callable[[float], None]) -> dict[str, Any]:
+    kind = _dtype(model, device)
+    return {name: _part(part, kind, told) for name, part in model.parts.items()}
+
+
+def _part(part: Part, kind: Any, told: Callable[[float], None]) -> Any:
+    import diffusers
+    import transformers
+
+    found = getattr(transformers, part.kind, None) or getattr(diffusers, part.kind)
+    read = _read(found, part.repo, part.revision, told, **_about(part, found, kind))
+    if part.attention:
+        _attend(read, part.attention)
+    return read
+
+
+def _attend(part: Any, backend: str) -> None:
+    """By a backend of its own: diffusers would make it that of every other model as well."""
+    import torch
+    from diffusers.models.attention_dispatch import attention_backend
+
+    with attention_backend("native"):  # what was, is again when the block is left
+        part.set_attention_backend(backend)
+    if torch.cuda.is_available():
+        part.compile(dynamic=True)  # FlexAttention without a compiler writes out every score
+
+
+def _about(part: Part, found: Any, kind: Any) -> dict[str, Any]:
+    """A tokenizer has no numbers; a model's are of a kind, and never a pickle."""
+    import torch
+
+    more = {"subfolder": part.subfolder} if part.subfolder else {}
+    if issubclass(found, torch.nn.Module):
+        more["dtype"] = kind
+        return {"use_safetensors": True, **more, **part.arguments}
+    return {**more, **part.arguments}
+
+
+def _read(kind: Any, repo: str, revision: str, told: Callable[[float], None], **more: Any) -> Any:
+    """From a folder or S3, read in parallel before, or from the hub."""
+    snapshot = _snapshot(repo, revision)
+    here = urlsplit(snapshot).scheme == "s3" or Path(snapshot).is_dir()
+    place = _brought(snapshot, told) if here else snapshot
+    pinned = {} if here or not revision else {"revision": revision}
+    if hasattr(kind, "load_config") and "use_safetensors" not in more:
+        more["use_safetensors"] = True
+    try:
+        return kind.from_pretrained(place, local_files_only=here, **pinned, **more)
+    except OSError as error:
+        raise WeightsMissing(f"{repo} cannot be read: {error}"[:2000]) from error
+
+
+def _snapshot(repo: str, revision: str) -> str:
+    """Where a hub's cache has it, on a machine that may ask no hub: a container, whose weights
+    were published with ``infra.weights``. Read in parallel from there, as from any folder."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if urlsplit(repo).scheme or Path(repo).is_dir() or not constants.HF_HUB_OFFLINE:
+        return repo
+    try:
+        return snapshot_download(repo, revision=revision or None, local_files_only=True)
+    except LocalEntryNotFoundError:
+        raise WeightsMissing(f"{repo} is not in the hub's cache of this machine") from None
+
+
+def _brought(place: str, told: Callable[[float], None]) -> str:
+    """A folder without weights, such as a tokenizer's, has nothing to be read before."""
+    folder = Path(place)
+    if folder.is_dir() and next(folder.rglob(f"*{weights.SUFFIX}"), None) is None:
+        return place
+    return str(weights.bring(place, told=told))
+
+
+def _arrange(pipe: Any, model: Diffused) -> None:
+    for name in ("transformer", "transformer_2"):
+        part = getattr(pipe, name, None)
+        if part is not None:
+            _arrange_transformer(part, model)
+
+
+def _arrange_transformer(part: Any, model: Diffused) -> None:
+    """As it is kept in memory."""
+    import torch
+
+    if model.quantisation == EIGHT_BITS:
+        part.enable_layerwise_casting(
+            storage_dtype=torch.float8_e4m3fn, compute_dtype=next(part.parameters()).dtype
+        )
+
+
+def _unheard(_share: float) -> None:
+    """A variant is read in the middle of a job, that has its own progress."""

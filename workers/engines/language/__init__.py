@@ -1,0 +1,1 @@
+"""Sentences and conversations on the processor, and a guard for them."""

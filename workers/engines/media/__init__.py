@@ -1,0 +1,1 @@
+"""What callers sent, decoded apart and under limits; what is drawn onto it."""

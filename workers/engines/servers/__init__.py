@@ -1,0 +1,1 @@
+"""Engines that are servers: asked inside the process, or over loopback."""

@@ -1,0 +1,1 @@
+"""What is in a picture: things, answers, instructions, what is unfit."""

@@ -1,0 +1,77 @@
+"""Looks at results before they are returned: ``enable_safety_checker`` of every picture and film.
+
+The judge is Yahoo's open_nsfw (:mod:`workers.engines.sight.open_nsfw`), loaded when it is first needed.
+Where it cannot be had nobody is told that a picture is fit: the answer is "not looked at".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pilotlight import WeightsMissing
+from workers.engines.sight.open_nsfw import OpenNsfw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from PIL.Image import Image
+
+FLAG_AT: Final = 0.8
+"""From here on a picture is most likely unfit (https://github.com/yahoo/open_nsfw, README)."""
+FRAMES: Final = 8
+"""Of a film, evenly spread, that are looked at."""
+
+
+@dataclass
+class Safety:
+    """One judge for all jobs of a process; safe in several threads."""
+
+    _judge: OpenNsfw | None = None
+    _lacking: str = ""
+
+    def unfit(
+        self, pictures: Sequence[Image], *, asked: bool, log: Callable[[str], None]
+    ) -> list[bool] | None:
+        """For each picture; None where they were not looked at, and then the log says why."""
+        if not asked:
+            return None
+        judge = self._ready()
+        if judge is None:
+            log(f"enable_safety_checker: nothing was looked at, {self._lacking}")
+            return None
+        return [judge.score(one) >= FLAG_AT for one in pictures]
+
+    def unfit_film(
+        self, frames: Any, *, asked: bool, log: Callable[[str], None]
+    ) -> list[bool] | None:
+        """Of ``frames``, bytes of shape (n, height, width, 3): one answer for the film."""
+        from PIL import Image as Pictures
+
+        count = len(frames)
+        places = sorted({number * (count - 1) // max(1, FRAMES - 1) for number in range(FRAMES)})
+        shown = [Pictures.fromarray(frames[place]) for place in places] if asked else []
+        found = self.unfit(shown, asked=asked, log=log)
+        return None if found is None else [any(found)]
+
+    def _ready(self) -> OpenNsfw | None:
+        if self._judge is None and not self._lacking:
+            try:
+                self._judge = OpenNsfw()
+            except WeightsMissing as error:
+                self._lacking = str(error)
+            except ImportError:
+                self._lacking = "onnxruntime is not installed; `pip install '.[starters]'` has it"
+        return self._judge
+
+
+def covered(pictures: Sequence[Image], unfit: Sequence[bool] | None) -> list[Image]:
+    """Black where a picture is unfit, as fal returns it."""
+    from PIL import Image as Pictures
+
+    if not unfit:
+        return list(pictures)
+    return [
+        Pictures.new("RGB", one.size) if bad else one
+        for one, bad in zip(pictures, unfit, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Text spoken, speech written down."""

@@ -1,0 +1,1 @@
+"""Trainings that outlive a kill: adaptations for pictures and films."""

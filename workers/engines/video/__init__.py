@@ -1,0 +1,1 @@
+"""Films: read and written, begun, made smoother, made larger, given a voice."""

@@ -1,0 +1,1 @@
+"""vLLM inside a replica's child."""
