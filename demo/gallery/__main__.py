@@ -95,7 +95,8 @@ def _named(body: bytes, number: int, order: int) -> tuple[str, str]:
 def _short(value: Any) -> Any:
     """As the page shows it: no bytes, no URLs that end soon, no endless texts."""
     if isinstance(value, dict):
-        return {name: _short(one) for name, one in value.items() if not _is_link(one)}
+        said = {name: one for name, one in value.items() if one is not None and not _is_link(one)}
+        return {name: _short(one) for name, one in said.items()}
     if isinstance(value, list | tuple):
         return [_short(one) for one in value if not _is_link(one)]
     if isinstance(value, str) and len(value) > _LONGEST:
@@ -135,7 +136,10 @@ def main() -> int:
             console.print(f"  [red]✗[/] {problem}")
             return 1
     took_s = clock.monotonic() - began
-    told = f"{len(entries)} questions to pilotlight up --starters, {took_s:.0f} s in all."
+    told = (
+        f"{len(entries)} questions to pilotlight up --starters, {took_s:.0f} s in all. "
+        "Whoever is asked first starts cold."
+    )
     (FOLDER / "index.html").write_text(page(entries, told))
     (FOLDER / "answers.json").write_text(
         json.dumps([{"title": one.title, "answer": one.answer} for one in entries], indent=1)

@@ -19,6 +19,7 @@ article { display: grid; grid-template-columns: 1fr 1fr; gap: 2rem; padding: 1.5
 header { grid-column: 1 / -1 } header span { color: #a0561c; font-size: .9rem }
 img, video { max-width: 100%; min-width: 144px; image-rendering: pixelated; border-radius: 4px;
       background: repeating-conic-gradient(#e8e2da 0 25%, #fff 0 50%) 0 0 / 16px 16px; margin: 2px }
+video { min-width: 18rem }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; margin: .5rem 0;
       max-height: 24rem; overflow: auto }
 p.bad { color: #a11 } @media (max-width: 48rem) { article { grid-template-columns: 1fr } }
@@ -64,7 +65,7 @@ def _article(entry: Entry) -> str:
         answer = "".join(map(_file, entry.made)) + _json(entry.answer)
     return (
         f"<article><header><h2>{html.escape(entry.title)}</h2>"
-        f"<span>{html.escape(entry.endpoint)}, {entry.took_s:.1f} s with its cold start</span>"
+        f"<span>{html.escape(entry.endpoint)}, {entry.took_s:.1f} s</span>"
         f"</header><div>{''.join(map(_file, entry.given))}{_json(entry.asked)}</div>"
         f"<div>{answer}</div></article>"
     )
@@ -74,11 +75,13 @@ def _file(shown: Shown) -> str:
     name, kind = html.escape(shown.name, quote=True), shown.content_type.partition("/")[0]
     if kind == "image":
         return f"<img src='{name}' alt='{name}'>"
-    if kind in ("audio", "video"):
-        return f"<{kind} controls src='{name}'></{kind}>"
+    if kind == "audio":
+        return f"<audio controls src='{name}'></audio>"
+    if kind == "video":
+        return f"<video controls autoplay loop muted src='{name}'></video>"
     return f"<p><a href='{name}'>{name}</a></p>"
 
 
 def _json(value: Mapping[str, Any]) -> str:
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    return f"<pre>{html.escape(text)}</pre>"
+    return f"<pre>{html.escape(text)}</pre>" if value else ""
