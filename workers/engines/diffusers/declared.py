@@ -123,6 +123,8 @@ class Diffused:
     """Weights as they are loaded, with room for one picture or film at its default size."""
     revision: str = ""
     """Commit of the repository; empty: whatever is newest when it is fetched."""
+    files: str = ""
+    """The word in the names of the files that are read, such as ``fp16``; empty: those without."""
     dtype: str = "bfloat16"
     quantisation: Literal["bf16", "fp8"] = "bf16"
     """``fp8``: the transformer's layers are kept in eight bits and worked with in sixteen."""

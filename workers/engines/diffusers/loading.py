@@ -36,7 +36,8 @@ def load(model: Diffused) -> Pipes:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with stage("weights") as reading, quiet():
         parts = _parts(model, device, reading.progress)
-        pipe = _read(kind, model.repo, model.revision, reading.progress, **parts,
+        files = {"variant": model.files} if model.files else {}
+        pipe = _read(kind, model.repo, model.revision, reading.progress, **parts, **files,
                      dtype=_dtypes(model, device))  # fmt: skip
     _arrange(pipe, model)
     if device != "cpu":
