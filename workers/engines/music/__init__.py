@@ -1,0 +1,1 @@
+"""Music by models behind diffusers."""

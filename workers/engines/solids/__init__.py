@@ -1,0 +1,1 @@
+"""Solids from pictures."""
