@@ -18,6 +18,7 @@ import fcntl
 import functools
 import os
 import sqlite3
+import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
     Execute = Callable[..., sqlite3.Cursor]
 
 BIG_WAL_BYTES: Final = 16_000_000
+_PAGE_BYTES: Final = 2048
+_FRAME_BYTES: Final = 24 + _PAGE_BYTES
+_MX_FRAME_AT: Final = 16
 _FILL_BYTES: Final = 1_000_000
 """Written under the lock at a time: a third of a millisecond."""
 KEPT_HEAP_BYTES: Final = 4 * 1024 * 1024
 _M_TRIM_THRESHOLD: Final = -1
 """malloc.h"""
 _PRAGMAS: Final = (
-    "PRAGMA page_size=2048",  # of a new file; a job's commit is seven small pages: 26 us, not 34
+    f"PRAGMA page_size={_PAGE_BYTES}",  # of a new file; a job's commit is seven small pages: 26 us, not 34
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA wal_autocheckpoint=0",
@@ -68,6 +72,7 @@ class Database:
         self._mutex = threading.RLock()
         self._owner = 0
         self._wal_fd: int | None = None
+        self._index_fd: int | None = None
         self._writer = self._connect()
         self._readers = threading.local()
         try:
@@ -150,14 +155,21 @@ class Database:
         log = self._log()
         if os.fstat(log).st_size < BIG_WAL_BYTES:
             self._fill(log)
-        if os.fstat(log).st_size == BIG_WAL_BYTES:
+        if self._logged() * _FRAME_BYTES < BIG_WAL_BYTES:
             return False
         self.read("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         with self._locked():
-            ((stopped, _, _),) = self.read("PRAGMA wal_checkpoint(RESTART)").fetchall()
-            if not stopped:  # everything is in the file, and every reader reads it there
-                os.ftruncate(log, BIG_WAL_BYTES)
+            self.read("PRAGMA wal_checkpoint(RESTART)").fetchall()
         return True
+
+    def _logged(self) -> int:
+        """Pages in the log: ``mxFrame`` of its index (https://sqlite.org/walformat.html, 2.1).
+
+        The descriptor stays open: to close one would drop SQLite's locks on that file.
+        """
+        if self._index_fd is None:
+            self._index_fd = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        return int.from_bytes(os.pread(self._index_fd, 4, _MX_FRAME_AT), sys.byteorder)
 
     def _fill(self, log: int) -> None:
         zeros, size = bytes(_FILL_BYTES), 0
@@ -175,7 +187,8 @@ class Database:
             reader.close()
             del self._readers.connection
         self._writer.close()
-        if self._wal_fd is not None:
-            os.close(self._wal_fd)
-            self._wal_fd = None
+        for fd in (self._wal_fd, self._index_fd):
+            if fd is not None:
+                os.close(fd)
+        self._wal_fd = self._index_fd = None
         os.close(self._lock_fd)
