@@ -46,7 +46,8 @@ def sparing(pipe: Any, device: str) -> Iterator[None]:
     The autoencoder works by tiles and picture by picture; on a GPU only the part at work is there.
     """
     vae = getattr(pipe, "vae", None)
-    switched = [what for what in ("tiling", "slicing") if hasattr(vae, f"enable_{what}")]
+    # Every autoencoder has the methods; those that cannot do it raise in them.
+    switched = [what for what in ("tiling", "slicing") if hasattr(vae, f"use_{what}")]
     for what in switched:
         getattr(vae, f"enable_{what}")()
     if device != "cpu":
