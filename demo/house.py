@@ -93,6 +93,7 @@ def house(data: Path, *options: str) -> Iterator[House]:
     port, tls_port = _free_ports(2)
     command = [
         "env",
+        "PILOTLIGHT_SCALING__POLICY=keep-alive",
         f"PILOTLIGHT_SCALING__KEEP_ALIVE_S={KEEP_ALIVE_S}",
         *(sys.executable, "-m", "pilotlight.cli", "up", "--data", str(data)),
         *("--port", str(port), "--tls-port", str(tls_port), *options),
