@@ -15,7 +15,7 @@ from PIL import Image
 
 from pilotlight import OutOfMemory
 from tests.workers.shelf import DRAWN, SIDE, Desk, Shelf
-from tests.workers.test_diffusers_engine import together
+from tests.workers.twin_pictures import together
 
 pytestmark = pytest.mark.gpu
 NAME = "nunchaku-flux1-schnell"

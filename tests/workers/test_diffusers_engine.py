@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import random
-import threading
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import av
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from pilotlight import Cancelled, InvalidInput, OutOfMemory
-from pilotlight.execution.retry import Failure, GiveUp, Retry, decide
+from pilotlight import Cancelled, InvalidInput
 from tests.workers.shelf import SIDE, Desk
-
-KREA = "fal-ai/flux-krea-lora/stream"
-KONTEXT = "fal-ai/flux-kontext-lora/text-to-image"
-SMALL = {"image_size": {"width": SIDE, "height": SIDE}, "enable_safety_checker": False}
-URL = "https://example.org/in.png"
-
-
-@pytest.fixture
-def draw(shelf, tmp_path_factory):
-    def draw(name, endpoint, desk=None, **fields):
-        worker = shelf.worker(name)
-        takes = next(one for one in worker.spec.endpoints if one.id == endpoint).input
-        desk = desk or Desk(tmp_path_factory.mktemp("attempt"), endpoint)
-        sides = SMALL if "image_size" in takes.model_fields else {"enable_safety_checker": False}
-        given = {"prompt": "a red circle", "num_inference_steps": 3, "seed": 5, **sides, **fields}
-        return worker.run(takes.model_validate(given), desk)
-
-    return draw
-
-
-def path_of(file):
-    return Path(unquote(urlsplit(file.url).path))
-
-
-def pixels(output, number=0):
-    with Image.open(path_of(output.images[number])) as picture:
-        return np.asarray(picture, int)
-
-
-@contextmanager
-def hooked(module, hook):
-    handle = module.register_forward_pre_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def full(*_):
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+from tests.workers.twin_pictures import (
+    KONTEXT,
+    KREA,
+    URL,
+    hooked,
+    path_of,
+    pixels,
+)
 
 
 def test_equal_seeds_give_equal_bytes_and_image_k_is_the_one_of_seed_plus_k(draw):
@@ -101,111 +62,6 @@ def test_a_model_that_was_parked_for_another_draws_as_before(shelf, draw):
     worker.wake()
 
     assert (pixels(draw("flux-krea-lora", KREA, output_format="png")) == before).all()
-
-
-def test_what_runs_out_of_memory_is_tried_again_with_less_and_then_succeeds(shelf, draw, tmp_path):
-    vae = shelf.worker("flux-krea-lora").easel.pipes.base.vae
-
-    def unless_tiled(*_):
-        if not vae.use_tiling:
-            full()
-
-    with hooked(vae.decoder, unless_tiled):
-        with pytest.raises(OutOfMemory, match="Tried to allocate") as caught:
-            draw("flux-krea-lora", KREA)
-        retry = decide(
-            Failure.of(caught.value), attempt=1, max_attempts=3, rng=random.Random(1)
-        )  # fmt: skip
-        assert isinstance(retry, Retry)
-        assert retry.low_memory
-
-        second = Desk(tmp_path, KREA, low_memory=retry.low_memory)
-        spared = draw("flux-krea-lora", KREA, second, output_format="png")
-
-    assert not vae.use_tiling  # the next job has the room that it likes
-    whole = pixels(draw("flux-krea-lora", KREA, output_format="png"))
-    assert pixels(spared).shape == whole.shape
-    assert (pixels(spared) != whole).any()  # an untrained autoencoder's tiles show their seams
-
-
-def test_what_runs_out_of_memory_twice_is_given_up_with_the_products_own_error(
-    shelf, draw, tmp_path
-):
-    worker = shelf.worker("flux-krea-lora")
-
-    with hooked(worker.easel.pipes.base.transformer, full), pytest.raises(OutOfMemory) as caught:
-        draw("flux-krea-lora", KREA, Desk(tmp_path, KREA, low_memory=True))
-
-    assert caught.value.retryable
-    assert caught.value.__context__ is None  # what it held can go
-    failure = Failure.of(caught.value)
-    ended = decide(failure, attempt=2, max_attempts=5, rng=random.Random(1), low_memory=True)
-    assert ended == GiveUp("out_of_memory_again")
-    assert draw("flux-krea-lora", KREA).images  # and the process is of use still
-
-
-def test_a_film_out_of_memory_is_tried_again_with_less_as_well(shelf, tmp_path, monkeypatch):
-    worker = shelf.worker("wan22-ti2v")
-    vae = worker.pipes.base.vae
-    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
-    takes = worker.spec.endpoints[0].input
-    asked = takes(prompt="a", num_inference_steps=1, seed=1, enable_safety_checker=False)
-
-    def unless_tiled(*_):
-        if not vae.use_tiling:
-            full()
-
-    with hooked(vae.decoder, unless_tiled):
-        with pytest.raises(OutOfMemory):
-            worker.run(asked, Desk(tmp_path, "wan22-ti2v"))
-        filmed = worker.run(asked, Desk(tmp_path, "wan22-ti2v", low_memory=True))
-
-    assert filmed.video.num_frames == worker.serves[0].way.frames
-    assert not vae.use_tiling
-
-
-def test_a_cancelled_film_ends_at_the_next_step(shelf, tmp_path, monkeypatch):
-    worker = shelf.worker("wan22-ti2v")
-    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
-    desk = Desk(tmp_path, "wan22-ti2v", patience=2)
-
-    with pytest.raises(Cancelled):
-        worker.run(worker.spec.endpoints[0].input(prompt="a", num_inference_steps=40), desk)
-    assert desk.fractions == pytest.approx([0.95 / 40, 2 * 0.95 / 40])
-
-
-def test_a_film_has_the_rate_and_the_container_that_were_asked_for(shelf, tmp_path, monkeypatch):
-    worker = shelf.worker("wan22-ti2v")
-    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
-    takes = worker.spec.endpoints[0].input
-    asked = takes(prompt="a", num_inference_steps=1, fps=10, output_format="webm",
-                  enable_safety_checker=False)  # fmt: skip
-
-    film = worker.run(asked, Desk(tmp_path, "wan22-ti2v")).video
-
-    assert film.content_type == "video/webm"
-    assert (film.fps, film.duration) == (10, film.num_frames / 10)
-    with av.open(str(path_of(film))) as opened:
-        assert opened.streams.video[0].codec_context.name == "vp9"
-        assert [float(frame.time) for frame in opened.decode(video=0)] == pytest.approx(
-            [number / 10 for number in range(film.num_frames)], abs=0.002
-        )
-
-
-def test_a_film_of_a_model_that_makes_sound_is_heard(shelf, tmp_path, monkeypatch):
-    worker = shelf.worker("ltx2-distilled")
-    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
-    takes = worker.spec.endpoints[0].input
-
-    film = worker.run(takes(prompt="a", enable_safety_checker=False),
-                      Desk(tmp_path, "ltx2-distilled")).video  # fmt: skip
-
-    with av.open(str(path_of(film))) as opened:
-        (heard,) = opened.streams.audio
-        assert heard.codec_context.name == "aac"
-        assert heard.codec_context.sample_rate == 16_000
-        assert heard.codec_context.channels == 2
-        assert sum(frame.samples for frame in opened.decode(audio=0)) > 0
 
 
 @pytest.fixture
@@ -341,113 +197,3 @@ def test_what_a_model_cannot_follow_is_refused_by_the_name_of_its_field(
 ):
     with pytest.raises(InvalidInput, match=words):
         draw(name, endpoint, **fields)
-
-
-def batch_sizes(transformer, sizes):
-    def hook(_module, _args, words):
-        sizes.append(words["hidden_states"].shape[0])
-
-    return transformer.register_forward_pre_hook(hook, with_kwargs=True)
-
-
-def together(worker, jobs):
-    """Run all jobs in threads, as slots do, when each of them waits behind a first one."""
-    easel, gate, inside = worker.easel, threading.Event(), threading.Event()
-    first, *rest = jobs
-
-    def held(_fraction, _note):
-        inside.set()
-        assert gate.wait(60)
-
-    first[1].listen = held
-    outputs = [None] * len(jobs)
-
-    def run(place):
-        job_input, desk = jobs[place]
-        try:
-            outputs[place] = worker.run(job_input, desk)
-        except (Cancelled, OutOfMemory) as error:
-            outputs[place] = error
-
-    threads = [threading.Thread(target=run, args=[place]) for place in range(len(jobs))]
-    threads[0].start()
-    assert inside.wait(60)
-    for thread in threads[1:]:
-        thread.start()
-    easel.turns.expect(len(rest))
-    gate.set()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    return outputs[1:]
-
-
-@pytest.fixture
-def jobs(shelf, tmp_path):
-    name = "nunchaku-flux1-schnell"
-    worker = shelf.worker(name)
-    takes = worker.spec.endpoints[0].input
-
-    def made(number, **fields):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        given = {"prompt": f"a red circle {number}", "num_inference_steps": 3, "seed": 40 + number}
-        return takes.model_validate(given | SMALL | fields), Desk(folder, name)
-
-    made.worker = worker
-    return made
-
-
-def test_four_jobs_that_are_alike_are_one_call_and_each_gets_its_own_picture(jobs):
-    worker, sizes = jobs.worker, []
-    transformer = worker.easel.pipes.base.transformer
-
-    handle = batch_sizes(transformer, sizes)
-    shared = together(worker, [jobs(number) for number in range(5)])
-    handle.remove()
-    alone = [worker.run(*jobs(10 + number, prompt=f"a red circle {number}", seed=40 + number))
-             for number in range(1, 5)]  # fmt: skip
-
-    assert sizes == [1] * 3 + [4] * 3
-    for one, other in zip(shared, alone, strict=True):
-        assert one.seed == other.seed
-        assert np.abs(pixels(one) - pixels(other)).max() <= 1
-    assert len({pixels(one).tobytes() for one in shared}) == 4
-
-
-def test_jobs_that_differ_in_steps_or_sides_do_not_share(jobs):
-    worker, sizes = jobs.worker, []
-    handle = batch_sizes(worker.easel.pipes.base.transformer, sizes)
-    sides = {"image_size": {"width": 32, "height": 32}}
-    together(worker, [jobs(0), jobs(1), jobs(2, num_inference_steps=2), jobs(3, **sides), jobs(4)])
-    handle.remove()
-
-    assert sorted(sizes[3:]) == sorted([2] * 3 + [1] * 2 + [1] * 3)
-
-
-def test_who_is_cancelled_leaves_a_call_and_the_others_finish_it(jobs):
-    worker = jobs.worker
-    four = [jobs(number) for number in range(5)]
-    four[2][1].patience = 2
-
-    shared = together(worker, four)
-
-    assert isinstance(shared[1], Cancelled)
-    assert [type(one).__name__ for one in shared].count("Images") == 3
-
-
-def test_what_does_not_fit_together_is_done_one_by_one(jobs):
-    worker, sizes = jobs.worker, []
-    transformer = worker.easel.pipes.base.transformer
-
-    def too_many(_module, _args, words):
-        sizes.append(words["hidden_states"].shape[0])
-        if sizes[-1] > 1:
-            full()
-
-    handle = transformer.register_forward_pre_hook(too_many, with_kwargs=True)
-    shared = together(worker, [jobs(number) for number in range(4)])
-    handle.remove()
-
-    assert sizes == [1] * 3 + [3] + [1] * 9
-    assert all(one.images for one in shared)

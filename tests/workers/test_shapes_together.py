@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.live import until, up
 from tests.workers.shelf import Desk
-from tests.workers.test_diffusers_engine import path_of, pixels, together
 from tests.workers.together.shapes_together import NAME, Together
+from tests.workers.twin_pictures import path_of, pixels, together
 from training.shapes.drawing import COLOURS
 from training.shapes.reading import read
 
