@@ -1,7 +1,7 @@
 """Timed work: take back lost jobs, scale, fold the log, clean up.
 
 A chore is a plain function of the time. Locally one thread runs all of them, each when it is due
-or woken; a Lambda that a timer wakes each minute takes :meth:`Upkeep.step` by step.
+or woken; a Lambda that a timer wakes each minute runs a list of its own.
 """
 
 from __future__ import annotations

@@ -32,10 +32,5 @@ def tags(worker: str) -> list[dict[str, str]]:
     return [{"Key": "pilotlight-worker", "Value": worker}]
 
 
-def tag_map(worker: str) -> dict[str, str]:
-    """The same for the few types that want an object."""
-    return {"pilotlight-worker": worker}
-
-
 def resource(kind: str, properties: dict[str, Value], **more: Value) -> dict[str, Value]:
     return {"Type": f"AWS::{kind}", **more, "Properties": properties}

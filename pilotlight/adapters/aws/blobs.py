@@ -41,7 +41,7 @@ _NOT_PLAIN: Final = re.compile(r"[^\w.-]+", re.ASCII)
 class S3Blobs:
     """``/files/GRANT/KEY`` URLs lead to the ingress, like those of local mode.
 
-    ``direct_get_url`` and ``direct_put_url`` lead to S3; the ingress redirects to them.
+    ``direct_get_url`` and ``direct_put_url`` are presigned and lead to S3 itself.
     """
 
     def __init__(self, bucket: Bucket, *, secret: bytes, clock: Clock) -> None:

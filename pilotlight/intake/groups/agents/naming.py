@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from pilotlight.contracts.tasks import TASKS
+from pilotlight.contracts.tasks import TASKS, kinds_of
 from pilotlight.errors import UnknownEndpoint
 from pilotlight.intake.groups.agents.graph import at_node
 
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue, Listed, Served
     from pilotlight.contracts.agent import Node
     from pilotlight.errors import Problem
-
-_ALSO: Final = {
-    "openai/chat-completion": ("openai/chat-completion/vision", "openai/chat-completion/ocr"),
-    "openai/chat-completion/ocr": ("openai/chat-completion/vision",),
-    "openai/audio-transcription": ("fal/audio-transcription",),
-    "fal/audio-transcription": ("openai/audio-transcription",),
-}
-"""Task types whose endpoints take and give the same shapes."""
 
 
 def served_by(catalogue: Catalogue, node: Node) -> Served | Problem:
@@ -29,7 +21,7 @@ def served_by(catalogue: Catalogue, node: Node) -> Served | Problem:
     if node.task is None:
         return _named(catalogue, node)
     listed = list(catalogue.listed())
-    kinds = (node.task, *_ALSO.get(node.task, ()))
+    kinds = kinds_of(node.task)
     if node.task not in TASKS and not any(one.task == node.task for one in listed):
         message = f"{node.task!r} is no task type; there are {', '.join(TASKS)}"
         return at_node(node, ("task",), message, "unknown_task")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.contracts.agent import NOTHING, Definition, Node
 from pilotlight.contracts.group import member_id
@@ -57,12 +57,6 @@ class Spread:
 
     def text(self) -> str:
         return json.dumps({"laid": self.laid, "maps": self.maps}, separators=(",", ":"))
-
-
-class Ended(NamedTuple):
-    """What is remembered of a member that is over: that never changes."""
-
-    status: JobStatus
 
 
 class Run:
