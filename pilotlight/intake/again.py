@@ -58,7 +58,7 @@ class Again:
         await asyncio.to_thread(self._files_are_there, job, served)
         if self.submit.quotas.limits_jobs(job.caller):
             await asyncio.to_thread(self.submit.quotas.job, job.caller)
-        self.submit.admission.admit(job.worker)
+        await asyncio.to_thread(self.submit.admission.admit, job.worker)
         created = await self.submit.recorder.record(self._fresh(job, idempotency_key))
         if created.existed and first_of(created.job) != job.id:
             problem = Problem(

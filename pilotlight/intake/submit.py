@@ -56,7 +56,11 @@ class Submit:
         reading = read(served, submission.body)
         if self.quotas.limits_jobs(submission.caller):
             await self._within_quota(submission.caller)
-        self.admission.admit(spec.name, limit=submission.max_queue)
+        if self.quotas.store.remote:
+            # A count crosses the network: nobody else's request may wait for it on the event loop.
+            await asyncio.to_thread(self.admission.admit, spec.name, limit=submission.max_queue)
+        else:
+            self.admission.admit(spec.name, limit=submission.max_queue)
         now = self.clock.now()
         if reading.needs_files(self.inputs):
             text = await asyncio.to_thread(

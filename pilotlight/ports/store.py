@@ -97,6 +97,13 @@ class JobStore(Protocol):
         """Per worker that has any: jobs that wait and jobs that run."""
         ...
 
+    def queued(self, worker: str, *, now: float, most: int) -> int:
+        """How many jobs of this worker a replica could lease now; counts no further than ``most``.
+
+        What :meth:`load` says of all workers, for one: the way in asks this at every submit.
+        """
+        ...
+
     def waiting(self) -> dict[str, int]:
         """Per caller that has any: jobs that wait, those of a backoff included."""
         ...

@@ -34,6 +34,20 @@ def faults(aws):
         yield faults
 
 
+@pytest.fixture
+def add_to(make_job):
+    def opened(stage):
+        store = dynamo_store(stage)
+
+        def add(**changes):
+            (created,) = store.create([make_job(**changes)])
+            return created.job
+
+        return store, add
+
+    return opened
+
+
 MOVES = {
     "lease": lambda job, now: moves.lease(owner="r2", now=now, **LEASE),
     "storing": lambda job, now: moves.storing(job, now=now, **LEASE),
@@ -293,6 +307,17 @@ def test_what_each_step_of_a_job_costs_in_requests(aws, store, make_job, clock):
     assert cost(lambda: store.held_by("r")) == {"Query": 1}
     assert cost(lambda: store.due(now=now)) == {"Query": 16}
     assert cost(lambda: store.load(now=now)) == {"Query": 6}
+
+
+def test_a_place_far_back_in_the_queue_is_not_counted_to_its_end(moto, add_to, monkeypatch):
+    """A poll must stay cheap when the queue is long: a request counts some thousand entries."""
+    store, add = add_to(moto)
+    jobs = [add() for _ in range(9)]
+    monkeypatch.setattr("pilotlight.adapters.aws.store.MOST_AHEAD", 4)
+
+    with moto.account.counted() as requests:
+        assert [store.ahead_of(job) for job in (jobs[2], jobs[8])] == [2, 4]
+    assert requests["Query"] <= 3
 
 
 def test_what_a_decision_rests_on_is_read_consistently(aws, store, add, clock):

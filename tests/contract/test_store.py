@@ -236,6 +236,22 @@ def test_a_retry_counts_as_load_once_its_backoff_is_over(store, add, lease, cloc
     assert store.load(now=clock.now()) == {"echo": Load(1, 0, clock.now())}
 
 
+def test_one_workers_queue_is_counted_alone_and_no_further_than_asked(store, add, lease, clock):
+    held = lease(add())
+    store.move(held.id, moves.retry(held, not_before=clock.now() + 60, error=ERROR))
+    lease(add())
+    for _ in range(4):
+        add()
+    add(worker="other")
+
+    assert store.queued("echo", now=clock.now(), most=10) == 4
+    assert store.queued("echo", now=clock.now(), most=3) == 3
+    assert store.queued("other", now=clock.now(), most=10) == 1
+    assert store.queued("nobody", now=clock.now(), most=10) == 0
+    clock.sleep(60)
+    assert store.queued("echo", now=clock.now(), most=10) == 5
+
+
 def test_low_priority_waits_behind_normal(store, add):
     low, normal = add(priority=1), add()
     last = add(priority=1)

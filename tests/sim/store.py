@@ -101,6 +101,9 @@ class SimStore:
     def load(self, *, now: float) -> dict[str, Load]:
         return self._call("store.load", self._table.load, now=now)
 
+    def queued(self, worker: str, *, now: float, most: int) -> int:
+        return self._call("store.queued", self._table.queued, worker, now=now, most=most)
+
     def waiting(self) -> dict[str, int]:
         return self._call("store.waiting", self._table.waiting)
 

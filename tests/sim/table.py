@@ -222,6 +222,10 @@ class Table:
                 loads[worker] = Load(len(since), running, min(since, default=None))
         return loads
 
+    def queued(self, worker: str, *, now: float, most: int) -> int:
+        rows = (self.rows[job_id] for *_, job_id in self._ready.get(worker, ()))
+        return min(most, sum(row.not_before <= now for row in rows))
+
     def waiting(self) -> dict[str, int]:
         rows = (self.rows[job_id] for ready in self._ready.values() for *_, job_id in ready)
         return dict(Counter(row.caller for row in rows))

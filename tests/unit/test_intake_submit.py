@@ -5,6 +5,7 @@ import base64
 import http.server
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from pilotlight.errors import (
     MalformedBody,
     UnknownEndpoint,
 )
+from pilotlight.intake.admission import Admission
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
@@ -217,3 +219,38 @@ def test_a_finished_job_cannot_be_leased_through_its_key(house, submission, cloc
     (again,) = submit(house, submission(idempotency_key="k"))
 
     assert again.status is JobStatus.CANCELLED
+
+
+class Remote:
+    """The house's table as if it were across a network: who asks it what, on which thread."""
+
+    remote = True
+
+    def __init__(self, store):
+        self._store, self.asked = store, []
+
+    def __getattr__(self, name):
+        found = getattr(self._store, name)
+
+        def ask(*args, **more):
+            self.asked.append((name, threading.current_thread()))
+            return found(*args, **more)
+
+        return ask if callable(found) else found
+
+
+def test_a_submit_asks_a_far_table_only_of_its_own_queue_and_never_on_the_event_loop(
+    house, submission
+):
+    far = Remote(house.store)
+    admission = Admission(far, house.clock, max_backlog=10)
+    quotas = replace(house.quotas, store=far)
+    far_submit = replace(house.submit, admission=admission, quotas=quotas)
+
+    async def many():
+        await asyncio.gather(*(far_submit(submission()) for _ in range(5)))
+        return threading.current_thread()
+
+    loop = asyncio.run(many())
+    assert [name for name, _ in far.asked] == ["queued"]
+    assert far.asked[0][1] is not loop

@@ -92,10 +92,20 @@ class Queries:
         )
         return heapq.merge(*streams, reverse=newest)
 
-    def count(self, span: Range, **filtered: Any) -> int:
-        """As of a moment ago. ``filtered`` are more arguments of Query."""
+    def count(self, span: Range, *, most: int | None = None, **filtered: Any) -> int:
+        """As of a moment ago, and no further than ``most``: a long index is many requests.
+
+        ``filtered`` are more arguments of Query.
+        """
         request = _merged({**span.request(), "Select": "COUNT"}, filtered)
-        return sum(page["Count"] for page in self.pages(request))
+        if most is None:
+            return sum(page["Count"] for page in self.pages(request))
+        found = 0
+        for page in self.pages({**request, "Limit": most}):
+            found += page["Count"]
+            if found >= most:
+                break
+        return min(found, most)
 
     def rows(self, found: Iterable[Found], *, batch: int = BATCH) -> Iterator[Item]:
         """Each row as it is now, in the given order; those that are gone are left out."""

@@ -30,7 +30,7 @@ from pilotlight.adapters.aws.tables import (
 )
 from pilotlight.contracts.job import HELD
 from pilotlight.errors import IllegalTransition, Unavailable
-from pilotlight.ports.store import Created, Load
+from pilotlight.ports.store import MOST_AHEAD, Created, Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -186,12 +186,16 @@ class DynamoStore:
 
     def _load(self, worker: str, now: float) -> Load:
         running = self._queries.count(Range(RUNNING, worker))
-        queued = self._queries.count(
+        queued = self.queued(worker, now=now)
+        return Load(queued, running, self._oldest(worker, now) if queued else None)
+
+    def queued(self, worker: str, *, now: float, most: int | None = None) -> int:
+        return self._queries.count(
             Range(READY, worker),
+            most=most,
             FilterExpression="not_before <= :now",
             ExpressionAttributeValues={":now": number(now)},
         )
-        return Load(queued, running, self._oldest(worker, now) if queued else None)
 
     def waiting(self) -> dict[str, int]:
         spans = (Range(READY, worker) for worker in self._workers)
@@ -217,7 +221,8 @@ class DynamoStore:
         return oldest
 
     def ahead_of(self, job: Job) -> int:
-        return self._queries.count(Range(READY, job.worker, "<", {"S": place_of(job)}))
+        span = Range(READY, job.worker, "<", {"S": place_of(job)})
+        return self._queries.count(span, most=MOST_AHEAD)
 
     def attempts_of(self, job_id: str) -> list[AttemptRecord]:
         item = self._read(

@@ -139,6 +139,15 @@ class SqliteStore:
             loads[worker] = Load(count, running.get(worker, 0), oldest)
         return loads
 
+    def queued(self, worker: str, *, now: float, most: int) -> int:
+        return int(
+            self._first(
+                f"SELECT count(*) FROM (SELECT 1 FROM job WHERE worker = ? AND {READY_SQL} "
+                "AND not_before <= ? LIMIT ?)",
+                (worker, now, most),
+            )
+        )
+
     def waiting(self) -> dict[str, int]:
         # The callers lie in the index itself: 50,000 waiting jobs take some 10 ms.
         sql = f"SELECT caller, count(*) FROM job WHERE {READY_SQL} GROUP BY caller"
