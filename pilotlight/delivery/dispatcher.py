@@ -83,6 +83,7 @@ class Dispatcher:
         self._pool = pool or ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="webhook")
         self._in_flight = 0
         self._ended: queue.SimpleQueue[tuple[Posting, Future[Reply]]] = queue.SimpleQueue()
+        self._unsettled: list[tuple[str, Move]] = []
         self._wake = threading.Event()
 
     def __call__(self, now: float) -> int:
@@ -235,7 +236,10 @@ class Dispatcher:
         self._wake.set()
 
     def _settle(self) -> None:
-        settled: list[tuple[str, Move]] = []
+        """Write what became of the postings that have ended. Raises what the store raises: then
+        all of it is written the next time, so that a hiccup posts nothing twice.
+        """
+        settled = self._unsettled
         well: set[str] = set()
         now = self._clock.now()
         while True:
@@ -248,12 +252,14 @@ class Dispatcher:
             settled.append((posting.job.id, settling_move(posting.job, outcome)))
             if isinstance(outcome, Delivered):
                 well.add(posting.host)
-        settled += [move for host in sorted(well) for move in self._called_forward(host, now)]
+        for host in sorted(well):
+            settled += self._called_forward(host, now)
         if settled:
             # A refusal means that the row was replayed or leased again meanwhile: theirs now.
             with self._store.together():
                 for job_id, move in settled:
                     self._store.move(job_id, move)
+            self._unsettled = []
 
     def _called_forward(self, host: str, now: float) -> list[tuple[str, Move]]:
         """What has waited longest for a host that has just shown that it is there."""
