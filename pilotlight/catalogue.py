@@ -8,11 +8,13 @@ that nobody serves yet.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pilotlight.contracts import endpoints as public
+from pilotlight.contracts.declared import declared
 from pilotlight.contracts.example import example_in
 from pilotlight.contracts.routes import (
     Route,
@@ -217,9 +219,12 @@ def find(packages: Iterable[str], name: str) -> AnyWorker:
     for package in packages:
         module = f"{package}.{name.replace('-', '_').replace('.', '_')}"
         try:
-            found: AnyWorker = importlib.import_module(module).WORKER
-        except (ModuleNotFoundError, AttributeError):
+            there = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
             continue
+        if there is None or there.submodule_search_locations is not None:
+            continue
+        found = declared(module)
         if found.spec.name == name:
             return found
     catalogue = discover(packages)
@@ -275,18 +280,21 @@ def _put(found: Catalogue, routed: Routed, lacking: Lacking) -> None:
 
 
 def _add(found: Catalogue, module_name: str) -> None:
-    module = importlib.import_module(module_name)
-    worker: AnyWorker | None = getattr(module, "WORKER", None)
-    if worker is None:
-        raise SettingsError(f"{module_name} defines no WORKER; set WORKER = YourWorker")
+    worker = declared(module_name)
     spec = worker.spec
     if spec.name in found.workers:
-        raise SettingsError(f"two workers are called {spec.name!r}; the second is {module_name}")
+        raise SettingsError(
+            f"two workers are called {spec.name!r}: in {found.workers[spec.name].__module__} and "
+            f"in {module_name}; rename one"
+        )
     found.workers[spec.name] = worker
     for endpoint in spec.endpoints:
         if endpoint.routed_only:
             continue
         if endpoint.id in found.endpoints:
             other = found.endpoints[endpoint.id][1].name
-            raise SettingsError(f"{spec.name} and {other} both serve {endpoint.id}")
+            raise SettingsError(
+                f"{module_name}: {endpoint.id} is served by the worker {other} already; "
+                "give this endpoint an id of its own"
+            )
         found.endpoints[endpoint.id] = (endpoint, spec)
