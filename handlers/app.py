@@ -21,6 +21,7 @@ from handlers import batching, events, files, health, jwks, metrics, openapi, so
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
+from handlers.site import path_of
 from handlers.switch import Switch
 from handlers.tracing import Tracing
 from pilotlight.bootstrap.ingress import Services
@@ -77,6 +78,10 @@ def _open_to_browsers(dialects: Mapping[str, Dialect]) -> list[str]:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    path = path_of(request.scope)
+    for dialect in request.app.state.dialects.values():
+        if dialect.unserved is not None and path.startswith(dialect.open_to_browsers):
+            return dialect.unserved(request, error)  # type: ignore[no-any-return]
     text = "nothing is served here" if error.status_code == 404 else error.detail
     body = {"detail": text, "message": text, "method": request.method, "path": request.url.path}
     return JSONResponse(body, error.status_code, headers=error.headers)

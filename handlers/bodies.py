@@ -26,18 +26,34 @@ class Interrupted(PilotlightError):
     http_status = 408
 
 
-async def whole(request: Request, *, max_bytes: int) -> bytes:
-    """The body. Raises BodyTooLarge as soon as it is known to be too large, and Interrupted."""
-    length = request.headers.get("content-length", "")
+class Compressed(PilotlightError):
+    """Nobody unpacks bodies here: a small one could be gigabytes."""
+
+    code = "unsupported_content_encoding"
+    http_status = 415
+
+
+def measured(request: Request, max_bytes: int) -> None:
+    """What the headers say of the body. Raises BodyTooLarge, and Compressed."""
+    headers = request.headers
+    length = headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
+    packed = headers.get("content-encoding")
+    if packed is not None and packed.strip().lower() not in {"", "identity"}:
+        raise Compressed(f"send the body as it is, not with Content-Encoding: {packed[:50]}")
+
+
+async def whole(request: Request, *, max_bytes: int) -> bytes:
+    """The body. Raises BodyTooLarge as soon as it is known, Compressed and Interrupted."""
+    measured(request, max_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             chunks.append(chunk)
     except ClientDisconnect:
         raise Interrupted("the body stopped before its end") from None
@@ -47,11 +63,10 @@ async def whole(request: Request, *, max_bytes: int) -> bytes:
 async def streamed(request: Request, store: Callable[[Iterator[bytes]], T], max_bytes: int) -> T:
     """Run ``store`` in a thread on the chunks of the body as they arrive.
 
-    Raises BodyTooLarge past ``max_bytes``, and Interrupted; ``store`` sees the same exception.
+    Raises Compressed, BodyTooLarge past ``max_bytes``, and Interrupted; ``store`` sees the same
+    exception.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+    measured(request, max_bytes)
     loop = asyncio.get_running_loop()
     source = request.stream()
 
@@ -60,7 +75,7 @@ async def streamed(request: Request, store: Callable[[Iterator[bytes]], T], max_
         while chunk := asyncio.run_coroutine_threadsafe(_next(source), loop).result():
             size += len(chunk)
             if size > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             yield chunk
 
     return await loop.run_in_executor(_pool(request), store, chunks())
@@ -86,5 +101,5 @@ def _pool(request: Request) -> ThreadPoolExecutor:
     return pool
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
+def too_large(max_bytes: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body is larger than {max_bytes} bytes", max_size=max_bytes)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -70,6 +71,9 @@ class Dialect:
     """Task types that it has words for; None: every one."""
     describe: Describe | None = None
     """None: its routes are documented elsewhere."""
+    unserved: Callable[[Request, HTTPException], Response] | None = None
+    """What a path below ``open_to_browsers`` that no dialect serves, or not by this method, is
+    answered with; None: in words that are nobody's."""
     lines: Callable[[Services], Format] | None = None
     """What the lines of its batches mean; None: it opens none."""
 

@@ -1,4 +1,4 @@
-"""Names of files that callers choose, made harmless."""
+"""Names that callers choose, made harmless."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST: Final = 100
+_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 def file_name(given: str) -> str:
@@ -16,3 +17,9 @@ def file_name(given: str) -> str:
     """
     last = re.split(r"[/\\]", given)[-1]
     return _UNSAFE.sub("_", last).strip("._")[-_LONGEST:]
+
+
+def as_id(given: object) -> str | None:
+    """An id out of a URL that a header may repeat; None for what could break the header."""
+    text = str(given or "")
+    return text if _ID.fullmatch(text) else None

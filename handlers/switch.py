@@ -27,7 +27,7 @@ class Switch(Router):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = None
         if scope["type"] != "lifespan":
-            chosen = self._by_first.get(scope["path"].split("/", 2)[1])
+            chosen = self._by_first.get(scope["path"][1:].partition("/")[0])
         await (chosen.app if chosen else super().app)(scope, receive, send)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx2
 import uvicorn
 
+from handlers.gathering import GatheringProtocol
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
 from pilotlight.contracts.artifact import Artifact
@@ -52,7 +53,9 @@ def served(app):
     """The app on loopback; yields ``http://127.0.0.1:PORT``."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan="on", ws="websockets-sansio")
+    config = uvicorn.Config(
+        app, log_level="error", lifespan="on", http=GatheringProtocol, ws="websockets-sansio"
+    )
     server = Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -39,6 +39,11 @@ INVALID = "invalid_request_error"
         ({"temperature": 3}, (400, INVALID, "temperature", "less_than_equal")),
         ({"webhook": "ftp://x"}, (400, INVALID, "webhook", "url_parsing")),
         ({"webhook": 5}, (400, INVALID, "webhook", "invalid_value")),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "film"}]}]},
+            (400, INVALID, "messages[0].content", "union_tag_invalid"),
+        ),
+        ({"tool_choice": {"type": "any"}}, (400, INVALID, "tool_choice", "literal_error")),
     ],
 )
 def test_a_wrong_body_names_its_field(openai_client, change, expected):
@@ -50,6 +55,60 @@ def test_a_body_that_is_no_json_object_is_a_400(openai_client):
     for body in (b"{", b"[]", b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff", b'{"model":"\\uD83d"}'):
         reply = openai_client.post("/v1/chat/completions", content=body)
         assert (reply.status_code, reply.json()["error"]["type"]) == (400, INVALID)
+        assert reply.json()["error"]["param"] is None
+
+
+def test_a_part_of_a_message_that_nobody_knows_is_told_those_that_are_known(openai_client):
+    body = {**HELLO, "messages": [{"role": "user", "content": [{"type": "film"}]}]}
+    said = openai_client.post("/v1/chat/completions", json=body).json()["error"]["message"]
+
+    assert said.startswith("messages[0].content: ")
+    assert "'film'" in said
+    assert "'image_url'" in said
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/openai/v1"])
+@pytest.mark.parametrize(
+    ("method", "path", "instead"),
+    [
+        ("POST", "/threads", "/chat/completions"),
+        ("POST", "/images/variations", "/images/edits"),
+        ("GET", "/fine_tuning/jobs", "/queue/ENDPOINT"),
+        ("POST", "/uploads", "/files"),
+        ("GET", "/nothing/at/all", "/openapi.json"),
+    ],
+)
+def test_a_path_that_is_not_here_names_what_to_use(openai_client, prefix, method, path, instead):
+    reply = openai_client.request(method, prefix + path)
+
+    error = reply.json()["error"]
+    assert (reply.status_code, error["type"], error["code"]) == (404, INVALID, "unknown_url")
+    assert error["message"].startswith(f"Invalid URL ({method} {prefix}{path})")
+    assert instead in error["message"].partition(": ")[2]
+    assert reply.headers["x-request-id"].startswith("req_")
+
+
+def test_a_method_that_is_not_here_names_those_that_are(openai_client):
+    reply = openai_client.delete("/v1/models")
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (405, "method_not_supported")
+    assert "GET" in reply.headers["allow"]
+    assert "GET" in reply.json()["error"]["message"]
+
+
+def test_every_answer_has_an_id_to_ask_about(openai_client):
+    for path in ("/models", "/models/", "/models/tests/parrot", "/files", "/batches"):
+        reply = openai_client.get("/v1" + path)
+        assert (reply.status_code, reply.headers["x-request-id"][:4]) == (200, "req_")
+
+
+@pytest.mark.parametrize("strange", ["%ff", "x%0d%0aset-cookie:%20a=b", "%C3%A9", "a" * 500])
+def test_an_id_that_no_header_could_hold_is_merely_unknown(openai_client, strange):
+    reply = openai_client.get(f"/v1/requests/{strange}")
+
+    assert reply.status_code == 404
+    assert reply.headers["x-request-id"].startswith("req_")
+    assert "set-cookie" not in reply.headers
 
 
 def test_prompts_in_several_are_refused_in_words(openai_client):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from starlette.responses import JSONResponse, Response
 
 from handlers import limits
+from handlers.names import as_id
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import AlreadyFinished, PilotlightError, Problem, UnknownJob
 
@@ -103,7 +104,7 @@ def respond(error: JobError, *, request_id: str) -> Response:
 
 def render(error: PilotlightError) -> Response:
     """Any error that a route raises."""
-    request_id = str(error.details.get("job_id") or uuid.uuid4())
+    request_id = as_id(error.details.get("job_id")) or str(uuid.uuid4())
     response = respond(JobError.of(error), request_id=request_id)
     if isinstance(error, UnknownJob):
         response = _status_only("NOT_FOUND", str(error), 404, request_id)

@@ -12,6 +12,7 @@
     errors.py      an error -> its body         announce.py    a finished job -> a webhook
     documents.py   the routes in OpenAPI        batches.py     many calls in a file
     lists.py       a page of files or batches   batch_lines.py its lines, there and back
+    unserved.py    paths that are not here, and what to use instead
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """
@@ -23,6 +24,7 @@ from handlers.dialects.openai import batches, calls, files, models, operations, 
 from handlers.dialects.openai.announce import announce
 from handlers.dialects.openai.batch_lines import BatchLines
 from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
+from handlers.dialects.openai.unserved import unserved
 
 
 def describe(endpoint_id: str | None, name: str) -> Documented:  # noqa: ARG001 - Describe's
@@ -47,4 +49,5 @@ DIALECT = Dialect(
     tasks=operations.TASKS,
     describe=describe,
     lines=BatchLines,
+    unserved=unserved,
 )

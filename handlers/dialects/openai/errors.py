@@ -7,6 +7,7 @@ was tried as often as may, and another request would pay for all of it again.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from starlette.responses import JSONResponse, Response
 
 from handlers import limits
+from handlers.names import as_id
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import (
     MalformedBody,
@@ -26,6 +28,8 @@ from pilotlight.errors import (
 
 REQUEST_ID = "x-request-id"
 _WRONG, _OURS, _BUSY = "invalid_request_error", "server_error", "requests"
+_MEMBER = re.compile(r"str|int|float|bool|bytes|.*[^a-z0-9_].*", re.DOTALL)
+"""What pydantic puts into a place where it tried the members of a union."""
 
 
 class WrongUse(PilotlightError):
@@ -33,6 +37,11 @@ class WrongUse(PilotlightError):
 
     code = "invalid_value"
     http_status = 400
+
+
+def own_id() -> str:
+    """The id of a request that is no job."""
+    return f"req_{uuid.uuid4().hex}"
 
 
 class Kind(NamedTuple):
@@ -63,7 +72,7 @@ _PASSING = frozenset({"unavailable"})
 def body_of(error: JobError) -> tuple[int, dict[str, Any]]:
     """Status and body. Input that the contract refused is a 400 that names the first field."""
     if error.problems or error.code in {"invalid_input", "json_invalid"}:
-        return 400, _body(error.message, _WRONG, _param(error.problems), _code(error))
+        return 400, _refusal(error)
     kind = _KINDS.get(error.code)
     if kind is None:
         ours = error.http_status >= 500
@@ -75,13 +84,37 @@ def _body(message: str, kind: str, param: str | None, code: str | None) -> dict[
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def _code(error: JobError) -> str | None:
-    return error.problems[0].type if error.problems else error.code
+def _refusal(error: JobError) -> dict[str, Any]:
+    """Of the first field; where it may be one thing or another, of the one that was meant."""
+    if not error.problems:
+        return _body(error.message, _WRONG, None, error.code)
+    first, told = error.problems[0], error.message
+    meant = _meant(error.problems)
+    if meant is not first:
+        told = f"{_param(meant)}: {meant.message}"
+    return _body(told, _WRONG, _param(meant), meant.type)
 
 
-def _param(problems: Sequence[Problem]) -> str | None:
+def _meant(problems: Sequence[Problem]) -> Problem:
+    """Of a union's members each says what it lacks: the one that got furthest into the value."""
+    first = problems[0]
+    at = _field(first)
+    if len(at) == len(first.loc) - 1:
+        return first
+    same = [one for one in problems if _field(one)[: len(at)] == at]
+    return max(same, key=lambda one: len(one.loc))
+
+
+def _field(problem: Problem) -> tuple[str | int, ...]:
+    """The place in the caller's own document, without the names of a union's members."""
+    path = problem.loc[1:]
+    ends = (at for at, part in enumerate(path) if isinstance(part, str) and _MEMBER.fullmatch(part))
+    return path[: next(ends, len(path))]
+
+
+def _param(problem: Problem) -> str | None:
     """``("body", "messages", 0, "role")`` -> ``messages[0].role``."""
-    path = problems[0].loc[1:] if problems else ()
+    path = () if problem.type == "json_invalid" else _field(problem)
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or None
 
@@ -97,7 +130,7 @@ def respond(error: JobError, *, request_id: str) -> Response:
 
 def render(error: PilotlightError) -> Response:
     """Any error that a route raises."""
-    request_id = str(error.details.get("job_id") or f"req_{uuid.uuid4().hex}")
+    request_id = as_id(error.details.get("job_id")) or own_id()
     response = respond(JobError.of(error), request_id=request_id)
     param = _param_of(error)
     if param is not None:

@@ -15,9 +15,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from handlers.bodies import IDLE_S, Interrupted
+from handlers.bodies import IDLE_S, Interrupted, measured, too_large
 from handlers.dialects.openai.errors import WrongUse
-from pilotlight.errors import BodyTooLarge, PilotlightError
+from pilotlight.errors import PilotlightError
 
 _MOST_FILES, _MOST_FIELDS = 20, 200
 _FIELD = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<key>[^\[\]]*)\])?")
@@ -62,7 +62,7 @@ class _Parser(MultiPartParser):
         while (chunk := await _next(source)) is not None:
             size += len(chunk)
             if size > max_bytes:
-                raise _Broken(_too_large(max_bytes))
+                raise _Broken(too_large(max_bytes))
             yield chunk
         if not self._ended:
             raise _Broken(WrongUse("the body is a multipart form without an end"))
@@ -72,11 +72,10 @@ class _Parser(MultiPartParser):
 async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
     """The files are gone afterwards.
 
-    Raises BodyTooLarge as soon as it is known, Interrupted, and WrongUse for what is no form.
+    Raises BodyTooLarge as soon as it is known, Compressed, Interrupted, and WrongUse for what is
+    no form.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+    measured(request, max_bytes)
     parser = _Parser(request, max_bytes)
     try:
         data = await parser.parse()
@@ -123,7 +122,3 @@ def _put(fields: dict[str, Any], name: str, key: str | None, value: str) -> None
         held = fields.setdefault(name, {})
         if isinstance(held, dict):
             held[key] = value
-
-
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is larger than {max_bytes} bytes", max_size=max_bytes)

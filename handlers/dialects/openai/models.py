@@ -83,8 +83,10 @@ async def listing(request: Request) -> Response:
 
 @speaks(errors.render)
 async def retrieve(request: Request) -> Response:
+    catalogue, model = services_of(request).catalogue, request.path_params["model"].strip("/")
+    if not model:  # /models/, as some write it
+        return await listing(request)
     await caller_of(request, "jobs:read")
-    catalogue, model = services_of(request).catalogue, request.path_params["model"]
     for one in catalogue.listed():
         if one.id == model:
             return JSONResponse(await asyncio.to_thread(_described, request, one))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
-from handlers import envelope, limits
+from handlers import envelope, limits, names
 from handlers.moments import iso
 from pilotlight.catalogue import Catalogue
 from pilotlight.contracts import tags
@@ -69,8 +69,9 @@ def refused(error: PilotlightError) -> Response:
     said = told(JobError.of(error))
     said["error"]["param"] = said["error"]["param"] or error.details.get("param")
     headers = limits.headers_of(error) if error.http_status == 429 else {}
-    if "job_id" in error.details:
-        headers[REQUEST_ID] = str(error.details["job_id"])
+    job_id = names.as_id(error.details.get("job_id"))
+    if job_id is not None:
+        headers[REQUEST_ID] = job_id
     return JSONResponse(said, error.http_status, headers=headers)
 
 
