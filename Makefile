@@ -9,6 +9,7 @@ CLIENTS := tests/clients/js/node_modules/.ready
 TORCHVISION := .venv/.torchvision/.ready
 SCHEMAS := tests/kubernetes/node_modules/.ready
 PACKAGER := node_modules/.ready
+FUNCTIONS := .venv/.functions/.ready
 STAGE ?= dev
 REGION ?= us-east-1
 
@@ -50,6 +51,10 @@ $(PACKAGER): package.json package-lock.json
 		npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@; \
 	else echo "npm is not installed: make package needs it (Node 20 or newer), nothing else does"; fi
 
+# Of what functions load, builds for Lambda's glibc, where those of this machine need a newer one.
+$(FUNCTIONS): $(READY)
+	@if $(BIN)/python -m infra.template.wheels; then mkdir -p $(@D) && touch $@; fi
+
 $(STARTERS): $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[starters]'
 	@touch $@
@@ -72,7 +77,7 @@ $(VLLM):
 		echo "of torch 2.13.0; PIP_EXTRA_INDEX_URL may name the index that has it)."; \
 		echo "Skipped: pilotlight/chat answers through transformers instead."; }
 
-setup: $(READY) $(EMULATOR) $(PACKAGER)  ## Make .venv with everything that demo, test and bench need
+setup: $(READY) $(EMULATOR) $(PACKAGER) $(FUNCTIONS)  ## Make .venv with everything that demo, test and bench need
 
 setup-starters: $(STARTERS)  ## Small real models for every task: says how many MB, fetches them
 	@$(BIN)/python -m workers.starters
@@ -85,7 +90,7 @@ demo: $(READY)  ## One job end to end: cold start, a real picture, a verified we
 gallery: setup-starters  ## Every starter asked for something: build/gallery/index.html
 	@$(BIN)/python -m demo.gallery
 
-test: $(READY) $(EMULATOR) $(CLIENTS) $(SCHEMAS) $(PACKAGER) setup-starters  ## All tests that need no GPU and no AWS account
+test: $(READY) $(EMULATOR) $(CLIENTS) $(SCHEMAS) $(PACKAGER) $(FUNCTIONS) setup-starters  ## All tests that need no GPU and no AWS account
 	@$(BIN)/python -m pytest -q
 
 slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) $(TORCHVISION) setup-starters  ## The tests that take minutes or gigabytes
@@ -115,7 +120,7 @@ mutants: $(READY)  ## Remove the guards one at a time: the simulation must notic
 bench: $(READY)  ## Latency, throughput, start-up and memory, beside references in the same run
 	@$(BIN)/python -m tests.bench
 
-package: $(READY) $(PACKAGER)  ## The CloudFormation template of STAGE=dev, under .serverless/
+package: $(READY) $(PACKAGER) $(FUNCTIONS)  ## The CloudFormation template of STAGE=dev, under .serverless/
 	@$(BIN)/python -m infra.template --region $(REGION)
 	@node_modules/.bin/osls package --stage $(STAGE) $(foreach p,$(PARAM),--param="$(p)")
 

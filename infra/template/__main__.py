@@ -15,8 +15,10 @@ from infra.template import (
     dashboard,
     data,
     environment,
+    images,
     replicas,
     roles,
+    wheels,
 )
 from infra.template.engines import ROOT
 from infra.template.facts import all_facts, all_fleets
@@ -55,6 +57,7 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
         **data.resources(loaded, workers),
         **buckets.resources(loaded),
         **roles.resources(workers, fleets),
+        **images.resources(fleets),
         **capacity.resources(fleets, region),
         **alarms.of_stage(),
         **dashboard.resources(fleets),
@@ -106,6 +109,8 @@ def main() -> int:
     parser.add_argument("--region", default="us-east-1", help="where it will be deployed")
     asked = parser.parse_args()
     try:
+        if not asked.no_zip:
+            bundle.must_load(wheels.glibc_of(sys.version_info[:2]))
         write(GENERATED, settings.load(), asked.region)
     except (SettingsError, settings.BadSettings) as error:
         parser.exit(2, f"{error}\n")

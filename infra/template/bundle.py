@@ -1,6 +1,7 @@
 """The functions' zip: this checkout, and the libraries of ``pilotlight[http,aws]`` from the venv.
 
-Nothing is fetched: what is packed is what was tested. It holds what Python would compile at each
+Nothing is fetched: what is packed is what was tested, but for other builds of the same versions where
+Lambda's glibc is older than this machine's (``wheels.py``). It holds what Python would compile at each
 cold start, compiled: a Lambda cannot keep that for the next one.
 """
 
@@ -16,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from infra.template.engines import ROOT
+from infra.template.wheels import LEFT_OUT, stand_ins, unfit
+from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +42,16 @@ _COMPILED: Final = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little") + 
 _HEAD_BYTES: Final = 16
 _DEFLATED: Final = zipfile.ZIP_DEFLATED
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def must_load(glibc: int) -> None:
+    """Raises SettingsError for libraries that are here in builds which need a newer glibc alone."""
+    missing = [one for one in unfit(distributions(), glibc) if one not in stand_ins()]
+    if missing:
+        raise SettingsError(
+            f"Lambda's Python has glibc 2.{glibc}, and {', '.join(missing)} want more: "
+            "python -m infra.template.wheels fetches other builds of them"
+        )
 
 
 def write(path: Path) -> None:
@@ -91,8 +105,11 @@ def distributions() -> set[str]:
 
 
 def _libraries() -> Iterator[tuple[str, Path]]:
-    for name in sorted(distributions()):
-        for file in importlib.metadata.files(name) or ():
+    others = stand_ins()
+    for name in sorted(distributions() - LEFT_OUT):
+        here = importlib.metadata.distribution(name)
+        one = others.get(f"{canonicalize_name(name)}=={here.version}", here)
+        for file in one.files or ():
             path = str(file)
             if _is_needed(path):
                 yield path, file.locate()  # type: ignore[misc]  # a Path, for what is installed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import stat
 import subprocess
 import sys
@@ -9,7 +11,8 @@ import zipfile
 
 import pytest
 
-from infra.template import bundle
+from infra.template import bundle, wheels
+from pilotlight.errors import SettingsError
 from tests.live import ROOT
 
 UNPACKED_LIMIT = 250 * 1024**2
@@ -47,6 +50,60 @@ def test_it_has_no_tests_no_weights_and_no_service_that_is_never_asked(packed):
 def test_lambda_may_start_the_ingress(packed):
     mode = packed.getinfo("infra/ingress.sh").external_attr >> 16
     assert mode & stat.S_IXUSR
+
+
+def test_lambda_can_load_everything_that_is_compiled(packed):
+    """By the symbols themselves: whatever a wheel says of itself."""
+    glibc = wheels.glibc_of(sys.version_info[:2])
+    if [
+        one for one in wheels.unfit(bundle.distributions(), glibc) if one not in wheels.stand_ins()
+    ]:
+        in_ci = os.environ.get("CI")  # noqa: TID251 - of the run, not of the product
+        missing = pytest.fail if in_ci else pytest.skip
+        missing("no builds for Lambda in .venv/.functions: make setup fetches them")
+    compiled = [name for name in packed.namelist() if re.search(r"\.so(\.|$)", name)]
+    assert len(compiled) > 5
+    for name in compiled:
+        asked = [int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", packed.read(name))]
+        assert max(asked, default=0) <= glibc, name
+
+
+@pytest.mark.parametrize(
+    ("tags", "glibc"),
+    [
+        (["py3-none-any"], 0),
+        (["cp311-cp311-manylinux_2_28_x86_64"], 28),
+        (["cp311-cp311-manylinux_2_28_x86_64", "cp311-cp311-manylinux2014_x86_64"], 17),
+        (["cp311-cp311-manylinux1_x86_64"], 5),
+    ],
+)
+def test_a_wheel_says_which_glibc_it_needs(tags, glibc):
+    assert wheels.needs("".join(f"Tag: {one}\n" for one in tags)) == glibc
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "cp311-cp311-macosx_11_0_arm64",
+        "cp311-cp311-manylinux_2_17_aarch64",
+        "cp311-cp311-linux_x86_64",
+        "cp311-cp311-musllinux_1_2_x86_64",
+    ],
+)
+def test_what_was_built_for_or_on_another_machine_is_never_packed(tag):
+    """The third was compiled here, against whatever glibc is here."""
+    assert wheels.needs(f"Tag: {tag}\n") > max(wheels.GLIBC.values())
+
+
+def test_what_fits_nowhere_is_said_before_anything_is_packed(monkeypatch, tmp_path):
+    with pytest.raises(SettingsError, match=r"no runtime for Python 3\.10.* one of 3\.11, 3\.12"):
+        wheels.glibc_of((3, 10))
+    monkeypatch.setattr(bundle, "stand_ins", dict)
+    with pytest.raises(SettingsError, match=r"has glibc 2\.4, and .*pydantic-core==.* want more"):
+        bundle.must_load(4)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(SettingsError, match=r"no-such==1; fetching others failed: .*no-such"):
+        wheels.fetch(["no-such==1"], 26, tmp_path)
 
 
 @pytest.mark.slow
