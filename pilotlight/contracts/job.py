@@ -38,6 +38,8 @@ READY = frozenset({JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RETRYING})
 HELD = frozenset({JobStatus.RUNNING, JobStatus.STORING})
 """A replica owns the job."""
 
+NO_TEXT = ""
+"""In place of an output that was there and is not kept any more."""
 NORMAL_PRIORITY = 0
 LOW_PRIORITY = 1
 

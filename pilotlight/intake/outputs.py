@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS
-from pilotlight.errors import NotFinished
+from pilotlight.contracts.job import NO_TEXT
+from pilotlight.errors import NotFinished, UnknownFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 def render(job: Job, blobs: Blobs, *, base_url: str, inline: bool = False) -> bytes:
     """JSON bytes. ``inline`` embeds the files as data URIs.
 
-    Raises NotFinished for a job without an output.
+    Raises NotFinished for a job without an output, UnknownFile for one whose text is gone.
     """
     if job.output is None:
         raise NotFinished(f"the job is {job.status}", job_id=job.id)
+    if job.output == NO_TEXT:
+        raise UnknownFile("the output of this job is not kept any more", job_id=job.id)
     if job.artifacts == "[]":
         return job.output.encode()
     artifacts = ARTIFACTS.validate_json(job.artifacts)

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from pilotlight.adapters.aws.calls import Calls
+from pilotlight.adapters.aws.rows import job_key
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.aws.tables import FORGET
 from pilotlight.adapters.local.database import Database
@@ -105,6 +106,18 @@ def test_a_move_that_another_won_in_the_meantime_is_refused_however_many_answers
 
     assert store.move(job.id, moves.succeed(job, now=clock.now(), output="{}")) is None
     assert store.get(job.id).status is JobStatus.CANCELLED
+
+
+def test_a_key_whose_row_dynamodb_swept_by_itself_makes_a_job_again(aws, store, make_job):
+    """Its own broom takes a row that upkeep forgot to forget, and not the record of its key."""
+    first, second, third = (make_job(idempotency_key="k") for _ in range(3))
+    store.create([first])
+    aws.account.other.delete_item(TableName=aws.table, Key=job_key(first.id))
+
+    assert [(one.job, one.existed) for one in store.create([second, third])] == [
+        (second, False),
+        (second, True),
+    ]
 
 
 @pytest.mark.parametrize("key", [None, "k"])

@@ -8,6 +8,8 @@ import pytest
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError
+from pilotlight.errors import UnknownFile
+from pilotlight.intake import outputs
 from pilotlight.ports.feed import NewEntry
 from tests.contract.conftest import dynamo_feed, dynamo_store
 
@@ -115,3 +117,28 @@ def test_an_entry_may_be_longer_than_an_item_and_goes_with_its_job(aws, store, a
     store.purge(now=clock.now())
     assert feed.read(job.id) == []
     assert list(aws.bucket.list("")) == []
+
+
+def test_a_text_that_somebody_deleted_stops_no_other_row(aws, store, add, lease, clock):
+    lost, other = add(input=BIG, options=BIG), add()
+    held = lease(lost)
+    aws.texts.forget(lost.id)
+    fresh = dynamo_store(aws)
+    fresh._texts = type(aws.texts)(aws.bucket)
+
+    clock.sleep(100)
+    assert [job.id for job in fresh.due(now=clock.now())] == [other.id, lost.id]
+    assert [job.id for job in fresh.held_by(held.owner)] == [lost.id]
+    assert (fresh.get(lost.id).input, fresh.get(lost.id).options) == ("null", "{}")
+    assert fresh.move(lost.id, moves.lost(held, now=clock.now())).losses == 1
+
+
+def test_an_output_that_somebody_deleted_is_not_told_as_another(aws, store, add, lease, clock):
+    held = lease(add())
+    store.move(held.id, moves.succeed(held, now=clock.now(), output=BIG))
+    aws.texts.forget(held.id)
+    fresh = dynamo_store(aws)
+    fresh._texts = type(aws.texts)(aws.bucket)
+
+    with pytest.raises(UnknownFile, match="not kept any more"):
+        outputs.render(fresh.get(held.id), None, base_url="")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pilotlight.adapters.aws.groups import DynamoGroups, _parts
+from pilotlight.adapters.aws.rows import job_key
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local.groups import SqliteGroups
 from pilotlight.adapters.local.store import SqliteStore
@@ -89,6 +90,39 @@ def test_one_idempotency_key_opens_one_group(house, make_head):
         (first.id, True),
     ]
     assert house.store.get(second.id) is house.groups.tally(second.id) is None
+
+
+def test_a_key_whose_group_dynamodb_swept_by_itself_opens_a_group_again(aws, make_head):
+    groups = DynamoGroups(aws.calls, aws.table, aws.texts)
+    first, second, third = (make_head(idempotency_key="k") for _ in range(3))
+    groups.open(first)
+    aws.account.other.delete_item(TableName=aws.table, Key=job_key(first.id))
+
+    assert [(one.job, one.existed) for one in map(groups.open, (second, third))] == [
+        (second, False),
+        (second, True),
+    ]
+
+
+def test_many_members_with_long_texts_are_less_than_a_transaction_takes(moto, make_head, make_job):
+    """Inputs and options that fit into an item each, and together into no transaction."""
+    groups = DynamoGroups(moto.calls, moto.table, moto.texts)
+    groups.open(head := make_head())
+    sizes = []
+    events = moto.account.dynamodb.meta.events
+    events.register(
+        "before-send.dynamodb.TransactWriteItems", lambda request, **_: sizes.append(request.body)
+    )
+    text = '"' + "x" * 30_000 + '"'
+    members = [
+        make_job(id=member_id(head.id, key), group_id=head.id, member=key, input=text, options=text)
+        for key in map(str, range(groups.chunk))
+    ]
+    tally = groups.add(groups.tally(head.id), members, cursor="all")
+
+    assert tally.total == groups.chunk
+    assert max(map(len, sizes)) < 4 * 1024 * 1024
+    assert {job.input for job in groups.members(head.id)} == {text}
 
 
 def test_members_total_and_cursor_are_one_write(house, opened, make_members):

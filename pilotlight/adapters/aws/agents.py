@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pilotlight.adapters.aws.calls import Refused
+from pilotlight.adapters.aws import fresh
 from pilotlight.adapters.aws.queries import Queries
 from pilotlight.adapters.aws.rows import number
 from pilotlight.ports.agents import AgentRecord
@@ -28,17 +28,7 @@ class DynamoAgents:
             "definition": {"S": record.definition},
             "created_at": number(record.created_at),
         }
-        try:
-            self._calls(
-                "put_item",
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except Refused as refused:
-            return refused.doubtful and refused.items[0] == item
-        return True
+        return fresh.put(self._calls, self._table, item)
 
     def find(self, agent_id: str, *, caller: str, version: int | None = None) -> AgentRecord | None:
         if version is None:

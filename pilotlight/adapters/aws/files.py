@@ -6,7 +6,7 @@ from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.adapters.aws.calls import Refused
+from pilotlight.adapters.aws import fresh
 from pilotlight.adapters.aws.queries import Queries
 from pilotlight.adapters.aws.rows import number
 from pilotlight.errors import IllegalTransition
@@ -27,18 +27,8 @@ class DynamoFiles:
         self._queries = Queries(calls, table)
 
     def add(self, record: FileRecord) -> None:
-        item = _item(record)
-        try:
-            self._calls(
-                "put_item",
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except Refused as refused:
-            if not (refused.doubtful and refused.items[0] == item):
-                raise IllegalTransition(f"a file with the id {record.id} exists") from None
+        if not fresh.put(self._calls, self._table, _item(record)):
+            raise IllegalTransition(f"a file with the id {record.id} exists")
 
     def find(self, file_id: str, *, caller: str) -> FileRecord | None:
         answer = self._calls(

@@ -10,11 +10,11 @@ import secrets
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.adapters.aws import expressions
+from pilotlight.adapters.aws import expressions, fresh
 from pilotlight.adapters.aws.calls import Refused
+from pilotlight.adapters.aws.fresh import ABSENT, MOST_ROUNDS
 from pilotlight.adapters.aws.queries import BATCH, Queries, Range
 from pilotlight.adapters.aws.rows import (
-    idempotency_key,
     item_of,
     job_key,
     job_of,
@@ -42,14 +42,13 @@ _MOST: Final = 100
 """Items of one transaction."""
 _MOST_BYTES: Final = 3 * 1024 * 1024
 """DynamoDB takes 4 MB in one transaction."""
+_BRIEF_BYTES: Final = 2 * 1024
+"""Kept of a text in its item where many members together would be too much: the rest of them lie
+elsewhere, so that a chunk of members is one transaction whatever they hold."""
 _REST_BYTES: Final = 8 * 1024
 """Of a row beside its texts, with a history of some fifty events."""
 _ROUNDS: Final = 5
 _NUMBERS: Final = ("total", "succeeded", "failed", "cancelled", "expired")
-_ABSENT: Final = {
-    "ConditionExpression": "attribute_not_exists(pk)",
-    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-}
 
 
 class DynamoGroups:
@@ -60,31 +59,41 @@ class DynamoGroups:
         self._queries = Queries(calls, table)
 
     def open(self, head: Job) -> Created:
+        gone: str | None = None
+        for _ in range(MOST_ROUNDS):
+            try:
+                self._calls("transact_write_items", TransactItems=self._births(head, gone))
+            except Refused as refused:
+                known = self._known(head, refused)
+                if isinstance(known, Created):
+                    return known
+                gone = known
+            else:
+                return Created(head, existed=False)
+        raise Unavailable("the first group of this idempotency key is just being forgotten")
+
+    def _births(self, head: Job, gone: str | None) -> list[dict[str, Any]]:
+        """Row and tally, behind the record of the idempotency key if there is one."""
         tally = {**tally_key(head.id), **{name: number(0) for name in _NUMBERS}}
         items = [self._item(head), {**tally, "progress": {"S": "-"}, "sealed": {"BOOL": False}}]
-        if head.idempotency_key is not None:
-            key = idempotency_key(head.caller, head.idempotency_key)
-            record = {**key, "job": {"S": head.id}, "created_at": number(head.created_at)}
-            items.insert(0, record)
-        puts = [{"Put": {"TableName": self._table, "Item": item, **_ABSENT}} for item in items]
-        try:
-            self._calls("transact_write_items", TransactItems=puts)
-        except Refused as refused:
-            return self._known(head, refused)
-        return Created(head, existed=False)
+        puts = [{"Put": {"TableName": self._table, "Item": item, **ABSENT}} for item in items]
+        if head.idempotency_key is None:
+            return puts
+        return [fresh.record(self._table, head, instead_of=gone), *puts]
 
-    def _known(self, head: Job, refused: Refused) -> Created:
-        """The group that was there: by its key, or because our first try was answered late."""
+    def _known(self, head: Job, refused: Refused) -> Created | str:
+        """The group that was there, by its key, or because our first try was answered late; only
+        the id of one whose row is gone.
+        """
         record = refused.items[0] if head.idempotency_key is not None else None
-        first = self._row(record["job"]["S"] if record else head.id)
-        if first is None:
-            raise Unavailable("the first group of this idempotency key is just being forgotten")
         if record is None and not refused.doubtful:
             raise IllegalTransition(f"a job with the id {head.id} exists")
-        return Created(first, existed=first.id != head.id)
+        known_id: str = record["job"]["S"] if record else head.id
+        first = self._row(known_id)
+        return Created(first, existed=first.id != head.id) if first else known_id
 
-    def _item(self, job: Job) -> Item:
-        return item_of(job, self._texts, token=secrets.token_hex(6))
+    def _item(self, job: Job, longest: int = LONGEST_BYTES) -> Item:
+        return item_of(job, self._texts, token=secrets.token_hex(6), longest=longest)
 
     def _row(self, job_id: str) -> Job | None:
         answer = self._calls(
@@ -111,9 +120,9 @@ class DynamoGroups:
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        puts = [
-            {"Put": {"TableName": self._table, "Item": self._item(job), **_ABSENT}} for job in jobs
-        ]
+        fits = sum(map(_weight, jobs)) <= _MOST_BYTES
+        items = [self._item(job, LONGEST_BYTES if fits else _BRIEF_BYTES) for job in jobs]
+        puts = [{"Put": {"TableName": self._table, "Item": item, **ABSENT}} for item in items]
         try:
             self._calls("transact_write_items", TransactItems=[{"Update": change}, *puts])
         except Refused as refused:
@@ -238,7 +247,7 @@ def _parts(jobs: Sequence[Job], *, most: int) -> Iterator[list[Job]]:
 
 def _weight(job: Job) -> int:
     """At least the bytes of its item; a longer text lies elsewhere."""
-    texts = (job.input, job.output, job.options, job.error, job.artifacts, job.retries)
+    texts = (job.input, job.output, job.options, job.error, job.artifacts, job.retries, job.tags)
     return _REST_BYTES + sum(min(4 * len(text), LONGEST_BYTES) for text in texts if text)
 
 

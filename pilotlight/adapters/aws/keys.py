@@ -11,6 +11,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from pilotlight.adapters.aws import fresh
 from pilotlight.adapters.aws.calls import Refused
 from pilotlight.adapters.aws.queries import Queries
 from pilotlight.adapters.aws.rows import number
@@ -62,18 +63,8 @@ class DynamoKeys:
         return _record(answer["Item"]) if "Item" in answer else None
 
     def add(self, record: KeyRecord) -> None:
-        item = _item(record)
-        try:
-            self._calls(
-                "put_item",
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except Refused as refused:
-            if not (refused.doubtful and refused.items[0] == item):
-                raise IllegalTransition(f"a key with the id {record.id} exists") from None
+        if not fresh.put(self._calls, self._table, _item(record)):
+            raise IllegalTransition(f"a key with the id {record.id} exists")
 
     def list_keys(self) -> list[KeyRecord]:
         request = {

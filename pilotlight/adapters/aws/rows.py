@@ -19,7 +19,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.aws.tables import SHARDS
-from pilotlight.contracts.job import HELD, READY, Job, JobStatus
+from pilotlight.adapters.aws.texts import LONGEST_BYTES
+from pilotlight.contracts.job import HELD, NO_TEXT, READY, Job, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +49,18 @@ def _whole(text: str) -> int:
     return int(Decimal(text))  # DynamoDB may write 4 as 4.0
 
 
+_LOST: Final = {
+    "input": "null",  # fits no contract: the job fails at its next attempt, and says so
+    "output": NO_TEXT,
+    "options": "{}",
+    "tags": "[]",
+    "artifacts": "[]",
+    "error": '{"code":"text_lost","message":"the text of this error is not kept any more"}',
+    "note": "",
+}
+"""What stands in a row for a text that somebody took out of the bucket. The row must stay one that
+can be read: upkeep, replicas and lists go through rows by the hundred, and one that raises would
+end the work on all of them."""
 _READ: Final[dict[type, Callable[[str], Any]]] = {int: _whole, float: float}
 
 
@@ -79,11 +92,11 @@ def scalar(value: object, write_text: Callable[[str], Value]) -> Value:
     return number(value)
 
 
-def item_of(job: Job, texts: LongTexts, *, token: str) -> Item:
-    """The whole item of a new row."""
+def item_of(job: Job, texts: LongTexts, *, token: str, longest: int = LONGEST_BYTES) -> Item:
+    """The whole item of a new row; ``longest``: bytes of a text that it holds itself."""
 
     def write(text: str) -> Value:
-        return texts.write(job.id, text)
+        return texts.write(job.id, text, longest=longest)
 
     columns = {name: getattr(job, name) for name in _NAMES}
     return {
@@ -128,5 +141,5 @@ def _read(name: str, value: Value, texts: LongTexts) -> Any:
         return _READ[_KINDS[name]](value["N"])
     if "BOOL" in value:
         return value["BOOL"]
-    text = texts.read(value)
+    text = texts.read(value, lost=_LOST.get(name))
     return JobStatus(text) if name == "status" else text

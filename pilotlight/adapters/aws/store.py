@@ -12,13 +12,14 @@ import contextlib
 import secrets
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pilotlight.adapters.aws import expressions, history, listing
+from pilotlight.adapters.aws import expressions, fresh, history, listing
 from pilotlight.adapters.aws.calls import Refused, TooLarge
 from pilotlight.adapters.aws.forgetting import Forgetting
+from pilotlight.adapters.aws.fresh import ABSENT, MOST_ROUNDS
 from pilotlight.adapters.aws.queries import BATCH, Queries, Range
-from pilotlight.adapters.aws.rows import idempotency_key, item_of, job_key, job_of, number, place_of
+from pilotlight.adapters.aws.rows import item_of, job_key, job_of, number, place_of
 from pilotlight.adapters.aws.tables import (
     CALLER,
     DUE,
@@ -45,13 +46,6 @@ if TYPE_CHECKING:
     from pilotlight.contracts.lifecycle import Move
     from pilotlight.contracts.pages import Page, Place, Wanted
 
-_ABSENT: Final = {
-    "ConditionExpression": "attribute_not_exists(pk)",
-    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-}
-_ROUNDS: Final = 3
-"""A row that is forgotten just while its key is used again: look once more, not for ever."""
-
 
 class DynamoStore:
     """``workers`` are the workers whose load is asked for: an index cannot list its partitions."""
@@ -75,31 +69,30 @@ class DynamoStore:
         item = item_of(job, self._texts, token=token)
         if job.idempotency_key is None:
             return self._put(job, item)
-        for _ in range(_ROUNDS):
-            winner = self._put_once(job, item)
+        gone: str | None = None
+        for _ in range(MOST_ROUNDS):
+            winner = self._put_once(job, item, instead_of=gone)
             if winner == job.id:
                 return Created(job, existed=False)
             first = self.get(winner)
             if first is not None:
                 return Created(first, existed=True)
+            gone = winner
         raise Unavailable("the first job of this idempotency key is just being forgotten")
 
     def _put(self, job: Job, item: Item) -> Created:
         try:
-            self._calls("put_item", TableName=self._table, Item=item, **_ABSENT)
+            self._calls("put_item", TableName=self._table, Item=item, **ABSENT)
         except Refused as refused:
             (known,) = refused.items
             if not (refused.doubtful and known and history.wrote(known, item["token"]["S"])):
                 raise IllegalTransition(f"a job with the id {job.id} exists") from None
         return Created(job, existed=False)
 
-    def _put_once(self, job: Job, item: Item) -> str:
+    def _put_once(self, job: Job, item: Item, *, instead_of: str | None) -> str:
         """Both records or none; the id of the job that has the key, this one or an earlier."""
-        key = idempotency_key(job.caller, job.idempotency_key or "")
-        record = {**key, "job": {"S": job.id}, "created_at": number(job.created_at)}
-        puts = [
-            {"Put": {"TableName": self._table, "Item": one, **_ABSENT}} for one in (record, item)
-        ]
+        own = {"Put": {"TableName": self._table, "Item": item, **ABSENT}}
+        puts = [fresh.record(self._table, job, instead_of=instead_of), own]
         try:
             self._calls("transact_write_items", TransactItems=puts)
         except Refused as refused:

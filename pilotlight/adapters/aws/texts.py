@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.aws.objects import Changed
 from pilotlight.errors import Unavailable, UnknownFile
+from pilotlight.observability import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,8 +50,11 @@ class LongTexts:
             self._remember(key, text)
         return {"M": {_SHELVED: {"S": key}}}
 
-    def read(self, value: dict[str, Any]) -> str:
-        """The text behind an attribute value that ``write`` gave."""
+    def read(self, value: dict[str, Any], *, lost: str | None = None) -> str:
+        """The text behind an attribute value that ``write`` gave.
+
+        ``lost`` stands for one that is not in the bucket any more; without it raises Unavailable.
+        """
         if "M" not in value:
             text: str = value["S"]
             return text
@@ -60,6 +65,9 @@ class LongTexts:
         try:
             text = self._bucket.read(key).decode()
         except UnknownFile:
+            logs.event("text.lost", level=logging.ERROR, key=key)
+            if lost is not None:
+                return lost
             raise Unavailable("a long text of this row is not there", key=key) from None
         self._remember(key, text)
         return text
