@@ -25,16 +25,8 @@ def of_worker(worker: Facts) -> dict[str, Value]:
     """What to look at for this worker's jobs alone."""
     one = worker.logical
     where = [STAGE, {"Name": "Worker", "Value": worker.name}]
-    oldest = max(OLDEST_S, 3 * worker.spec.timeout_s)
     return {
-        f"{one}OldestAlarm": _alarm(
-            f"{worker.part}-oldest-queued",
-            "oldest-queued",
-            f"a job of {worker.name} has waited longer than {oldest} s",
-            {"MetricName": "OldestQueuedSeconds", "Threshold": oldest, "Dimensions": where},
-            minutes=3,
-            owner=worker.name,
-        ),
+        f"{one}OldestAlarm": _oldest(worker, where),
         f"{one}LettersAlarm": _alarm(
             f"{worker.part}-dead-letters",
             "dead-letters",
@@ -73,6 +65,7 @@ def of_stage() -> dict[str, Value]:
     """What concerns all workers, or none of them."""
     stage = [STAGE]
     sums = {"Namespace": "AWS/Lambda", "Statistic": "Sum"}
+    # Lambda counts requests to a function's URL under its name too, by the status they got.
     ingress = [{"Name": "FunctionName", "Value": ref("IngressLambdaFunction")}]
     return {
         "UpkeepAlarm": _alarm(
@@ -141,10 +134,17 @@ def of_stage() -> dict[str, Value]:
             {"MetricName": "Errors", "Threshold": 5, "Dimensions": ingress, **sums},
             minutes=3,
         ),
+        "AnswersAlarm": _alarm(
+            "ingress-answers",
+            "ingress-answers",
+            "the ingress answers with 5xx: it runs, and what it needs does not",
+            {"MetricName": "Url5xxCount", "Threshold": 5, "Dimensions": ingress, **sums},
+            minutes=5,
+        ),
         "ThrottleAlarm": _alarm(
             "ingress-throttled",
             "ingress-throttled",
-            "Lambda turns callers away: the account's concurrency is used up",
+            "Lambda turns callers away: its concurrency is used up",
             {"MetricName": "Throttles", "Threshold": 1, "Dimensions": ingress, **sums},
             minutes=3,
         ),
@@ -201,6 +201,31 @@ def _metric(
             "Stat": stat,
         },
     }
+
+
+def _oldest(worker: Facts, where: list[Value]) -> dict[str, Value]:
+    """Behind others a job may wait as long as these run; behind nobody no longer than a cold GPU
+    takes. Replicas of a pool are counted under its name."""
+    behind_s = max(OLDEST_S, 3 * worker.spec.timeout_s)
+    hosts = [STAGE, {"Name": "Worker", "Value": worker.spec.pool or worker.name}]
+    waits = f"IF(FILL(ready, 0) < 1 OR oldest >= {behind_s:g}, oldest, 0)"
+    properties = {
+        "Metrics": [
+            _metric("oldest", "OldestQueuedSeconds", where, "Maximum", period_s=60),
+            _metric("ready", "Ready", hosts, "Maximum", period_s=60),
+            {"Id": "waits", "Expression": waits, "Label": "waits, seconds", "ReturnData": True},
+        ],
+        "Threshold": OLDEST_S,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": 3,
+        "TreatMissingData": "notBreaching",
+    }
+    says = (
+        f"a job of {worker.name} has waited for {OLDEST_S / 60:g} minutes and nothing is there to "
+        f"run it, or for {behind_s / 60:g} minutes behind others"
+    )
+    told = _told(f"{worker.part}-oldest-queued", "oldest-queued", says, worker.name)
+    return resource("CloudWatch::Alarm", properties | told)
 
 
 def _error_rate(worker: Facts, where: list[Value]) -> dict[str, Value]:

@@ -83,7 +83,10 @@ def _class(one: GpuClass, most: int, region: str) -> dict[str, Value]:
             "AutoScaling::WarmPool",
             {
                 "AutoScalingGroupName": ref(f"{prefix}Group"),
+                # Only when both are the same is it a number of hosts: the second one left out, it is
+                # what the group could still grow by, and each of those costs its disk.
                 "MinSize": ref("WarmPool"),
+                "MaxGroupPreparedCapacity": ref("WarmPool"),
                 "PoolState": "Stopped",
                 "InstanceReusePolicy": {"ReuseOnScaleIn": True},
             },

@@ -31,6 +31,9 @@ def _head() -> list[dict[str, Any]]:
     lines = [
         ["AWS/Lambda", "Errors", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
     ]
+    lines.append(
+        ["AWS/Lambda", "Url5xxCount", "FunctionName", "${AWS::StackName}-ingress", {"label": "5xx"}]
+    )
     calls = [
         ["AWS/Lambda", "Invocations", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
     ]

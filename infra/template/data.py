@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pilotlight.settings.aws import QueueSettings
 
 KEEP: Final = "${param:keepData}"
-"""``Retain`` or ``Delete``: what happens to data when the stack goes."""
+"""``Retain`` or ``Delete``: what happens to data when the stack goes. ``plugins/keep.js`` makes of the
+first what takes back a failed first deployment."""
 DEAD_LETTER_FACTOR: Final = 6
 """SQS advises a visibility of six times the timeout of the Lambda that it feeds."""
 DEAD_LETTER_TIMEOUT_S: Final = 60

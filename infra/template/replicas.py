@@ -22,6 +22,9 @@ _ALIVE: Final = (
     f'test $(( $(date +%s) - $(stat -c %Y "$PILOTLIGHT_DATA/alive") )) -lt {HEALTH_STALE_S}'
 )
 _SCRATCH_GIB: Final = 40
+_SHARED_MIB: Final = 2048
+"""Of ``/dev/shm``, through which torch's loaders and vLLM's processes hand on tensors: Docker's 64 MiB
+end them with a bus error. It counts as memory of the task when it is used; Fargate has no such word."""
 
 
 def resources(fleet: Fleet) -> dict[str, Value]:
@@ -115,6 +118,7 @@ def _container(fleet: Fleet) -> dict[str, Value]:
         found |= {
             "ResourceRequirements": [{"Type": "GPU", "Value": "1"}],
             "Memory": fleet.gpu.memory_gib * 1024,
+            "LinuxParameters": found["LinuxParameters"] | {"SharedMemorySize": _SHARED_MIB},
             "Cpu": fleet.gpu.vcpus * 1024 - 256,
         }
     return found

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _JOBS: Final = [att("JobsTable", "Arn"), sub("${JobsTable.Arn}/index/*")]
 _SECRETS: Final = [att("SecretsTable", "Arn")]
+_OURS: Final = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+"""ECS works for every account: it may take a role of ours for tasks of ours alone. Lambda and EC2 do
+not say for whom they ask."""
 
 
 def allow(actions: str, resources: list[Value], condition: Value = None) -> dict[str, Value]:
@@ -42,7 +45,7 @@ def resources(workers: list[Facts], fleets: list[Fleet]) -> dict[str, Value]:
         "DropRole": _function("drop", drop(arns)),
         "DispatchRole": _function("dispatch", dispatch()),
         "DeadLettersRole": _function("dead-letters", dead_letters(letters)),
-        "ExecutionRole": _execution(any(one.key for one in workers)),
+        "ExecutionRole": _execution(sorted({one.key for one in workers if one.key})),
         "HostRole": _host(),
         "HostProfile": resource("IAM::InstanceProfile", {"Roles": [{"Ref": "HostRole"}]}),
     }
@@ -198,8 +201,11 @@ def _function(name: str, statements: list[dict[str, Value]]) -> dict[str, Value]
     return _role("lambda", own + statements)
 
 
-def _execution(keys: bool) -> dict[str, Value]:  # noqa: FBT001 - one caller, one meaning
-    """What ECS itself does before a container starts: fetch image and keys, open the log."""
+def _execution(keys: list[str]) -> dict[str, Value]:
+    """What ECS itself does before a container starts: fetch image and keys, open the log.
+
+    ``keys`` are the names of the upstreams' keys that some worker is given.
+    """
     statements = [
         allow(
             "ecr: GetAuthorizationToken", ["*"]
@@ -219,7 +225,9 @@ def _execution(keys: bool) -> dict[str, Value]:  # noqa: FBT001 - one caller, on
         ),
     ]
     if keys:
-        statements.append(allow("ssm: GetParameters", [_parameter(f"{KEYS}/*")]))
+        statements.append(
+            allow("ssm: GetParameters", [_parameter(f"{KEYS}/{key}") for key in keys])
+        )
     return _role("ecs-tasks", statements)
 
 
@@ -234,6 +242,8 @@ def _host() -> dict[str, Value]:
 def _role(service: str, statements: list[dict[str, Value]], **more: Value) -> dict[str, Value]:
     principal = {"Service": f"{service}.amazonaws.com"}
     trust = {"Effect": "Allow", "Principal": principal, "Action": ["sts:AssumeRole"]}
+    if service == "ecs-tasks":
+        trust["Condition"] = _OURS
     properties: dict[str, Value] = {
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.infra.conftest import POOL
 from tests.live import ROOT
 
 RUNBOOK = ROOT / "infra" / "RUNBOOK.md"
@@ -55,7 +56,8 @@ def test_what_the_owner_asked_to_be_woken_for_is_there(packaged):
     assert names >= {
         "echo-oldest-queued", "echo-load-failures", "echo-error-rate", "echo-fallback",
         "echo-dead-letters", "overdue-leases", "webhooks-failing", "webhooks-late",
-        "drop-late", "drop-dead-letters", "upkeep-silent", "ingress-errors", "ingress-throttled",
+        "drop-late", "drop-dead-letters", "upkeep-silent", "ingress-errors", "ingress-answers",
+        "ingress-throttled",
     }  # fmt: skip
     assert packaged.of("Budgets::Budget")
 
@@ -84,6 +86,29 @@ def test_the_fallback_starts_one_replica_and_only_while_upkeep_is_silent(package
     suspended = packaged.properties("EchoTarget")["SuspendedState"]
     assert suspended["DynamicScalingInSuspended"] is True
     assert {"Ref": "EchoFallback"} in alarm["AlarmActions"]
+
+
+def test_a_job_that_nothing_is_there_for_wakes_somebody_in_a_quarter_of_an_hour(prod):
+    """However long the worker's jobs run: nothing runs that it could wait behind."""
+    for name, hosts in (("Echo", "echo"), ("BigModelV2", "big-model.v2"), ("RightV2", POOL)):
+        alarm = prod.properties(f"{name}OldestAlarm")
+        metrics = {one["Id"]: one for one in alarm["Metrics"]}
+        ready = metrics["ready"]["MetricStat"]["Metric"]
+        assert ready["MetricName"] == "Ready"
+        assert ready["Dimensions"][1]["Value"] == hosts
+        said = metrics["waits"]["Expression"]
+        assert said.startswith("IF(FILL(ready, 0) < 1 OR oldest >= ")
+        assert alarm["Threshold"] == 900
+        assert float(re.search(r">= (\d+)", said)[1]) >= 900
+
+
+def test_an_answer_of_5xx_is_counted_by_the_name_that_lambda_counts_it_under(packaged):
+    alarm = packaged.properties("AnswersAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Url5xxCount")
+    assert alarm["Dimensions"] == [
+        {"Name": "FunctionName", "Value": {"Ref": "IngressLambdaFunction"}}
+    ]
+    assert alarm["Statistic"] == "Sum"
 
 
 def test_what_alarms_cost_is_what_the_page_says(dev):

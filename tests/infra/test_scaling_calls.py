@@ -87,11 +87,13 @@ def test_the_fallback_scales_the_service_that_is_there(account, prod):
 
 def test_alarms_on_metric_math_are_taken(account, prod):
     watch = account("cloudwatch")
-    for name in ("EchoErrorAlarm", "EchoFallbackAlarm"):
+    for name in ("EchoErrorAlarm", "EchoFallbackAlarm", "EchoOldestAlarm"):
         properties = known(prod.properties(name))
         watch.put_metric_alarm(**properties)
     found = {one["AlarmName"]: one for one in watch.describe_alarms()["MetricAlarms"]}
-    assert set(found) == {f"{STACK}-echo-error-rate", f"{STACK}-echo-fallback"}
+    assert set(found) == {
+        f"{STACK}-echo-{kind}" for kind in ("error-rate", "fallback", "oldest-queued")
+    }
     assert len(found[f"{STACK}-echo-fallback"]["Metrics"]) == 3
 
 

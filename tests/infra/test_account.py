@@ -1,0 +1,172 @@
+"""What the owner of an account asks before this may run in it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from infra.template import roles
+from infra.template.__main__ import MOST_WORKERS
+from infra.template.facts import Facts
+from tests.infra.test_template import PERSISTENT
+
+ITS_URL = {"Fn::GetAtt": ["IngressLambdaFunctionUrl", "FunctionUrl"]}
+POLICY_LIMIT = 10_240
+"""Characters of a role's inline policies, spaces not counted."""
+LONGEST_STAGE = "pilotlight-" + "s" * 12
+
+
+def test_ecs_takes_roles_for_this_account_alone(packaged):
+    for name, role in packaged.of("IAM::Role").items():
+        (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if trust["Principal"]["Service"] == "ecs-tasks.amazonaws.com":
+            expected = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+            assert trust["Condition"] == expected, name
+
+
+def test_whoever_may_wake_a_function_is_named(packaged):
+    """But for the way in, which is open to all and asks for keys itself."""
+    for name, one in packaged.of("Lambda::Permission").items():
+        properties = one["Properties"]
+        if properties["Principal"] == "*":
+            of_a_url = "FunctionUrlAuthType" in properties or properties["InvokedViaFunctionUrl"]
+            assert of_a_url, name
+            assert properties["FunctionName"]["Fn::GetAtt"][0] == "IngressLambdaFunction", name
+        else:
+            source = json.dumps(properties["SourceArn"])
+            assert "Fn::GetAtt" in source or '{"Ref": "AWS::AccountId"}' in source, name
+            assert "*" not in source, name
+
+
+def test_nothing_says_in_which_partition_of_aws_it_is(packaged):
+    assert not re.search(r"arn:aws[:-]", json.dumps(packaged.template["Resources"]))
+    assert "amazonaws.com/" not in json.dumps(packaged.template["Resources"])
+
+
+def test_ecs_reads_the_keys_of_declared_upstreams_and_no_other(packaged):
+    keys = {
+        secret["ValueFrom"]["Fn::Sub"]
+        for task in packaged.of("ECS::TaskDefinition").values()
+        for container in task["Properties"]["ContainerDefinitions"]
+        for secret in container.get("Secrets", ())
+    }
+    (policy,) = packaged.properties("ExecutionRole")["Policies"]
+    (reads,) = [
+        one
+        for one in policy["PolicyDocument"]["Statement"]
+        if one["Action"] == ["ssm:GetParameters"]
+    ]
+    assert len(keys) > 1
+    assert {one["Fn::Sub"] for one in reads["Resource"]} == keys
+
+
+def test_the_way_in_can_be_kept_from_taking_the_whole_accounts_executions(packaged):
+    reserved = packaged.properties("IngressLambdaFunction")["ReservedConcurrentExecutions"]
+    assert reserved == {
+        "Fn::If": ["WithConcurrency", {"Ref": "IngressConcurrency"}, {"Ref": "AWS::NoValue"}]
+    }
+    assert packaged.template["Parameters"]["IngressConcurrency"]["Default"] == 0
+    said = packaged.template["Conditions"]["WithConcurrency"]
+    assert said == {"Fn::Not": [{"Fn::Equals": [{"Ref": "IngressConcurrency"}, 0]}]}
+
+
+def test_what_writes_links_writes_them_to_where_callers_come(packaged):
+    """A webhook's body, a batch's output file and what is dropped are not written by the ingress."""
+    there = {"Fn::If": ["WithPublicUrl", {"Ref": "PublicUrl"}, ITS_URL]}
+    for name in ("Upkeep", "Dispatch", "Drop"):
+        given = packaged.properties(f"{name}LambdaFunction")["Environment"]["Variables"]
+        assert given["PILOTLIGHT_INGRESS__PUBLIC_URL"] == there, name
+    given = packaged.properties("IngressLambdaFunction")["Environment"]["Variables"]
+    assert given["PILOTLIGHT_INGRESS__PUBLIC_URL"] == {"Ref": "PublicUrl"}
+    pattern = packaged.template["Parameters"]["PublicUrl"]["AllowedPattern"]
+    for url, taken in (("", True), ("https://gpu.example.org", True), ("gpu.example.org", False)):
+        assert bool(re.fullmatch(pattern, url)) is taken, url
+
+
+def test_a_minute_that_was_missed_is_not_made_up_for(packaged):
+    """Sixty upkeeps at once, after an hour of throttling, would throttle the next ones."""
+    configured = {
+        one["Properties"]["FunctionName"]["Ref"]: one["Properties"]
+        for one in packaged.of("Lambda::EventInvokeConfig").values()
+    }
+    timed = {
+        target["Arn"]["Fn::GetAtt"][0]
+        for rule in packaged.of("Events::Rule").values()
+        for target in rule["Properties"]["Targets"]
+    }
+    assert timed == {"UpkeepLambdaFunction", "DispatchLambdaFunction"}
+    for name in timed | {"KickLambdaFunction"}:
+        assert configured[name]["MaximumRetryAttempts"] == 0, name
+        assert configured[name]["MaximumEventAgeInSeconds"] == 60, name
+
+
+def test_no_update_may_replace_or_delete_data(prod):
+    state = json.loads((prod.path.parent / "serverless-state.json").read_text())
+    allowed, refused = state["service"]["provider"]["stackPolicy"]
+    assert (allowed["Effect"], allowed["Action"]) == ("Allow", ["Update:*"])
+    assert refused["Effect"] == "Deny"
+    assert refused["Action"] == ["Update:Replace", "Update:Delete"]
+    kept = {
+        name
+        for name, one in prod.template["Resources"].items()
+        if one["Type"].removeprefix("AWS::") in PERSISTENT and name != "ServerlessDeploymentBucket"
+    }
+    assert {one.removeprefix("LogicalResourceId/") for one in refused["Resource"]} == kept
+
+
+def test_an_engine_that_is_built_every_day_pushes_out_no_other_engines_image(packaged):
+    text = packaged.properties("ReplicaImages")["LifecyclePolicy"]["LifecyclePolicyText"]
+    selections = [rule["selection"] for rule in json.loads(text)["rules"]]
+    prefixes = [one["tagPrefixList"] for one in selections if one["tagStatus"] == "tagged"]
+    images = {
+        container["Image"]["Fn::Sub"].rpartition(":")[2].removesuffix("${ImageTag}")
+        for task in packaged.of("ECS::TaskDefinition").values()
+        for container in task["Properties"]["ContainerDefinitions"]
+    }
+    assert sorted(prefixes) == sorted([one] for one in images)
+    assert {one["tagStatus"] for one in selections} == {"tagged", "untagged"}
+
+
+def test_a_warm_pool_is_as_many_hosts_as_were_asked_for(packaged):
+    for name, pool in packaged.of("AutoScaling::WarmPool").items():
+        for limit in ("MinSize", "MaxGroupPreparedCapacity"):
+            assert pool["Properties"][limit] == {"Ref": "WarmPool"}, name
+
+
+def test_models_have_shared_memory_on_gpu_hosts_where_ecs_can_give_it(prod):
+    for name, task in prod.of("ECS::TaskDefinition").items():
+        (container,) = task["Properties"]["ContainerDefinitions"]
+        given = container["LinuxParameters"].get("SharedMemorySize")
+        on_a_host = task["Properties"]["RequiresCompatibilities"] == ["EC2"]
+        assert (given or 0) >= (2048 if on_a_host else 0), name
+        assert on_a_host or given is None, "Fargate refuses it"
+        assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}, name
+
+
+def test_as_many_workers_as_are_taken_fit_into_every_roles_policy():
+    """With names of twenty letters, in the region whose name is longest."""
+    names = [f"a-worker-of-twenty{number:02}" for number in range(MOST_WORKERS)]
+    workers = [
+        Facts(spec=None, logical=name.replace("-", ""), part=name, engine="plain") for name in names
+    ]
+    found = roles.resources(workers, [])
+    for name, role in found.items():
+        for policy in role["Properties"].get("Policies", ()):
+            text = json.dumps(filled(policy["PolicyDocument"]), separators=(",", ":"))
+            assert len(text) < POLICY_LIMIT, name
+
+
+def filled(value):
+    """The document with ARNs as long as AWS's."""
+    if isinstance(value, list):
+        return [filled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Fn::GetAtt"}:
+        name = value["Fn::GetAtt"][0]
+        part = f"jobs-a-worker-of-twenty{name[-8:-6]}" + ("-dead" if "Letters" in name else "")
+        return f"arn:aws:sqs:ap-southeast-1:123456789012:{LONGEST_STAGE}-{part}"
+    if set(value) == {"Fn::Sub"}:
+        text = value["Fn::Sub"].replace("${AWS::StackName}", LONGEST_STAGE)
+        return re.sub(r"\$\{[\w:.]+\}", "ap-southeast-1", text)
+    return {key: filled(one) for key, one in value.items()}
