@@ -52,7 +52,7 @@ def watch(looks: Iterator[Look], *, console: Console | None = None) -> None:
         task = progress.add_task("submitted", total=None, ready_at=None)
         for seen in looks:
             for line in seen.lines:
-                progress.console.print(Text(line, style="dim"))
+                progress.console.print(Text(line, style="dim"), soft_wrap=True)
             _move(progress, task, seen)
 
 
@@ -73,7 +73,7 @@ def _say(looks: Iterator[Look], console: Console) -> None:
     said = ""
     for seen in looks:
         for line in seen.lines:
-            console.print(Text(line))
+            console.print(Text(line), soft_wrap=True)
         if seen.words != said and not seen.over:  # the end is said by whoever waits for it
             said = seen.words
-            console.print(Text(sentence(seen)))
+            console.print(Text(sentence(seen)), soft_wrap=True)

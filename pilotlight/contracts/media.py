@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import mimetypes
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
@@ -115,14 +115,24 @@ class File(BaseModel):
     """Bytes."""
 
     @classmethod
-    def at(cls, path: Path, *, content_type: str | None = None, **more: Any) -> File:
-        """Describe a file that lies in ``context.folder``; the framework stores it."""
+    def at(cls, path: Path | str, *, content_type: str | None = None, **more: Any) -> File:
+        """Describe a file that lies in ``context.folder``; the framework stores it.
+
+        Raises FileNotFoundError for one that was not written.
+        """
+        path = Path(path)
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{path.name} is not there: write it into context.folder before it is returned"
+            ) from None
         guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return cls(
             url=path.resolve().as_uri(),
             content_type=guessed,
             file_name=path.name,
-            file_size=path.stat().st_size,
+            file_size=size,
             **more,
         )
 
@@ -134,7 +144,7 @@ class Image(File):
     height: int | None = None
 
     @classmethod
-    def at(cls, path: Path, *, content_type: str | None = None, **more: Any) -> Image:
+    def at(cls, path: Path | str, *, content_type: str | None = None, **more: Any) -> Image:
         """As :meth:`File.at`, with ``width`` and ``height``."""
         described = File.at(path, content_type=content_type)
         return cls(**described.model_dump(), **more)

@@ -145,7 +145,9 @@ def expire(job: Job, *, now: float) -> Move:
 
 def time_out(job: Job, *, now: float) -> Move:
     """T14: the attempt outran its run timeout."""
-    error = JobError("run_timeout", f"still running after {job.run_timeout_s:g} s", 504)
+    error = JobError(
+        "run_timeout", f"still running after {job.run_timeout_s:g} s, its worker's timeout_s", 504
+    )
     return _ended(lifecycle.T14, job, now, error=error_text(error))
 
 

@@ -94,9 +94,8 @@ class Child:
                 child_run.load(self._worker, self._loop)
         except BaseException as error:  # noqa: BLE001 - a model may fail to load in any way
             code = error.code if isinstance(error, PilotlightError) else "load_failed"
-            text = str(error) if isinstance(error, PilotlightError) else _described(error)
             send_traceback(self._send, "", error)
-            self._send(events.LoadFailed(code, text[: child_run.MAX_MESSAGE_CHARS]))
+            self._send(events.LoadFailed(code, child_run.why_not_loaded(error)))
             return False
         self._send(events.Ready(time.monotonic() - began, stages.took))
         return True
@@ -194,10 +193,6 @@ class Child:
             self._end.send(event)
         except OSError:
             _vanish()
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _vanish() -> NoReturn:

@@ -10,18 +10,24 @@ import contextvars
 import io
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pilotlight.contracts.events import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     Send = Callable[[Log], None]
 
 current_job: Final = contextvars.ContextVar("current_job", default="")
 """The job this thread or coroutine works for; empty outside of one."""
 _MAX_LINE: Final = 65_536
+_LEADING: Final = (str(Path(__file__).parent), str(Path("concurrent") / "futures"))
+"""Folders whose frames lead to the author's code and say nothing of it: ours, and where we wait
+for a coroutine.
+"""
 
 
 class JobStream(io.TextIOBase):
@@ -79,8 +85,20 @@ class JobStream(io.TextIOBase):
         self._send(Log(job_id, self._name, drawn[-1] if drawn else ""))
 
 
+def authors(error: BaseException) -> TracebackType | None:
+    """The traceback without the calls that led into the worker's file."""
+    left = error.__traceback__
+    while left is not None and left.tb_next is not None:
+        if not any(folder in left.tb_frame.f_code.co_filename for folder in _LEADING):
+            break
+        left = left.tb_next
+    return left
+
+
 def send_traceback(send: Send, job_id: str, error: BaseException) -> None:
-    """The whole traceback to the job's log: the caller's error message never carries it."""
-    for chunk in traceback.format_exception(error):
+    """The traceback to the job's log, from the author's first line on: the caller's error message
+    never carries it.
+    """
+    for chunk in traceback.format_exception(type(error), error, authors(error)):
         for line in chunk.rstrip("\n").split("\n"):
             send(Log(job_id, "stderr", line))

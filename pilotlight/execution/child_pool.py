@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight import catalogue
 from pilotlight.contracts import events
 from pilotlight.contracts.stages import stage
-from pilotlight.errors import PilotlightError
 from pilotlight.execution import child_run
 from pilotlight.execution.child import Child, run_child
 from pilotlight.execution.child_logs import send_traceback
@@ -111,9 +110,8 @@ class PoolChild(Child):
                     self._parked.discard(name)
         except BaseException as error:  # noqa: BLE001 - a model may fail to load in any way
             self._drop(name)
-            text = str(error) if isinstance(error, PilotlightError) else repr(error)
             send_traceback(self._send, "", error)
-            self._send(events.SwitchFailed(name, text[: child_run.MAX_MESSAGE_CHARS]))
+            self._send(events.SwitchFailed(name, child_run.why_not_loaded(error)))
             return
         self._worker = self._models[name]
         took_s = time.monotonic() - began

@@ -7,6 +7,7 @@ import os
 import select
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ from pilotlight.errors import (
     UnknownEndpoint,
     WorkerError,
 )
+from pilotlight.execution.child_logs import authors
 from pilotlight.execution.retry import GPU_ERROR, Failure
 
 if TYPE_CHECKING:
@@ -200,6 +202,18 @@ def _complaint(returned: Any, output: type[BaseModel], error: ValidationError) -
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or output.__name__
     return f"the worker's output does not fit its contract: {field}: {first['msg']}"
+
+
+def why_not_loaded(error: BaseException) -> str:
+    """For the owner and for whoever waits: the error, and the author's line that it came from."""
+    if isinstance(error, PilotlightError):
+        return str(error)[:MAX_MESSAGE_CHARS]
+    told = f"{type(error).__name__}: {error}"
+    if (at := authors(error)) is not None:
+        told += f" ({Path(at.tb_frame.f_code.co_filename).name}, line {at.tb_lineno})"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        told += f"; pip install {error.name.partition('.')[0]}?"
+    return told[:MAX_MESSAGE_CHARS]
 
 
 def failure_of(error: BaseException) -> tuple[Failure, bool]:

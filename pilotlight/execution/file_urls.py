@@ -37,7 +37,9 @@ def replace_files(output: Any, *, folder: Path, replace: Replace) -> Any:
         if not path.is_relative_to(root):
             if name != "url":
                 return value
-            raise WorkerError(f"the output names {path}, which is outside of context.folder")
+            raise WorkerError(
+                f"the output names {path}, which is outside of context.folder: write it there"
+            )
         if not path.is_file():
             raise WorkerError(f"the output names {path.name}, but the worker made no such file")
         return replace(path, around)

@@ -130,7 +130,7 @@ class Slots:
     def take(self, job: Job, delivery: Delivery, *, times: LeaseTimes, now: float) -> Attempt:
         """A job was leased: fetch its files or let it run."""
         folder = self._files.folder_of(job)
-        attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now)
+        attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now, began_at=now)
         self.set_beat(attempt, now)
         self._attempts[job.id] = attempt
         if job.attempts == 1:
@@ -215,12 +215,11 @@ class Slots:
 
     def check(self, now: float) -> bool:
         """Apply the deadlines; whether the child has to be killed to make a job stop."""
-        wall = self._clock.now()
         settings = self._ports.settings.lease
         for attempt in self._held():
             storing = attempt.stage is Stage.STORING
             lease_s = settings.storing_s if storing else attempt.times.lease_s
-            if not storing and attempt.job.run_by is not None and attempt.job.run_by <= wall:
+            if not storing and attempt.run_until <= now:
                 self._out_of_time(attempt)
                 self.stop(attempt, ended=not isinstance(attempt.outcome, TryAgain))
             elif now - attempt.held_at > lease_s:
@@ -230,14 +229,13 @@ class Slots:
                 self._fail(attempt, Failure.of(ReplicaFailure(words)))
         return any(a.stop_at is not None and a.stop_at <= now for a in self.in_child)
 
-    def next_check(self, now: float) -> float:
+    def next_check(self) -> float:
         """Monotonic seconds of the nearest deadline or beat."""
-        wall = self._clock.now()
         times = [a.stop_at for a in self.in_child if a.stop_at is not None]
         for attempt in self._held():
             times.append(attempt.beat_at)
-            if attempt.stage is not Stage.STORING and attempt.job.run_by is not None:
-                times.append(now + attempt.job.run_by - wall)
+            if attempt.stage is not Stage.STORING:
+                times.append(attempt.run_until)
         return min(times, default=float("inf"))
 
     def _out_of_time(self, attempt: Attempt) -> None:
@@ -245,7 +243,7 @@ class Slots:
         if attempt.job.retries is None:
             attempt.outcome = OUT_OF_TIME
             return
-        words = f"still running after {attempt.job.run_timeout_s:g} s"
+        words = f"still running after {attempt.job.run_timeout_s:g} s, its worker's timeout_s"
         self._fail(attempt, Failure.of(RunTimeout(words)))
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:

@@ -190,6 +190,7 @@ class LocalFleet:
                 worker=fate.worker,
                 stage=fate.stage,
                 error=fate.error,
+                log=self._log(replica_id),
             )
         return Exit(replica_id, fate.worker, fate.stage)
 
