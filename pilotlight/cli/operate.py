@@ -10,6 +10,7 @@ import typer
 from pilotlight.cli.options import DATA, AsJson, Data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pilotlight.bootstrap.ingress import Services
@@ -51,7 +52,6 @@ def fleet(
         tables.show_json({"replicas": told, "why": dict(thoughts)})
         return
     live = [replica for replica in replicas if replica.ended_at is None]
-    failed = [replica for replica in replicas if replica.stage == "failed"]
     if not live:
         tables.nothing("No replicas run. They start when a job needs them.")
     else:
@@ -59,8 +59,8 @@ def fleet(
             ("REPLICA", "WORKER", "STAGE", "SINCE", "LAST ACTIVE", "PID"),
             [_row(replica, now) for replica in live],
         )
-    for replica in failed:
-        tables.nothing(f"{replica.worker} did not start {_ended(replica, now)}: {replica.error}")
+    for words in _failed(replicas, now, data / "logs"):
+        tables.nothing(words)
     for worker, thought in thoughts:
         typer.echo(f"{worker}: {thought}")
     if why and not thoughts:
@@ -98,10 +98,24 @@ def _stage(replica: Replica) -> str:
     return replica.stage
 
 
-def _ended(replica: Replica, now: float) -> str:
+def _failed(replicas: Sequence[Replica], now: float, logs: Path) -> list[str]:
+    """A line for each worker whose last replica did not start: how often in a row, when, why."""
     from pilotlight.cli.tables import ago
 
-    return ago(replica.ended_at, now)
+    in_a_row: dict[str, list[Replica]] = {}
+    for replica in sorted(replicas, key=lambda one: one.asked_at):
+        if replica.stage == "failed":
+            in_a_row.setdefault(replica.worker, []).append(replica)
+        elif replica.ready_at is not None:
+            in_a_row.pop(replica.worker, None)
+    said = []
+    for worker, starts in in_a_row.items():
+        last, count = starts[-1], len(starts)
+        times = f"{count} times, the last " if count > 1 else ""
+        said.append(f"{worker} did not start {times}{ago(last.ended_at, now)}: {last.error}")
+        if (log := logs / f"{last.id}.log").is_file():
+            said.append(f"  its log: {log}")
+    return said
 
 
 def _thoughts(services: Services) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pilotlight import bootstrap, settings
 from pilotlight.cli import running
-from pilotlight.cli.schemas import see_this_folder
+from pilotlight.cli.schemas import as_it_runs, see_this_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,11 @@ def is_there(data: Path) -> bool:
 
 
 def _settings(data: Path) -> Settings:
-    """Those of the `up` that runs there, or of the stack that the environment names, else the
-    environment's own."""
+    """Those of the `up` that runs there, with its workers and routes, or of the stack that the
+    environment names, else the environment's own."""
     found = running.read(data)
     told = found.settings if found is not None and running.alive(found.pid) else {}
-    return bootstrap.pointed(settings.load(data=data, **told))
+    return as_it_runs(bootstrap.pointed(settings.load(data=data, **told)))
 
 
 def checked(data: Path) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import pytest
 import standardwebhooks
@@ -14,7 +15,7 @@ from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.bootstrap.local import database_path
-from pilotlight.cli import app
+from pilotlight.cli import app, running
 from pilotlight.cli.lengths import length_of
 from pilotlight.contracts import moves
 from pilotlight.errors import InvalidInput, Unauthenticated
@@ -101,13 +102,47 @@ def test_the_fleet_says_what_runs_why_and_what_failed(run, services, make_job):
     assert "echo-1" in done.stdout
     assert "echo-2" not in done.stdout
     assert "echo: 1 wait, 0 run, 1 live, 1 wanted" in done.stdout
-    assert "echo did not start" in done.stderr
-    assert "no CUDA" in done.stderr
+    assert "echo did not start 0 s ago: no CUDA" in done.stderr
     told = json.loads(run("fleet", "--json").stdout)["replicas"]
     assert [(one["id"], one["stage"]) for one in told] == [
         ("echo-1", "ready"),
         ("echo-2", "failed"),
     ]
+
+
+def test_starts_that_failed_are_one_line_each_worker_until_one_succeeds(run, services, data):
+    now = services.clock.now()
+    database = Database(database_path(services.settings))
+    replicas, roster = ReplicaRows(database), SqliteRoster(database)
+    for name, worker, stage in (
+        ("shapes-1", "shapes", "failed"),
+        ("shapes-2", "shapes", "ready"),
+        ("echo-1", "echo", "ready"),
+        ("echo-2", "echo", "failed"),
+        ("echo-3", "echo", "failed"),
+    ):
+        now += 1
+        replicas.add(name, worker, slots=1, now=now)
+        roster.report(name, stage, now=now, error="no CUDA" if stage == "failed" else "")
+    database.close()
+    log = data / "logs" / "echo-3.log"
+    log.parent.mkdir(exist_ok=True)
+    log.touch()
+
+    said = run("fleet").stderr
+
+    assert "echo did not start 2 times, the last 0 s ago: no CUDA" in said
+    assert f"its log: {log}" in said
+    assert "shapes did not start" not in said
+
+
+def test_the_fleet_of_workers_from_elsewhere_is_thought_about_too(run, services, make_job, data):
+    serving = running.Running("http://127.0.0.1:9", "key", os.getpid(), ["tests.journeys.paced"])
+    running.announce(data, serving)
+    now = services.clock.now()
+    services.store.create([make_job(worker="paced", created_at=now, start_by=now + 60)])
+
+    assert "paced: 1 wait" in run("fleet", "--why").stdout
 
 
 def test_a_key_is_shown_once_works_and_can_be_revoked(run, services):
