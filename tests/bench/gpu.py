@@ -2,7 +2,8 @@
 
 A worker of ``workers.production`` whose weights are at hand (``--model``), or FLUX.1's shape with
 random weights: as fast as trained ones, and nobody looks at the pictures. ``--on-processor`` runs the
-same with the shapes model, to see that the bench itself works; its figures say nothing of a GPU.
+same with the shapes model, to see that the bench itself works, and asks what the safety checker costs
+the film starters; its figures say nothing of a GPU.
 """
 
 from __future__ import annotations
@@ -273,6 +274,10 @@ def main() -> int:
             else random_worker(folder / "random")
         )  # fmt: skip
         figures = measured(kind, folder)
+        if asked.on_processor:
+            from tests.bench import film_safety
+
+            figures |= film_safety.shares(folder, asked.passes)
     device = "processor" if not torch.cuda.is_available() else torch.cuda.get_device_name()
     figures = {"device": device, "model": kind.spec.name, **figures}
     asked.output.parent.mkdir(parents=True, exist_ok=True)

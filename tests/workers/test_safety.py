@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from pilotlight.testing import run_once
 from tests.workers.shelf import SIDE, Desk
 from workers.engines.sight.open_nsfw import OpenNsfw
-from workers.engines.sight.safety import FLAG_AT, FRAMES, Safety, covered
+from workers.engines.sight.safety import FLAG_AT, FRAMES, Safety, covered, looked_at
 from workers.engines.weights import carried
 from workers.shapes import Shapes
 from workers.starters.edit import Changer
@@ -110,6 +110,21 @@ def test_a_film_is_unfit_when_any_of_its_sampled_frames_is(safety):
     film[30:50] = np.asarray(suspicious())
     assert safety.unfit_film(film, asked=True, log=print) == [True]
     assert safety.unfit_film(film, asked=False, log=print) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "places"),
+    [
+        (1, [0]),
+        (2, [0, 1]),
+        (5, [0, 4]),
+        (9, [0, 4, 8]),
+        (10, [0, 3, 6, 9]),
+        (81, [0, 11, 22, 34, 45, 57, 68, 80]),
+    ],
+)
+def test_short_films_cost_as_they_are_long_and_long_ones_no_more_than_eight_looks(count, places):
+    assert looked_at(count) == places
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, FRAMES, 240])

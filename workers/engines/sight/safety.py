@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FLAG_AT: Final = 0.8
 """From here on a picture is most likely unfit (https://github.com/yahoo/open_nsfw, README)."""
 FRAMES: Final = 8
-"""Of a film, evenly spread, that are looked at."""
+"""Of a long film, evenly spread, that are looked at."""
+EVERY: Final = 4
+"""Of a short one one in so many, and always its first and its last."""
 
 
 @dataclass
@@ -48,9 +50,8 @@ class Safety:
         """Of ``frames``, bytes of shape (n, height, width, 3): one answer for the film."""
         from PIL import Image as Pictures
 
-        count = len(frames)
-        places = sorted({number * (count - 1) // max(1, FRAMES - 1) for number in range(FRAMES)})
-        shown = [Pictures.fromarray(frames[place]) for place in places] if asked else []
+        places = looked_at(len(frames)) if asked else []
+        shown = [Pictures.fromarray(frames[place]) for place in places]
         found = self.unfit(shown, asked=asked, log=log)
         return None if found is None else [any(found)]
 
@@ -63,6 +64,13 @@ class Safety:
             except ImportError:
                 self._lacking = "onnxruntime is not installed; `pip install '.[starters]'` has it"
         return self._judge
+
+
+def looked_at(count: int) -> list[int]:
+    """Which of a film's ``count`` frames, in order: first and last, and between them one in
+    :data:`EVERY`; :data:`FRAMES` at most."""
+    gaps = max(1, min(FRAMES - 1, -(-(count - 1) // EVERY)))
+    return sorted({number * (count - 1) // gaps for number in range(gaps + 1)})
 
 
 def covered(pictures: Sequence[Image], unfit: Sequence[bool] | None) -> list[Image]:
