@@ -91,7 +91,7 @@ gallery: setup-starters  ## Every starter asked for something: build/gallery/ind
 	@$(BIN)/python -m demo.gallery
 
 test: $(READY) $(EMULATOR) $(CLIENTS) $(SCHEMAS) $(PACKAGER) $(FUNCTIONS) setup-starters  ## All tests that need no GPU and no AWS account
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 slow: $(READY) $(EMULATOR) $(CLIENTS) $(PACKAGER) $(TORCHVISION) setup-starters  ## The tests that take minutes or gigabytes
 	@$(BIN)/python -m pytest -q -m slow
