@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pilotlight.catalogue import Catalogue
+    from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.settings import Settings
 
     Check = Callable[[Settings], Iterator["Finding"]]
@@ -180,6 +181,17 @@ def _prerequisites(found: Catalogue) -> Iterator[Finding]:
             yield Finding(f"worker {name}", "warning", advice)
         else:
             yield Finding(f"worker {name}", "ok", "has what it imports")
+        yield from _pinned(worker.spec)
+
+
+def _pinned(spec: WorkerSpec) -> Iterator[Finding]:
+    """Of models from a hub: what is loaded next month should be what was looked at today."""
+    loose = [repo for repo, commit in spec.weights.items() if not commit]
+    if loose:
+        advice = f"revision not pinned: {', '.join(loose)}; set it in the worker's file"
+        yield Finding(f"weights {spec.name}", "warning", advice)
+    elif spec.weights:
+        yield Finding(f"weights {spec.name}", "ok", "pinned to a commit")
 
 
 def _aws(settings: Settings) -> Iterator[Finding]:

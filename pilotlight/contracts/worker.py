@@ -85,6 +85,9 @@ class WorkerSpec(BaseModel):
     """Its jobs save what a later attempt goes on from (``context.save``), so one is looked for."""
     retries: dict[Literal["timeout", "server_error", "connection_error"], NonNegativeInt] = {}
     """Extra attempts by condition, instead of the deployment's; a caller may say otherwise."""
+    weights: dict[str, str] = {}
+    """Repositories of the Hugging Face hub that it loads, with the commit of each; an empty commit
+    is whatever is newest when it is fetched, which ``pilotlight doctor`` says."""
 
     @model_validator(mode="after")
     def _one_interpreter(self) -> Self:

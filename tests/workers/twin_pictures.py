@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from pilotlight import Cancelled, OutOfMemory
+from tests.live import until
 from tests.workers.shelf import SIDE
 
 KREA = "fal-ai/flux-krea-lora/stream"
@@ -73,7 +74,7 @@ def together(worker, jobs):
     assert inside.wait(60)
     for thread in threads[1:]:
         thread.start()
-    easel.turns.expect(len(rest))
+    until(lambda: len(easel.turns._waiting) >= len(rest), what="the others to wait")
     gate.set()
     for thread in threads:
         thread.join(60)

@@ -14,6 +14,7 @@ NAME: Final = "ace-step-v15-xl-turbo"
 # licence is what they say of ACE-Step 1.5: this repository's own page has not been read.
 MODEL: Final = Diffused(
     repo="ACE-Step/acestep-v15-xl-turbo-diffusers",
+    revision="200ba991ae448051e14b0183157e35c2d27c9fb0",  # as public projects that load it pin it
     licence="MIT",
     pipeline="AceStepPipeline",
     gpu_memory_gib=20,
@@ -39,6 +40,7 @@ class AceStepV15XlTurbo(Composing):
         timeout_s=MODEL.timeout_s,
         load_timeout_s=MODEL.load_timeout_s,
         keep_alive_s=MODEL.keep_alive_s,
+        weights=MODEL.weights,
     )
 
 

@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="deepseek-ai/DeepSeek-OCR",
+    revision="9f30c71f441d010e5429c532364a86705536c53a",  # as public projects that load it pin it
     licence="MIT",
     gpu_memory_gib=16,
     quantisation="bf16",

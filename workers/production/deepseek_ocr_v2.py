@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="deepseek-ai/DeepSeek-OCR-2",
+    revision="aaa02f3811945a91062062994c5c4a3f4c0af2b0",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=16,
     quantisation="bf16",

@@ -10,6 +10,7 @@ from workers.engines.diffusers.pictures import Painting
 
 MODEL: Final = Diffused(
     repo="black-forest-labs/FLUX.1-Kontext-dev",
+    revision="24e9dedc4ef646698dc8eb4e18ae2cec3c9fea0d",  # as public projects that load it pin it
     licence="FLUX.1 [dev] Non-Commercial",
     pipeline="FluxKontextPipeline",
     gpu_memory_gib=38,

@@ -10,6 +10,7 @@ from workers.engines.diffusers.pictures import Painting
 
 MODEL: Final = Diffused(
     repo="black-forest-labs/FLUX.1-Krea-dev",
+    revision="8162a9c7b05a641be098422bf2fcf335615c2f28",  # as public projects that load it pin it
     licence="FLUX.1 [dev] Non-Commercial",
     pipeline="FluxPipeline",
     gpu_memory_gib=36,

@@ -11,6 +11,7 @@ from workers.engines.vllm.served import Pooling, Served
 
 MODEL: Final = Served(
     repo="openai/gpt-oss-20b",
+    revision="6cee5e81ee83917806bbde320786a8fb61efebee",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=24,
     quantisation="mxfp4",

@@ -11,6 +11,7 @@ from workers.engines.diffusers.films import Filming
 NAME: Final = "ltx2-distilled"
 MODEL: Final = Diffused(
     repo="diffusers/LTX-2.3-Distilled-Diffusers",
+    revision="432e0d3c2d1769aaa4d295f9243f7062bf6b47ee",  # as public projects that load it pin it
     licence="LTX-2 Community",
     pipeline="LTX2Pipeline",
     gpu_memory_gib=78,

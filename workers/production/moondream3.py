@@ -22,7 +22,6 @@ NAME: Final = "moondream3-preview"
 REPO: Final = "moondream/moondream3-preview"
 LICENCE: Final = "BSL 1.1, no service to third parties"
 QUANTISATION: Final = "bf16"
-CONTEXT: Final = 32768
 REVISION: Final = "793ccb6c061dcfc32d40f34dc2b79c538ddfeef9"
 """As its page of commits shows it; its code has not been read or run here."""
 LOADED: Final = {"revision": REVISION, "device_map": {"": "cuda"}}
@@ -81,6 +80,7 @@ class Moondream3(Worker[Any, Any]):
         timeout_s=300,
         load_timeout_s=1800,
         keep_alive_s=300,
+        weights={REPO: REVISION},
     )
 
     def load(self) -> None:

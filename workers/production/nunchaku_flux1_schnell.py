@@ -15,6 +15,7 @@ from workers.engines.diffusers.pictures import Painting
 NAME: Final = "nunchaku-flux1-schnell"
 MODEL: Final = Diffused(
     repo="black-forest-labs/FLUX.1-schnell",
+    revision="741f7c3ce8b383c54771c7003378a50191e9efe9",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="FluxPipeline",
     gpu_memory_gib=36,

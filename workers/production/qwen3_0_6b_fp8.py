@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3-0.6B-FP8",
+    revision="e5be08033360965ceca7b0ffd72d521a51331ce0",  # as one public benchmark pins it
     licence="Apache-2.0",
     gpu_memory_gib=8,
     quantisation="fp8",

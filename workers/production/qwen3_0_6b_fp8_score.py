@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Pooling, Served
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3-Embedding-0.6B",
+    revision="97b0c614be4d77ee51c0cef4e5f07c00f9eb65b3",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=8,
     quantisation="fp8",

@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3.5-4B",
+    revision="851bf6e806efd8d0a36b00ddf55e13ccb7b8cd0a",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=24,
     quantisation="bf16",

@@ -8,6 +8,7 @@ from workers.engines.vllm.served import Served, Talking
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3.5-9B",
+    revision="c202236235762e1c871ad0ccb60c8ee5ba337b9a",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=40,
     quantisation="bf16",

@@ -16,13 +16,13 @@ NAME: Final = "qwen3-tts"
 REPO: Final = "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 LICENCE: Final = "Apache-2.0"
 QUANTISATION: Final = "bf16"
-REVISION: Final = ""
-"""Commit of the repository; empty: whatever is newest when it is fetched."""
+REVISION: Final = "0c0e3051f131929182e2c023b9537f8b1c68adfe"
+"""Commit of the repository, as public projects that load it pin it."""
 VOICES: Final = (
     "Ryan", "Aiden", "Vivian", "Serena", "Uncle_Fu", "Dylan", "Eric", "Ono_Anna", "Sohee",
 )  # fmt: skip
 """Two English ones, then Chinese, Japanese and Korean; each speaks all ten languages."""
-LOADED: Final = {"device_map": "cuda:0", **({"revision": REVISION} if REVISION else {})}
+LOADED: Final = {"device_map": "cuda:0", "revision": REVISION}
 
 
 class Qwen3Tts(Worker[Speak, Speech]):
@@ -43,6 +43,7 @@ class Qwen3Tts(Worker[Speak, Speech]):
         gpu_memory_gib=12,
         timeout_s=900,
         keep_alive_s=300,
+        weights={REPO: REVISION},
         python=qwen_tts.python(),
     )
 

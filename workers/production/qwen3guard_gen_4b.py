@@ -9,6 +9,7 @@ from workers.engines.vllm.served import Served
 
 MODEL: Final = Served(
     repo="Qwen/Qwen3Guard-Gen-4B",
+    revision="6ec42827da0c1ff11e7a49dc269d2e810d27e108",  # as public projects that load it pin it
     licence="Apache-2.0",
     gpu_memory_gib=16,
     quantisation="bf16",

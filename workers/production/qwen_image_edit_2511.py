@@ -11,6 +11,7 @@ from workers.engines.diffusers.pictures import Painting
 NAME: Final = "qwen-image-edit-2511"
 MODEL: Final = Diffused(
     repo="Qwen/Qwen-Image-Edit-2511",
+    revision="6f3ccc0b56e431dc6a0c2b2039706d7d26f22cb9",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="QwenImageEditPlusPipeline",
     gpu_memory_gib=64,

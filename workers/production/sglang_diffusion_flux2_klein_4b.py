@@ -11,6 +11,7 @@ from workers.engines.diffusers.pictures import Painting
 NAME: Final = "sglang-diffusion-flux2-klein-4b"
 MODEL: Final = Diffused(
     repo="black-forest-labs/FLUX.2-klein-4B",
+    revision="e7b7dc27f91deacad38e78976d1f2b499d76a294",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="Flux2KleinPipeline",
     gpu_memory_gib=20,

@@ -11,6 +11,7 @@ from workers.engines.diffusers.pictures import Painting
 NAME: Final = "sglang-diffusion-qwen-image-2512-fp8"
 MODEL: Final = Diffused(
     repo="Qwen/Qwen-Image-2512",
+    revision="25468b98e3276ca6700de15c6628e51b7de54a26",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="QwenImagePipeline",
     gpu_memory_gib=42,

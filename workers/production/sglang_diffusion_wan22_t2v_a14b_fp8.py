@@ -11,6 +11,7 @@ from workers.engines.diffusers.films import Filming
 NAME: Final = "sglang-diffusion-wan22-t2v-a14b-fp8"
 MODEL: Final = Diffused(
     repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    revision="5be7df9619b54f4e2667b2755bc6a756675b5cd7",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="WanPipeline",
     gpu_memory_gib=60,

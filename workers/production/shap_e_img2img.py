@@ -42,6 +42,7 @@ class ShapEImg2Img(Modelling):
         timeout_s=MODEL.timeout_s,
         load_timeout_s=MODEL.load_timeout_s,
         keep_alive_s=MODEL.keep_alive_s,
+        weights=MODEL.weights,
     )
 
 

@@ -11,6 +11,7 @@ from workers.engines.diffusers.films import Filming
 NAME: Final = "wan22-ti2v"
 MODEL: Final = Diffused(
     repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+    revision="b8fff7315c768468a5333511427288870b2e9635",  # as public projects that load it pin it
     licence="Apache-2.0",
     pipeline="WanPipeline",
     gpu_memory_gib=40,

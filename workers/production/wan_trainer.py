@@ -42,9 +42,12 @@ class Base:
     multiple: int = 16
 
 
-def _wan(repo: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 78) -> Diffused:
+def _wan(
+    repo: str, commit: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 78
+) -> Diffused:
     return Diffused(
         repo=f"Wan-AI/{repo}-Diffusers",
+        revision=commit,
         licence="Apache-2.0",
         pipeline=pipeline,
         gpu_memory_gib=gpu_memory_gib,
@@ -53,11 +56,22 @@ def _wan(repo: str, *, pipeline: str = "WanPipeline", gpu_memory_gib: float = 78
 
 
 # Sizes: https://github.com/Wan-Video/Wan2.1, SUPPORTED_SIZES; memory reckoned, not measured.
+# Commits: as public projects that load them pin them; the last one by one project alone.
 BASES: Final = {
-    "fal-ai/wan-trainer/t2v": Base(_wan("Wan2.1-T2V-1.3B", gpu_memory_gib=40), 832 * 480),
-    "fal-ai/wan-trainer/t2v-14b": Base(_wan("Wan2.1-T2V-14B"), 832 * 480),
+    "fal-ai/wan-trainer/t2v": Base(
+        _wan("Wan2.1-T2V-1.3B", "0fad780a534b6463e45facd96134c9f345acfa5b", gpu_memory_gib=40),
+        832 * 480,
+    ),
+    "fal-ai/wan-trainer/t2v-14b": Base(
+        _wan("Wan2.1-T2V-14B", "38ec498cb3208fb688890f8cc7e94ede2cbd7f68"), 832 * 480
+    ),
     "fal-ai/wan-trainer/i2v-720p": Base(
-        _wan("Wan2.1-I2V-14B-720P", pipeline="WanImageToVideoPipeline"), 1280 * 720
+        _wan(
+            "Wan2.1-I2V-14B-720P",
+            "eb849f76dfa246545b65774a9e25943ee69b3fa3",
+            pipeline="WanImageToVideoPipeline",
+        ),
+        1280 * 720,
     ),
 }
 
@@ -71,6 +85,7 @@ class TeachesWan(Worker[Train, Trained]):
         timeout_s=6 * 3600,
         max_replicas=1,
         checkpoints=True,
+        weights={repo: at for base in BASES.values() for repo, at in base.model.weights.items()},
     )
 
     def run(self, job_input: Train, context: Context) -> Trained:

@@ -13,11 +13,11 @@ REPO: Final = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
 """OpenAI's weights for CTranslate2, 1.6 GB; what faster-whisper itself takes by that name."""
 LICENCE: Final = "MIT"
 QUANTISATION: Final = "float16"
-REVISION: Final = ""
-"""Commit of the repository; empty: whatever is newest when it is fetched."""
+REVISION: Final = "0a363e9161cbc7ed1431c9597a8ceaf0c4f78fcf"
+"""Commit of the repository, as public projects that load it pin it."""
 BATCH: Final = 16
 """Stretches of up to 30 s each that are heard at a time: about 3 GB beside the weights."""
-LOADED: Final = {"compute_type": QUANTISATION, **({"revision": REVISION} if REVISION else {})}
+LOADED: Final = {"compute_type": QUANTISATION, "revision": REVISION}
 
 
 class WhisperLargeV3Turbo(Worker[Transcribe, Transcript]):
@@ -37,6 +37,7 @@ class WhisperLargeV3Turbo(Worker[Transcribe, Transcript]):
         gpu_memory_gib=8,
         timeout_s=3600,
         keep_alive_s=300,
+        weights={REPO: REVISION},
     )
 
     def load(self) -> None:

@@ -96,4 +96,5 @@ def spec(name: str, model: Diffused, serves: Sequence[Serves]) -> WorkerSpec:
         load_timeout_s=model.load_timeout_s,
         jobs_per_replica=model.jobs,
         keep_alive_s=model.keep_alive_s,
+        weights=model.weights,
     )

@@ -150,3 +150,9 @@ class Diffused:
     def __post_init__(self) -> None:
         if self.jobs > 1 and not self.batch.cost:
             raise ValueError("several jobs share a replica only where they can share a call")
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Every repository, with its commit."""
+        parts = (*self.parts.values(), *self.variants.values())
+        return {self.repo: self.revision} | {one.repo: one.revision for one in parts}

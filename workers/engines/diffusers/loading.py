@@ -192,7 +192,8 @@ def _snapshot(repo: str, revision: str) -> str:
     try:
         return snapshot_download(repo, revision=revision or None, local_files_only=True)
     except LocalEntryNotFoundError:
-        raise WeightsMissing(f"{repo} is not in the hub's cache of this machine") from None
+        at = f" at {revision}" if revision else ""
+        raise WeightsMissing(f"{repo}{at} is not in the hub's cache of this machine") from None
 
 
 def _brought(place: str, told: Callable[[float], None]) -> str:

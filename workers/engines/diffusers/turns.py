@@ -90,12 +90,6 @@ class Turns(Generic[WorkT]):
                 turn.result.cancel()
             raise
 
-    def expect(self, count: int, *, within_s: float = 60) -> None:
-        """Return once so many wait. Raises TimeoutError."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self._waiting) >= count, within_s):
-                raise TimeoutError(f"{len(self._waiting)} of {count} wait")
-
     def close(self) -> None:
         """No more turns; the one that is under way is finished."""
         with self._changed:

@@ -69,6 +69,7 @@ class Served:
             load_timeout_s=1800,
             jobs_per_replica=self.jobs,
             keep_alive_s=300,
+            weights={self.repo: self.revision},
         )
 
 
