@@ -76,7 +76,8 @@ def move_for(job: Job, outcome: Outcome, *, now: float) -> Move:
         case HandedBack():
             return moves.hand_back(job, now=now)
         case OutOfTime():
-            return moves.time_out(job, now=now)
+            # By the replica's own count: a wall clock that was set back must not say otherwise.
+            return moves.time_out(job, now=max(now, job.run_by or now))
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +92,8 @@ class Attempt:
     held_at: float
     """Start of the last write that kept the lease: self-fencing counts from here."""
     beat_at: float
+    began_at: float
+    """Its run time counts from here: the row's ``run_by`` is a wall clock's, which may jump."""
     stage: Stage = Stage.FETCHING
     files: dict[str, str] = field(default_factory=dict)
     progress: float = 0.0
@@ -123,6 +126,10 @@ class Attempt:
     @property
     def id(self) -> str:
         return self.job.id
+
+    @property
+    def run_until(self) -> float:
+        return self.began_at + self.job.run_timeout_s
 
     @property
     def takes_slot(self) -> bool:

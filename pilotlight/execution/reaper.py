@@ -5,13 +5,14 @@ Safe to run in several places at once: every decision ends in a conditional writ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.contracts.message import JobMessage
 from pilotlight.contracts.retries import TIMEOUT, Retries
+from pilotlight.execution.jumps import Jumps
 from pilotlight.observability import logs, trace
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def _nothing(_job: Job) -> None:
     """Nothing was begun elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reaper:
-    """Call it every few seconds, or when ``store.next_due()`` says so."""
+    """Call it every few seconds, or when ``store.next_due()`` says so. One thread."""
 
     store: JobStore
     sender: QueueSender
@@ -110,19 +111,32 @@ class Reaper:
     settings: Settings
     let_go: Callable[[Job], object] = _nothing
     """Told of a job that ended here and left a note."""
+    _jumps: Jumps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._jumps = Jumps(self.clock, patience_s=self.settings.lease.lease_s)
 
     def __call__(self, now: float | None = None) -> Reaped:
         """Handle every row that is due."""
         at = self.clock.now() if now is None else now
         resend_s = None if self.sender.rides_on_store else self.settings.job.resend_s
         margin_s = self.settings.lease.margin_s
+        # Elsewhere the replicas are on other machines, and this one may be a Lambda that is
+        # frozen between two minutes.
+        spares = not self.store.remote and self._jumps.look()
         done = Reaped()
         for _ in range(_MAX_BATCHES):
             rows = self.store.due(now=at, limit=_BATCH)
             wanted = [
                 (job, decide(job, now=at, margin_s=margin_s, resend_s=resend_s)) for job in rows
             ]
-            batch = self._perform([(job, move) for job, move in wanted if move is not None])
+            batch = self._perform(
+                [
+                    (job, move)
+                    for job, move in wanted
+                    if move is not None and not (spares and job.status in HELD)
+                ]
+            )
             done += batch
             if len(rows) < _BATCH or batch == Reaped():
                 break

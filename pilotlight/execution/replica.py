@@ -246,7 +246,7 @@ class Replica:
         times = [
             self._look_at if wants else float("inf"),
             self._keeper.next_check(),
-            self._slots.next_check(now),
+            self._slots.next_check(),
             self._slots.buffer.due_at(),
             self._news.due_at,
             self._drain.next_step(),

@@ -130,7 +130,8 @@ class Slots:
     def take(self, job: Job, delivery: Delivery, *, times: LeaseTimes, now: float) -> Attempt:
         """A job was leased: fetch its files or let it run."""
         folder = self._files.folder_of(job)
-        attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now, began_at=now)
+        began_at = self._clock.monotonic()  # not before the row's own count of it
+        attempt = Attempt(job, delivery, folder, times, held_at=now, beat_at=now, began_at=began_at)
         self.set_beat(attempt, now)
         self._attempts[job.id] = attempt
         if job.attempts == 1:

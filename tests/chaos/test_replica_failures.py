@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.contracts.job import JobStatus
 
 
@@ -88,6 +89,45 @@ def test_a_job_that_outruns_its_timeout_fails_and_its_process_is_killed(rig_of):
     assert rig.outcomes(job_id) == ["T14"]
     assert rig.output(rig.submit({"text": "answer"})) == {"text": "answered"}
     assert not is_running(before)
+
+
+class WallSet(SystemClock):
+    """The wall clock is set by so many seconds: a laptop slept, or somebody set it."""
+
+    by_s = 0.0
+
+    def now(self):
+        return super().now() + self.by_s
+
+
+@pytest.mark.parametrize("by_s", [8 * 3600.0, -8 * 3600.0])
+def test_a_wall_clock_that_is_set_costs_a_running_job_nothing(rig_of, tmp_path, by_s):
+    rig = rig_of("waits", start=False)
+    rig.clock = WallSet()
+    rig.start()
+    gate, started = tmp_path / "gate", tmp_path / "started"
+    job_id = rig.submit({"started": str(started), "gate": str(gate)}, run_timeout_s=60)
+    rig.started(started)
+    rig.clock.by_s = by_s
+    told = len(rig.entries(job_id, "progress"))  # the deadlines are looked at before each is told
+    rig.until(lambda: len(rig.entries(job_id, "progress")) > told + 2, "it to go on")
+    gate.touch()
+
+    assert rig.output(job_id)
+    assert rig.outcomes(job_id) == ["T6"]
+
+
+def test_a_job_outruns_its_timeout_whatever_the_wall_clock_says(rig_of, tmp_path):
+    rig = rig_of("waits", start=False)
+    rig.clock = WallSet()
+    rig.start()
+    gate, started = tmp_path / "gate", tmp_path / "started"
+    job_id = rig.submit({"started": str(started), "gate": str(gate)}, run_timeout_s=3)
+    rig.started(started)
+    rig.clock.by_s = -3600.0
+
+    assert rig.error(job_id)["code"] == "run_timeout"
+    assert rig.outcomes(job_id) == ["T14"]
 
 
 def test_a_timeout_is_tried_again_where_somebody_asked_for_it(rig_of):

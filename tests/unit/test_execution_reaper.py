@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
@@ -10,6 +11,15 @@ from pilotlight.execution.reaper import Reaped, Reaper, decide
 from pilotlight.settings import Settings
 
 TERMS = {"lease_s": 60, "margin_s": 10}
+
+
+class Lid(ManualClock):
+    """The clock of a machine that can be shut: it sleeps, and only the wall clock runs on."""
+
+    shut_s = 0.0
+
+    def now(self):
+        return super().now() + self.shut_s
 
 
 class Sender:
@@ -200,3 +210,43 @@ def test_more_rows_than_one_batch_are_handled_in_one_call(house, make_job, clock
     house.store.create([make_job() for _ in range(250)])
     clock.sleep(15)
     assert house.reap() == Reaped(resent=250)
+
+
+@pytest.fixture
+def laptop(tmp_path):
+    made = House(tmp_path, Lid())
+    yield made
+    made.database.close()
+
+
+def test_a_machine_that_slept_leaves_its_replicas_time_to_keep_their_leases(laptop, make_job):
+    kept, lost = (laptop.add(make_job(run_timeout_s=3600, due_at=None)) for _ in range(2))
+    held = laptop.lease(kept)
+    laptop.lease(lost)
+    laptop.clock.shut_s += 8 * 3600
+    assert laptop.reap() == Reaped()
+    laptop.store.move(kept, moves.beat(held, now=laptop.clock.now(), **TERMS))
+
+    laptop.clock.sleep(59)
+    assert laptop.reap() == Reaped()
+    laptop.clock.sleep(1)
+    assert laptop.reap() == Reaped(returned=1)
+    assert (laptop.status(kept), laptop.status(lost)) == (JobStatus.RUNNING, JobStatus.QUEUED)
+
+
+def test_a_replica_seen_dead_loses_its_jobs_after_a_sleep_too(laptop, make_job):
+    laptop.lease(laptop.add(make_job(run_timeout_s=3600)), "dead")
+    laptop.clock.shut_s += 3600
+    laptop.reap()
+    assert laptop.reap.reap_owner("dead") == Reaped(returned=1)
+
+
+def test_where_replicas_are_elsewhere_a_jump_of_this_clock_says_nothing_of_them(laptop, make_job):
+    class Far(SqliteStore):
+        remote = True
+
+    far = Far(laptop.database)
+    reap = Reaper(far, laptop.sender, laptop.announcer, laptop.clock, laptop.reap.settings)
+    laptop.lease(laptop.add(make_job(run_timeout_s=3600)))
+    laptop.clock.shut_s += 71
+    assert reap() == Reaped(returned=1)
