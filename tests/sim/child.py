@@ -18,6 +18,8 @@ from pilotlight.errors import Cancelled, InvalidInput, OutOfMemory, ReplicaFailu
 from pilotlight.execution.retry import GPU_ERROR, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilotlight.contracts.events import Event
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.execution.child_keeper import Listener
@@ -43,12 +45,19 @@ class Models:
         """Seconds children worked on for jobs that were cancelled."""
         self.overlap_s = 0.0
         """Seconds children worked on under a fence that was old already."""
+        self._listeners: list[Callable[[str, int], None]] = []
+
+    def tell_ends(self, listener: Callable[[str, int], None]) -> None:
+        """Told of job and fence when a child is about to stop working on them."""
+        self._listeners.append(listener)
 
     def begin(self, job_id: str, fence: int) -> None:
         self.runs[job_id] = self.runs.get(job_id, 0) + 1
         self.running[job_id, fence] = self.world.now
 
     def end(self, job_id: str, fence: int) -> None:
+        for tell in self._listeners:
+            tell(job_id, fence)
         self.running.pop((job_id, fence), None)
         since, why = self.stale_since.pop((job_id, fence), (self.world.now, ""))
         self.overlap_s += self.world.now - since

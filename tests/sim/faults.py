@@ -20,6 +20,7 @@ KINDS: Final = (
     "outages",
     "kills",
     "pauses",
+    "partitions",
     "sigterms",
     "duplicates",
     "late messages",
@@ -131,7 +132,7 @@ class Faults:
         if self.stopped or process.kind == "outside":
             return None
         port = site.partition(".")[0]
-        if self._out_until and self.is_out(port):
+        if process.cut_off_until > self.world.now or (self._out_until and self.is_out(port)):
             return "fails"
         if port == "blobs" and self.happens("failing files", _FILES):
             return self.rng.choice(("fails", "unanswered"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import selectors
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.sim.process import Process, SkewedClock
     from tests.sim.world import Fiber
 
+_REMEMBERED: Final = 512
 _LEAST_WAIT_S: Final = 0.001
 """However busy a loop is, a turn takes time."""
 
@@ -35,6 +37,8 @@ class SimSelector:
         self._waiting: Fiber | None = None
         self._numbers = itertools.count(3)
         self.turns = 0
+        self.taken: deque[float] = deque(maxlen=_REMEMBERED)
+        """When the newest turns began."""
 
     def descriptor(self) -> int:
         return next(self._numbers)
@@ -56,6 +60,7 @@ class SimSelector:
             self._waiting = getcurrent()  # type: ignore[assignment]
             self._world.park(max(timeout_s, _LEAST_WAIT_S))
             self._waiting = None
+        self.taken.append(self._world.now)
         ready, self._ready = self._ready, {}
         return [
             (selectors.SelectorKey(one, one, selectors.EVENT_READ, self._callbacks[one]), 1)

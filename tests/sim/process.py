@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +43,8 @@ class Process:
         self.world, self.faults, self.name, self.kind = world, faults, name, kind
         self.alive = True
         self.paused_until = 0.0
+        self.cut_off_until = 0.0
+        """It reaches nothing before then, while everybody else does."""
         self.skew = faults.skew()
         self.clock = SkewedClock(self)
         self.fibers: dict[Fiber, None] = {}
@@ -80,6 +83,10 @@ class Process:
         self.world.note("pauses", self.name, f"{seconds:.1f}")
         self.paused_until = max(self.paused_until, self.world.now + seconds)
 
+    def cut_off(self, seconds: float) -> None:
+        self.world.note("is cut off", self.name, f"{seconds:.1f}")
+        self.cut_off_until = max(self.cut_off_until, self.world.now + seconds)
+
     def call(self, site: str, work: Callable[..., T], *args: Any, **named: Any) -> T:
         """Every port call: it takes a while, may fail, and may be the last thing done."""
         if not self.alive:
@@ -106,6 +113,28 @@ class Process:
             seconds = self.faults.delay(self, site)
             if seconds:
                 self.world.sleep(seconds)
+
+
+class Lock:
+    """What ``threading.Lock`` is to threads: a real one, held over a call, would stop the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._held = False
+        self._waiting: deque[Fiber] = deque()
+
+    def __enter__(self) -> None:
+        while self._held:
+            fiber = getcurrent()
+            assert isinstance(fiber, Fiber)
+            self._waiting.append(fiber)
+            self._world.park()
+        self._held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._held = False
+        if self._waiting:
+            self._world.wake(self._waiting.popleft())
 
 
 class Threads(Executor):

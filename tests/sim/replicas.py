@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _MEAN_TO_KILL_S: Final = 700.0
 _MEAN_TO_PAUSE_S: Final = 900.0
+_MEAN_TO_PARTITION_S: Final = 900.0
+_LONGEST_PARTITION_S: Final = 240.0
+"""Four times the lease: the child goes on, another replica takes the job over, and only its own
+clock can tell this one. A pause cannot show that: a parent that wakes up from one writes its beat in
+the very turn in which it looks at its clock."""
 _MEAN_TO_SIGTERM_S: Final = 1200.0
 _KILL_AFTER_S: Final = 35.0
 """From SIGTERM to SIGKILL: the default grace and a little."""
@@ -145,6 +150,9 @@ class ReplicaProcesses:
         if "sigterms" in self._faults.kinds:
             after = rng.expovariate(1 / _MEAN_TO_SIGTERM_S)
             world.after(after, lambda: self._sigterm(process.name))
+        if "partitions" in self._faults.kinds:
+            after = rng.expovariate(1 / _MEAN_TO_PARTITION_S)
+            world.after(after, lambda: self._cut_off(process))
         if "pauses" in self._faults.kinds:
             world.after(rng.expovariate(1 / _MEAN_TO_PAUSE_S), lambda: self._pause(process))
 
@@ -158,6 +166,14 @@ class ReplicaProcesses:
             self._faults.count("sigterms")
             self._world.note("sigterm", replica_id)
             self.terminate(replica_id)
+
+    def _cut_off(self, process: Process) -> None:
+        if not process.alive or self._faults.stopped:
+            return
+        self._faults.count("partitions")
+        process.cut_off(self._world.rng.uniform(20, _LONGEST_PARTITION_S))
+        again_s = self._world.rng.expovariate(1 / _MEAN_TO_PARTITION_S)
+        self._world.after(again_s, lambda: self._cut_off(process))
 
     def _pause(self, process: Process) -> None:
         if not process.alive or self._faults.stopped:

@@ -17,9 +17,11 @@ from pilotlight.settings import JobSettings, ReplicaSettings, Settings, WebhookS
 from tests.sim.auditor import check_birth, check_change
 from tests.sim.child import Models, signature
 from tests.sim.faults import SKEW_S
+from tests.sim.fencing import Fencing
 from tests.sim.files import Shelf, SimBlobs
 from tests.sim.groups import SimGroups, Tallies
 from tests.sim.messages import Bells, Mail, MailReceiver, SimDeadLetters, SimSender, TableReceiver
+from tests.sim.process import Lock
 from tests.sim.receiver import Receipts
 from tests.sim.replicas import ReplicaProcesses
 from tests.sim.roster import Replicas, SimFleet, SimRoster
@@ -93,6 +95,8 @@ class Site:
         self.mail = Mail(world, faults, self.bells) if remote else None
         self.receipts = Receipts(self.table)
         self.processes = ReplicaProcesses(self)
+        grace_s = self.settings.replica.cancel_grace_s
+        self.fencing = Fencing(world, self.processes, self.models, grace_s=grace_s)
         self.watches: dict[SimWatch, None] = {}
         self.secrets: dict[str, bytes] = {}
         self.ends: list[Callable[[Job], None]] = []
@@ -160,7 +164,9 @@ class Site:
             dead_letters=None if self.mail is None else SimDeadLetters(self.mail, process),
             close=lambda: None,
         )
-        return assemble(self.settings, self.catalogue, self.specs, parts, process.clock)
+        services = assemble(self.settings, self.catalogue, self.specs, parts, process.clock)
+        services.submit.admission._lock = Lock(self.world)  # type: ignore[assignment]
+        return services
 
     def count_turns(self, turns: int) -> None:
         self.turns += turns
@@ -193,16 +199,23 @@ class Site:
         )
         if (old.status in HELD and new.fence != old.fence) or new.status.is_terminal:
             self.models.fence_rose(old.id, old.fence, name)
-        if name in ("T3", "T10", "T11"):
-            self._recovery(old, new, name, by)
-        elif name == "T6":
+        self._leases(old, new, name)
+        if name == "T6":
             self._result(new)
         if new.status.is_terminal and not old.status.is_terminal:
             self.open -= 1
             for tell in self.ends:
                 tell(new)
 
-    def _recovery(self, old: Job, new: Job, name: str, by: str) -> None:
+    def _leases(self, old: Job, new: Job, name: str) -> None:
+        if name in ("T3", "T4", "T5"):
+            self.fencing.kept(new)
+        elif name in ("T10", "T11"):
+            self.fencing.check(old.id, old.fence)
+        if name in ("T3", "T10", "T11"):
+            self._recovery(old, new, name)
+
+    def _recovery(self, old: Job, new: Job, name: str) -> None:
         if name == "T3":
             lost_at = self._lost_at.pop(new.id, None)
             if lost_at is not None:

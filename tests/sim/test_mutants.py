@@ -23,6 +23,8 @@ JOBS = 150
         ("the reaper takes no lease back", "I1"),
         ("the reaper leaves no margin", "I5"),
         ("replicas never leave", "zero"),
+        ("a replica never fences itself", "I5"),
+        ("a lost lease stops no child", "I5"),
     ],
 )
 def test_the_simulation_notices_that_a_guard_is_gone(name, rule):

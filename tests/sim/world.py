@@ -86,6 +86,10 @@ class World:
             self.broken = self.broken or violation
             raise
 
+    def accuse(self, violation: Violation) -> None:
+        """Where nothing can be raised: the history ends with the step under way."""
+        self.broken = self.broken or violation
+
     # The schedule
 
     def at(self, moment: float, act: Callable[[], object]) -> None:
