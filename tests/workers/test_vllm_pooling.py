@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +27,8 @@ pytestmark = [
 ASKED = "A young cat naps on the couch."
 SENTENCES = ["The central bank raised interest rates.", "A kitten sleeps on the sofa."]
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, json, sys, tempfile
+from pathlib import Path
 from pilotlight import InvalidInput
 from pilotlight.contracts.tasks.embeddings import Embed
 from pilotlight.contracts.tasks.ranking import Rerank, Score
@@ -43,6 +48,8 @@ async def ask(folder, asked, sentences):
         await engine.embed(Embed(input="a", dimensions=7))
     except InvalidInput as error:
         told["refused"] = error.problems[0].loc
+    (place,) = Path(tempfile.gettempdir()).glob("pilotlight-vllm-*")
+    told["sockets"] = [one.is_socket() for one in place.iterdir()]
     print("told " + json.dumps(told), flush=True)
     await engine.close()
 
@@ -54,16 +61,19 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     program = tmp_path_factory.mktemp("pooling") / "program.py"
+    temporary = tempfile.mkdtemp()  # not pytest's: a socket's path is short
     program.write_text(PROGRAM)
     asked = json.dumps([str(carried.ROOT / "minilm"), ASKED, SENTENCES])
     ran = subprocess.run(
         [str(ROOT / vllm_venv.python()), str(program), asked],
-        cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True,
-        text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TMPDIR": temporary},
     )  # fmt: skip
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("told ")] or [""]
     assert line, ran.stderr[-3000:]
-    return json.loads(line[5:])
+    left = [one.name for one in Path(temporary).iterdir()]
+    shutil.rmtree(temporary)
+    return {**json.loads(line[5:]), "left": left}
 
 
 def test_the_points_are_those_of_transformers(told):
@@ -85,3 +95,9 @@ def test_the_nearest_sentence_comes_first_and_scores_highest(told):
 
 def test_dimensions_that_a_model_was_not_taught_are_refused_by_name(told):
     assert told["refused"] == ["body", "dimensions"]
+
+
+def test_its_sockets_lie_in_a_folder_of_its_own_and_go_with_it(told):
+    assert told["sockets"]
+    assert all(told["sockets"])
+    assert not [one for one in told["left"] if re.fullmatch("pilotlight.*|[0-9a-f-]{36}", one)]

@@ -18,6 +18,7 @@ from pilotlight.contracts.tasks.ranking import Ranked, Ranking, Scored, Scores
 from pilotlight.contracts.tasks.usage import Usage
 from pilotlight.errors import ReplicaFailure
 from workers.engines.servers.in_process import BrokeOff, post
+from workers.engines.vllm import sockets
 from workers.engines.vllm.turns import Heard, chunks, whole
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Vllm:
         """Start it. ``memory_gib``: for what it remembers of conversations, without a GPU."""
         import os
 
-        surroundings = dict(_SURROUNDINGS)
+        place = self._leave.enter_context(sockets.folder())
+        surroundings = _SURROUNDINGS | {"VLLM_RPC_BASE_PATH": str(place)}
         if self._is_here:
             surroundings["HF_HUB_OFFLINE"] = "1"
         if memory_gib is not None:
