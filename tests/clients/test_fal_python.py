@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import json
 
 import fal_client
 import httpx
 import pytest
+from fal_client.client import RealtimeError
 from PIL import Image
 
 from pilotlight.clients import connect_fal
@@ -137,6 +139,43 @@ def test_stream_gives_partial_pictures_and_then_the_last(client):
     assert Image.open(io.BytesIO(picture)).size == (96, 96)
 
 
+@pytest.mark.parametrize("options", [{}, {"use_jwt": False}, {"max_buffering": 2}], ids=repr)
+def test_realtime_answers_each_input_and_survives_a_wrong_one(client, options):
+    with client.realtime(ECHO, **options) as socket:
+        socket.send({"text": "one"})
+        assert socket.recv() == {"text": "one"}
+        socket.send({"text": 5})
+        with pytest.raises(RealtimeError) as wrong:
+            socket.recv()
+        socket.send({"text": "two"})
+        assert socket.recv() == {"text": "two"}
+
+    assert wrong.value.error == "STRING_TYPE"
+    assert "body.text" in wrong.value.reason
+
+
+def test_realtime_with_an_unknown_endpoint_says_so(client):
+    with client.realtime("nobody/nothing") as socket:
+        socket.send({})
+        with pytest.raises(RealtimeError, match="nobody/nothing"):
+            socket.recv()
+
+
+def test_a_bare_socket_speaks_json(client):
+    with client.ws_connect(ECHO) as socket:
+        socket.send(json.dumps({"text": "hi"}))
+        assert json.loads(socket.recv()) == {"text": "hi"}
+
+
+def test_a_client_that_waits_no_longer_cancels_its_request(client):
+    with pytest.raises(fal_client.FalClientTimeoutError) as over:
+        client.subscribe(ECHO, {"text": "hi", "sleep_s": 600}, client_timeout=1.5)
+
+    status = client.status(ECHO, over.value.request_id)
+    assert isinstance(status, fal_client.Completed)
+    assert status.error_type in {"client_cancelled", "startup_timeout"}
+
+
 def test_upload_by_every_repository_reads_back(client):
     for options in ({}, {"repository": "fal"}, {"repository": "fal_v3"}):
         url = client.upload(b"some bytes", "application/x-thing", file_name="a.bin", **options)
@@ -221,6 +260,9 @@ def test_the_async_client_does_the_same(live):
         url = await client.upload(b"x" * 10, "text/plain")
         async with httpx.AsyncClient() as reader:
             assert (await reader.get(url)).content == b"x" * 10
+        async with client.realtime(ECHO) as socket:
+            await socket.send({"text": "d"})
+            assert await socket.recv() == {"text": "d"}
         events = [event async for event in client.stream("pilotlight/shapes", {"prompt": "a star"})]
         assert "timings" in events[-1]
         await (await client._client).aclose()

@@ -50,9 +50,10 @@ def test_each_input_gets_its_output_in_order(stage, encode):
             assert hear(socket) == {"text": word}
 
 
-def test_a_page_may_connect_with_a_token(stage, client):
+@pytest.mark.parametrize("suffix", ["/realtime", ""], ids=["realtime", "ws_connect"])
+def test_a_page_may_connect_with_a_token(stage, client, suffix):
     token = token_for(client, "app")
-    path = f"acme/app/realtime?fal_jwt_token={token}&max_buffering=5"
+    path = f"acme/app{suffix}?fal_jwt_token={token}&max_buffering=5"
     with opened(stage, path, headers={}) as socket:
         socket.send(msgpack.packb({"prompt": "x"}))
         job = stage.only_job()
@@ -65,6 +66,7 @@ def test_a_page_may_connect_with_a_token(stage, client):
 @pytest.mark.parametrize("query", ["", "?fal_jwt_token=junk"])
 def test_without_a_key_the_client_is_told_to_drop_its_token(stage, query):
     with opened(stage, "acme/app/realtime" + query, headers={}) as socket:
+        socket.send(json.dumps({"prompt": "x"}))
         assert hear(socket)["status"] == "error"
         with pytest.raises(Exception, match="1000"):
             socket.recv(timeout=DEADLINE_S)
@@ -72,6 +74,8 @@ def test_without_a_key_the_client_is_told_to_drop_its_token(stage, query):
 
 def test_an_unknown_endpoint_is_an_error_message_and_a_friendly_close(stage):
     with opened(stage, "no/such/realtime") as socket:
+        # As the clients do: they read only after they have written.
+        socket.send(json.dumps({"prompt": "x"}))
         said = hear(socket)
         assert said["type"] == "x-fal-error"
         assert "no/such" in said["reason"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from handlers import following
 from handlers.app import create_app
-from handlers.dialects.fal import stream
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.errors import Problem
+from pilotlight.ports.feed import NewEntry
 from pilotlight.settings import IngressSettings
 from tests.dialects.stage import Background, Stage, events, served, services_in, token_for, until
 
@@ -162,7 +164,7 @@ def test_a_stream_that_fails_later_says_so_in_its_last_event(stage, client):
 
 
 def test_a_stream_does_not_keep_its_head_back_for_ever(stage, client, monkeypatch):
-    monkeypatch.setattr(stream, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(following, "PATIENCE_S", 0.0)
     with client.stream("POST", "/run/acme/app/stream", json={"prompt": "a cat"}) as reply:
         assert reply.status_code == 200
         stage.fail(reply.headers["x-fal-request-id"])
@@ -254,3 +256,25 @@ def test_a_token_for_nothing_in_particular_is_refused(client, body):
 
     assert reply.status_code == 422
     assert isinstance(reply.json()["detail"], list)
+
+
+def test_ten_thousand_events_arrive_whole_though_the_reader_dawdles(stage):
+    """More than any buffer on the way holds: what is not read yet waits in the feed."""
+    count = 10_000
+    pad = "x" * 200
+    with stage.asking("/run/acme/app/stream", {"prompt": "a cat"}) as line:
+        job = stage.only_job()
+        stage.start(job.id)
+        for at in range(0, count, 1000):
+            pieces = [json.dumps({"part": number, "pad": pad}) for number in range(at, at + 1000)]
+            stage.services.feed.append([NewEntry(job.id, "partial", one, 0.0) for one in pieces])
+            stage.services.announcer.changed([job.id])
+        assert line.recv(100).startswith(b"HTTP/1.1 200 OK")
+        stage.succeed(job.id, {"text": "all"})
+        told = b""
+        while not told.endswith(b"0\r\n\r\n"):
+            told += line.recv(1 << 20)
+
+    numbers = [int(found) for found in re.findall(rb'data: \{"part": (\d+)', told)]
+    assert numbers == list(range(count))
+    assert b'data: {"text": "all"}' in told

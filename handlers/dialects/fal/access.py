@@ -10,7 +10,7 @@ from handlers.auth import caller_of
 from handlers.dialects.fal import paths, tokens
 from handlers.dialects.fal.paths import Target
 from handlers.services import services_of
-from pilotlight.errors import Unauthenticated, UnknownEndpoint
+from pilotlight.errors import UnknownEndpoint
 
 
 class Admitted(NamedTuple):
@@ -19,9 +19,11 @@ class Admitted(NamedTuple):
 
 
 async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
-    """Raises Unauthenticated, and UnknownEndpoint only to those who have a key.
+    """Raises Unauthenticated, and UnknownEndpoint only to those who have a key, or its token for
+    an app of that very name.
 
-    A page with a token may only do what the suffix stands for: ``stream`` or ``realtime``.
+    A page with a token may only do what the suffix stands for, ``stream`` or ``realtime``; a
+    socket stands for that by itself, on whatever path of the endpoint it was opened.
     """
     services, path = services_of(connection), connection.path_params["path"]
     token = connection.query_params.get(tokens.PARAMETER)
@@ -29,9 +31,9 @@ async def admitted(connection: HTTPConnection, *, suffix: str) -> Admitted:
     try:
         target = paths.target_of(path, services.catalogue, suffix=suffix)
     except UnknownEndpoint:
-        if caller is None:
-            raise Unauthenticated("this token is not good here") from None
+        if token is not None:
+            tokens.caller_for(services, token, path)
         raise
-    if token is not None and target.by_suffix:
+    if token is not None and (target.by_suffix or connection.scope["type"] == "websocket"):
         caller = tokens.caller_for(services, token, target.endpoint)
     return Admitted(caller or await caller_of(connection, "jobs:write"), target)

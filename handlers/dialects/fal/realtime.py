@@ -30,6 +30,9 @@ from pilotlight.observability.logs import failure
 REALTIME = "realtime"
 MOST_BUFFERED = 60
 """The clients' own limit for ``max_buffering``."""
+_HEARD_S = 5.0
+"""How long a socket that was refused stays open for its caller's first words: the clients read
+only after they have written, and a socket that is closed by then tells them nothing of why."""
 _GOODBYE, _BROKEN = 1000, 1011
 """Any close code but 1000 is an error to the JavaScript client."""
 
@@ -59,6 +62,10 @@ async def _refuse(socket: WebSocket, error: PilotlightError) -> None:
         await socket.send_text(json.dumps(said))
     else:
         await socket.send_text(_error_text(JobError.of(error)))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_HEARD_S):
+            if (await socket.receive())["type"] == "websocket.disconnect":
+                return
     await socket.close(_GOODBYE)
 
 

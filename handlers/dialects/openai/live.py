@@ -22,7 +22,7 @@ from handlers.dialects.openai import replies, sending, streams
 from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.operation import Diverged, Document, Operation, TheFile
 from handlers.dialects.openai.pieces import piece_of
-from handlers.dialects.openai.streams import Items, Leave
+from handlers.following import Items, Leave
 from handlers.outcome import error_of
 from handlers.services import services_of
 from pilotlight.bootstrap.ingress import Services
