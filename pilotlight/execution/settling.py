@@ -8,14 +8,11 @@ from pilotlight.execution.attempt import HandedBack, TryAgain
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pilotlight.contracts.job import Job
     from pilotlight.execution.attempt import Attempt
     from pilotlight.execution.ledger import Ledger, Written
     from pilotlight.execution.replica_ports import ReplicaPorts
     from pilotlight.execution.slots import Slots
-    from pilotlight.ports.queue import Delivery
 
 _MAX_TRIES: Final = 20
 
@@ -43,7 +40,7 @@ def apply(
         if _settled(attempt, row, slots, ledger):
             changed.add(attempt.id)
             back = isinstance(attempt.outcome, HandedBack)
-            _hint(ports.queue.release if back else ports.queue.ack, attempt.delivery)
+            (ports.release if back else ports.ack)(attempt.delivery)
     _forget_refused(written, ledger, ports)
     _extend(written, ports)
     return changed
@@ -53,7 +50,7 @@ def _forget_refused(written: Written, ledger: Ledger, ports: ReplicaPorts) -> No
     """The row has moved on, or upkeep sends it again in time; without one the redrive decides."""
     for delivery in written.refused:
         known = ledger.exists(delivery.job_id)
-        _hint(ports.queue.ack if known else ports.queue.release, delivery)
+        (ports.ack if known else ports.release)(delivery)
 
 
 def _kept(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger, *, now: float) -> bool:
@@ -109,11 +106,3 @@ def _extend(written: Written, ports: ReplicaPorts) -> None:
             ports.queue.extend(kept, seconds=seconds)
         except Exception:  # noqa: BLE001 - a port may fail in its vendor's own words
             logs.failure("queue.extend_failed")
-
-
-def _hint(settle: Callable[[Delivery], None], delivery: Delivery) -> None:
-    """A hint that is not settled comes again, and the row then says that all is done."""
-    try:
-        settle(delivery)
-    except Exception:  # noqa: BLE001 - a port may fail in its vendor's own words
-        logs.failure("queue.settle_failed", job_id=delivery.job_id)

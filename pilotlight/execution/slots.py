@@ -186,6 +186,8 @@ class Slots:
         if isinstance(attempt.outcome, Succeeded):
             self._files.delete([attempt.outcome])
         attempt.over, attempt.ended = True, ended
+        # Whoever took the row from us sees to it, and sends a hint of its own if one is needed.
+        self._ports.ack(attempt.delivery)
         self.stop(attempt, ended=ended)
 
     def stop(self, attempt: Attempt, *, ended: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pilotlight.adapters.local.queue import TableQueueReceiver
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 
@@ -26,6 +27,18 @@ def test_a_cancelled_job_stops_between_two_steps_and_the_process_lives_on(rig_of
     assert rig.job(job_id).status is JobStatus.CANCELLED
     assert rig.output(rig.submit({"text": "next"})) == {"text": "next"}
     assert rig.replica._keeper.pid == pid
+
+
+def test_the_hint_of_a_job_that_was_taken_from_its_replica_is_let_go(rig_of, tmp_path, monkeypatch):
+    """Else it lies in the replica's memory for good, and comes to others again."""
+    acked = []
+    monkeypatch.setattr(TableQueueReceiver, "ack", lambda _, delivery: acked.append(delivery))
+    rig = rig_of("waits", lease={"beat_s": 3600, "lease_s": 7200})
+    job_id = rig.submit({"started": str(tmp_path / "started"), "gate": str(tmp_path / "gate")})
+    rig.started(tmp_path / "started")
+    rig.cancel(job_id)
+    rig.until(lambda: not rig.replica._slots.ids, "the replica to let go of the job")
+    assert [delivery.job_id for delivery in acked] == [job_id]
 
 
 def test_a_job_deaf_to_its_cancellation_dies_with_its_process(rig_of, tmp_path):
