@@ -12,6 +12,7 @@ from pilotlight.contracts import lifecycle, moves
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.contracts.message import JobMessage
 from pilotlight.contracts.retries import TIMEOUT, Retries
+from pilotlight.errors import Unavailable
 from pilotlight.execution.jumps import Jumps
 from pilotlight.observability import logs, trace
 
@@ -164,9 +165,17 @@ class Reaper:
             logs.event("job.reaped", transition=name, job_id=job.id, worker=job.worker, trace=found)
             if job.status.is_terminal and job.note is not None:
                 self.let_go(job)
-            if job.status is JobStatus.QUEUED:
-                message = JobMessage(job_id=job.id, worker=job.worker, caller=job.caller)
-                self.sender.send(message)
         if moved:
             self.announcer.changed([job.id for _, job in moved])
+        self._send([job for _, job in moved if job.status is JobStatus.QUEUED])
         return done
+
+    def _send(self, jobs: list[Job]) -> None:
+        """Last, because it may fail: the rows stay due, so what is not sent is sent later."""
+        for number, job in enumerate(jobs):
+            try:
+                self.sender.send(JobMessage(job_id=job.id, worker=job.worker, caller=job.caller))
+            except Unavailable as error:
+                left = len(jobs) - number
+                logs.event("queue.unavailable", job_id=job.id, unsent=left, error=str(error))
+                return

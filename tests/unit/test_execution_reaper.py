@@ -7,6 +7,7 @@ from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
+from pilotlight.errors import Unavailable
 from pilotlight.execution.reaper import Reaped, Reaper, decide
 from pilotlight.settings import Settings
 
@@ -28,8 +29,11 @@ class Sender:
     def __init__(self, *, rides_on_store):
         self.rides_on_store = rides_on_store
         self.sent = []
+        self.away = False
 
     def send(self, message):
+        if self.away:
+            raise Unavailable("the queue is away")
         self.sent.append(message.job_id)
 
     def poke(self, worker, *job_ids):
@@ -210,6 +214,23 @@ def test_more_rows_than_one_batch_are_handled_in_one_call(house, make_job, clock
     house.store.create([make_job() for _ in range(250)])
     clock.sleep(15)
     assert house.reap() == Reaped(resent=250)
+
+
+def test_a_queue_that_is_away_keeps_nothing_else_from_being_done(house, make_job, clock):
+    let_go = []
+    house.reap.let_go = let_go.append
+    lost = house.lease(house.add(make_job(run_timeout_s=3600)))
+    spent = house.lease(house.add(make_job(run_timeout_s=3600, max_losses=1)))
+    house.store.move(spent.id, moves.note(spent, text="asked"))
+    house.sender.away = True
+    clock.sleep(70)
+    assert house.reap() == Reaped(returned=1, poisoned=1)
+    assert [job.id for job in let_go] == [spent.id]
+    assert sorted(house.announcer.told) == sorted([lost.id, spent.id])
+
+    house.sender.away = False
+    assert house.reap() == Reaped(resent=1)
+    assert house.sender.sent == [lost.id]
 
 
 @pytest.fixture
