@@ -21,7 +21,7 @@ def story(live, way, **more):
             pytest.fail("CI needs node and npm for the JavaScript client")
         pytest.skip("node or the client is not installed: install npm, then make setup test")
     done = subprocess.run(
-        [node, "story.mjs", way, live.url, KEY],
+        [node, "--experimental-websocket", "story.mjs", way, live.url, KEY],
         cwd=JS,
         env=environment(**more),
         capture_output=True,
@@ -49,6 +49,7 @@ def check(told):
         "status": 422,
         "fields": [["body", "text"]],
     }
+    assert told["lastWord"] == "COMPLETED"
     assert told["events"] >= 3
     assert (told["picture"]["width"], told["picture"]["height"]) == (96, 96)
     assert told["upload"] == "some text"
@@ -57,7 +58,14 @@ def check(told):
 
 @pytest.mark.parametrize("way", ["proxy", "fetch"])
 def test_the_real_client_runs_through_it_all(live, way):
-    check(story(live, way))
+    told = story(live, way)
+    check(told)
+    if way == "fetch":
+        assert told["live"] == {"text": "live"}
+        assert told["liveWrong"]["status"] == 400
+        assert "body.text" in told["liveWrong"]["message"]
+        assert "nobody/nothing" in told["liveUnknown"]["message"]
+        assert "images" in told["direct"]
 
 
 @pytest.mark.slow

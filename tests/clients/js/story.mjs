@@ -73,5 +73,34 @@ const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 const blob = new Blob([Buffer.from(pixel, "base64")], { type: "image/png" });
 told.measured = (await fal.run("tests/measure-picture", { input: { image_url: blob } })).data;
 
+const { request_id: followed } = await fal.queue.submit(ECHO, { input: { text: "followed", sleep_s: 0.3 } });
+const words = [];
+for await (const one of await fal.queue.streamStatus(ECHO, { requestId: followed, logs: true })) words.push(one.status);
+told.lastWord = words.at(-1);
+
+if (way === "fetch") {
+  // No configuration of the client reaches its socket.
+  const Socket = globalThis.WebSocket;
+  globalThis.WebSocket = class extends Socket {
+    constructor(url) {
+      super(url.replace("wss://fal.run", `${base}/run`).replace("http:", "ws:"));
+    }
+  };
+  const live = (app, input) => new Promise((resolve) => {
+    const done = (answer) => { connection.close(); resolve(answer); };
+    const connection = fal.realtime.connect(app, {
+      throttleInterval: 0,
+      onResult: done,
+      onError: (error) => done({ message: error.message, status: error.status }),
+    });
+    connection.send(input);
+  });
+  told.live = await live(ECHO, { text: "live" });
+  told.liveWrong = await live(ECHO, { text: 5 });
+  told.liveUnknown = await live("nobody/nothing", {});
+  const direct = await fal.stream("pilotlight/shapes", { input: { prompt: "a red star" }, connectionMode: "client" });
+  told.direct = Object.keys(await direct.done());
+}
+
 console.log(JSON.stringify(told));
 process.exit(0);
