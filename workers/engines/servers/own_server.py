@@ -151,18 +151,22 @@ class _Line:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection(HOST, port)
         self._socket: socket.socket | None = None
+        self._response: http.client.HTTPResponse | None = None
 
     def post(self, path: str, headers: dict[str, str], body: str) -> http.client.HTTPResponse:
         self._connection.connect()
         self._socket = self._connection.sock
         self._connection.request("POST", path, body, headers)
-        return self._connection.getresponse()
+        self._response = self._connection.getresponse()
+        return self._response
 
     def hang_up(self) -> None:
         """Also wakes a thread that waits for the next piece."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+        if self._response is not None:  # after "Connection: close" the socket is its own
+            self._response.close()
         self._connection.close()
 
 

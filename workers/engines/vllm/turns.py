@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.contracts.tasks.chat import Answer, Choice, Completion, Since
 from pilotlight.contracts.tasks.usage import Usage
+from workers.engines.servers.in_process import BrokeOff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Document = dict[str, Any]
 _ENDS: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
+_BROKEN: Final = frozenset({"abort", "error"})
+"""What vLLM and SGLang call the end of an answer that they gave up on."""
 
 
 async def chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[Document]:
@@ -42,7 +45,7 @@ class Heard:
         self._usage = Usage()
 
     def add(self, chunk: Document) -> Completion | None:
-        """What is new in it; None when that is nothing to tell."""
+        """What is new in it; None when that is nothing to tell. Raises BrokeOff."""
         if chunk.get("usage"):
             self._usage = Usage.model_validate(chunk["usage"])
         news = [
@@ -83,8 +86,11 @@ class _Choice:
             self._likelihoods = [*(self._likelihoods or ()), *fresh]
         for call in delta.get("tool_calls") or ():
             self._call(call)
-        if said.get("finish_reason") in _ENDS:
-            self._end = said["finish_reason"]
+        end = said.get("finish_reason")
+        if end in _BROKEN:
+            raise BrokeOff("the engine broke the answer off")
+        if end in _ENDS:
+            self._end = end
         if not (content or reasoning or delta.get("tool_calls")):
             return None
         likely = self._likelihoods and self._likelihoods[self._told :]
