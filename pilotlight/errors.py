@@ -201,3 +201,9 @@ class RunTimeout(WorkerError):
 class Cancelled(WorkerError):
     code = "cancelled"
     http_status = 499
+
+
+class HandedBack(Cancelled):
+    """An attempt stopped because its replica leaves; another goes on with the job."""
+
+    code = "handed_back"

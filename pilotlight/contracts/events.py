@@ -70,6 +70,11 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Parent: the replica has to go soon; what can stop here and go on elsewhere should."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Parent: close the model and exit."""
 
@@ -175,6 +180,13 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedBack:
+    """Child: it stopped after a notice; another replica goes on from its checkpoint."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     job_id: str
     error: dict[str, Any]
@@ -189,6 +201,7 @@ class Failed:
 Event = (
     Run
     | Cancel
+    | Notice
     | Leave
     | Switch
     | Switched
@@ -205,6 +218,7 @@ Event = (
     | Note
     | Checkpoint
     | Done
+    | HandedBack
     | Failed
 )
 _KINDS: Final[dict[str, type[Event]]] = {
@@ -212,6 +226,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
     for kind in (
         Run,
         Cancel,
+        Notice,
         Leave,
         Switch,
         Switched,
@@ -228,6 +243,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         Note,
         Checkpoint,
         Done,
+        HandedBack,
         Failed,
     )
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from pilotlight.contracts.routes import Route
+from pilotlight.errors import WorkerError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +118,9 @@ class Context(abc.ABC):
     """What an earlier attempt saved last; None for nothing, and unless ``spec.checkpoints``."""
     timeout_s: float | None = None
     """How long this attempt may run; None where nobody watches."""
+    leaving: bool = False
+    """This replica has to go soon (SIGTERM, a machine that is taken back): a long job saves what
+    it has come to and calls :meth:`hand_back`. Look between two steps; most jobs need not."""
     over: bool = False
     """With ``cancelled``: the job has ended, so what it began elsewhere should end too. Else
     another attempt may go on with it."""
@@ -138,6 +142,13 @@ class Context(abc.ABC):
         the attempt has to stop.
         """
         self.checkpoint = checkpoint
+
+    def hand_back(self) -> NoReturn:
+        """Stop here, so that another replica goes on from what was saved last; costs no attempt.
+
+        Raises Cancelled, which ``run`` lets pass. Only while ``leaving``: else raises WorkerError.
+        """
+        raise WorkerError("hand_back: this replica is not leaving; look at context.leaving first")
 
     def wait(self, seconds: float) -> None:
         """Do nothing for so long. Raises Cancelled, then at once, when the job was cancelled."""

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from pilotlight import catalogue
 from pilotlight.contracts import events
 from pilotlight.contracts.stages import stage
-from pilotlight.errors import PilotlightError
+from pilotlight.errors import HandedBack, PilotlightError
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
 from pilotlight.execution.child_ear import Ear
@@ -129,6 +129,8 @@ class Child:
                 self._worker, job_input, context, output=endpoint.output, loop=self._loop
             )
             ended: Event = events.Done(run.job_id, output, time.monotonic() - began)
+        except HandedBack:
+            ended = events.HandedBack(run.job_id)
         except BaseException as error:  # noqa: BLE001 - a model may fail to run in any way
             ended = self._failed(run.job_id, error)
         for stream in self._streams:
@@ -162,10 +164,8 @@ class Child:
             case events.Run():
                 self._running[event.job_id] = AttemptContext(event, self._send)
                 self._ear.put(event)
-            case events.Cancel(job_id=job_id, over=over):
-                context = self._running.get(job_id)
-                if context is not None:
-                    context.cancel(over=over)
+            case events.Cancel() | events.Notice():
+                self._called_off(event)
             case events.Noted() | events.Saved():
                 self._answered(event)
             case events.Leave():
@@ -173,6 +173,15 @@ class Child:
                     self._ear.put(None)
             case _:
                 raise OSError(f"the parent said {type(event).__name__}")
+
+    def _called_off(self, event: events.Cancel | events.Notice) -> None:
+        if isinstance(event, events.Notice):
+            for context in list(self._running.values()):
+                context.leaving = True
+            return
+        context = self._running.get(event.job_id)
+        if context is not None:
+            context.cancel(over=event.over)
 
     def _answered(self, event: events.Noted | events.Saved) -> None:
         context = self._running.get(event.job_id)

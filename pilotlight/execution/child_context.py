@@ -10,11 +10,11 @@ import threading
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pilotlight.contracts.events import Checkpoint, Event, Log, Note, Partial, Progress, Run
 from pilotlight.contracts.worker import Context
-from pilotlight.errors import Cancelled, InvalidInput, WorkerError
+from pilotlight.errors import Cancelled, HandedBack, InvalidInput, WorkerError
 from pilotlight.execution.file_urls import FILE_SCHEME, replace_files
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ class AttemptContext(Context):
         """The parent has stored it, or tried to."""
         self._saved.append(problem)
         self._answered.set()
+
+    def hand_back(self) -> NoReturn:
+        if not self.leaving:
+            super().hand_back()
+        raise HandedBack("its replica leaves; another goes on")
 
     def wait(self, seconds: float) -> None:
         self._stop.wait(seconds)

@@ -52,6 +52,7 @@ class Drain:
         """``asked`` counts the calls to stop so far."""
         if self._ends_at is None and (asked or self._gave_up):
             self._ends_at = now + self._grace_s
+            slots.give_notice()
         if self._ends_at is None:
             if self._retired:
                 self._return(slots, lambda attempt: attempt.stage is Stage.WAITING)
@@ -73,6 +74,8 @@ class Drain:
             return True
         if attempt.run_at is None or self._ends_at is None:
             return False
+        if slots.may_save(attempt):
+            return True  # it has heard the notice, and hands itself back at its next step
         return fits(
             elapsed_s=now - attempt.run_at,
             expected_s=slots.run_times.expected(),

@@ -204,6 +204,14 @@ class Slots:
             if attempt.in_child:
                 self._say(events.Cancel(attempt.id))
 
+    def give_notice(self) -> None:
+        """The replica leaves: jobs that can go on elsewhere may save what they have come to."""
+        self._say(events.Notice())
+
+    def may_save(self, attempt: Attempt) -> bool:
+        """Whether it is worth waiting for it to heed the notice."""
+        return attempt.in_child and self._spec.checkpoints
+
     def child_lost(self, failure: Failure | None) -> None:
         """None: it was killed for another job's sake or ours, so the attempts do not count."""
         self._has_run = False
@@ -288,6 +296,8 @@ class Slots:
                 self._done(attempt, event)
             case events.Failed():
                 self._failed(attempt, event)
+            case events.HandedBack():
+                self._handed_back(attempt)
             case _ if attempt.may_end:
                 self._told(attempt, event)
 
@@ -339,6 +349,11 @@ class Slots:
             attempt.result, attempt.stage = event.output, Stage.STORING
         else:
             attempt.outcome = Succeeded(event.output)
+
+    def _handed_back(self, attempt: Attempt) -> None:
+        attempt.in_child = False
+        if attempt.may_end:
+            attempt.outcome = HANDED_BACK
 
     def _failed(self, attempt: Attempt, event: events.Failed) -> None:
         attempt.in_child = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from pilotlight.adapters.local.blobs import FolderBlobs
@@ -10,6 +12,7 @@ from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import UnknownFile
 from pilotlight.execution.checkpoints import key_of
 from pilotlight.execution.orphans import AGE_S, Orphans
+from tests.replica_rig import PATIENCE_S
 
 WORKER = "resumes"
 
@@ -59,6 +62,41 @@ def test_a_job_handed_back_by_a_leaving_replica_goes_on_at_the_next_one(rig_of, 
     assert rig.output(job_id)["text"].split()[:2] == ["1by1", "2by1"]
     assert rig.outcomes(job_id)[-1] == "T6"
     gone(rig, job_id)
+
+
+def test_a_job_that_heeds_the_notice_of_a_leaving_replica_loses_no_step(process_of, tmp_path):
+    """A real SIGTERM: nothing was saved before it, and no step is done twice."""
+    rig, process = process_of(WORKER, PILOTLIGHT_REPLICA__GRACE_S="60")
+    job_id = rig.submit(gated(tmp_path, "heeds 3"))
+    rig.started(tmp_path / "started")
+    assert kept(rig, job_id) is None
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(PATIENCE_S) == 0
+    job = rig.job(job_id)
+    assert (job.status, job.attempts, kept(rig, job_id)) == (JobStatus.QUEUED, 0, "1by1 2by1 3by1")
+    rig.start("replica-2")
+    assert rig.output(job_id)["text"] == "1by1 2by1 3by1 4by1 5by1 6by1"
+    assert rig.lines(job_id) == [f"step {number}" for number in range(1, 7)]
+    assert rig.outcomes(job_id) == ["T9", "T6"]
+
+
+def test_a_job_known_to_be_too_long_is_still_left_time_to_save(rig_of, tmp_path):
+    rig = rig_of(WORKER, replica={"grace_s": 30})
+    rig.replica._slots.run_times.add(3600)
+    job_id = rig.submit(gated(tmp_path, "heeds 3"))
+    rig.started(tmp_path / "started")
+    rig.leave()
+
+    assert kept(rig, job_id) == "1by1 2by1 3by1"
+    assert rig.outcomes(job_id) == ["T9"]
+
+
+def test_nobody_hands_back_what_its_replica_would_keep(rig_of):
+    rig = rig_of(WORKER)
+    error = rig.error(rig.submit({"text": "shirks 2"}))
+
+    assert "this replica is not leaving" in error["message"]
 
 
 def test_an_attempt_that_lost_its_lease_leaves_the_checkpoint_to_the_next(rig_of, tmp_path):

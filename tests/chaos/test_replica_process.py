@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -14,8 +12,8 @@ import pytest
 
 from pilotlight.contracts.job import JobStatus
 from pilotlight.execution.reaper import Reaper
-from tests.live import ROOT, environment
-from tests.replica_rig import PACKAGES, PATIENCE_S
+from tests.live import ROOT
+from tests.replica_rig import PATIENCE_S
 
 
 def is_running(pid):
@@ -28,41 +26,6 @@ def is_running(pid):
 def child_of(pid):
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0]) if children else None
-
-
-@pytest.fixture
-def process_of(rig_of):
-    """Starts ``python -m workers`` on the data of a rig."""
-    processes = []
-
-    def start(worker, *arguments, replica_id="replica-1", pass_fds=(), **settings):
-        rig = rig_of(worker, start=False)
-        rig.rows.add(replica_id, worker, slots=1, now=rig.clock.now())
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "workers",
-                worker,
-                "--replica",
-                replica_id,
-                "--data",
-                str(rig.folder),
-                *arguments,
-            ],
-            cwd=ROOT,
-            env=environment(PILOTLIGHT_WORKERS=json.dumps(PACKAGES), **settings),
-            stderr=subprocess.PIPE,
-            pass_fds=pass_fds,
-        )
-        processes.append(process)
-        return rig, process
-
-    yield start
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
 
 
 def running_job(rig, tmp_path, **more):

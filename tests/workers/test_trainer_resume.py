@@ -14,9 +14,12 @@ from PIL import Image, ImageDraw
 
 from pilotlight import Cancelled
 from pilotlight.client import Client
-from pilotlight.contracts.events import Log, Progress
+from pilotlight.contracts.events import Checkpoint, Log, Progress, Run
+from pilotlight.errors import HandedBack
+from pilotlight.execution.child_context import AttemptContext
 from pilotlight.testing import run_once
 from tests.live import KEY, until, up
+from workers.engines.training.diary import Diary
 from workers.engines.training.state import TrainingState
 from workers.starters.trainer import WORKER
 
@@ -73,15 +76,33 @@ def test_what_goes_on_from_a_checkpoint_is_the_same_to_the_bit(lesson, undisturb
     assert "this attempt went on from step 3" in [e.line for e in again if isinstance(e, Log)]
 
 
-def test_the_checkpoint_of_another_training_is_left_alone(tmp_path):
+def begun(facts):
+    """A training of one weight after its fifth step."""
     import torch
 
-    def begun(facts):
-        weight = torch.nn.Parameter(torch.ones(3))
-        optimiser = torch.optim.AdamW([weight])
-        weight.sum().backward()
-        optimiser.step()
-        return weight, TrainingState([weight], optimiser, facts, step=5)
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimiser = torch.optim.AdamW([weight])
+    weight.sum().backward()
+    optimiser.step()
+    return weight, TrainingState([weight], optimiser, facts, step=5)
+
+
+def test_a_training_whose_replica_leaves_saves_the_step_it_came_to_and_hands_itself_back(tmp_path):
+    run = Run("one", 1, ENDPOINT, 1, "{}", str(tmp_path))
+    context = AttemptContext(run, lambda said: isinstance(said, Checkpoint) and context.saved(""))
+    diary, (_, state) = Diary(context, steps=16), begun("eight steps")
+    diary.step(4, 0.1, state)
+    assert list(tmp_path.iterdir()) == []
+    context.leaving = True
+    with pytest.raises(HandedBack):
+        diary.step(5, 0.1, state)
+
+    (saved,) = tmp_path.iterdir()
+    assert begun("eight steps")[1].load(saved) == 5
+
+
+def test_the_checkpoint_of_another_training_is_left_alone(tmp_path):
+    import torch
 
     saved = begun("eight steps")[1].save(tmp_path / "saved.safetensors")
     weight, other = begun("nine steps")
@@ -104,13 +125,8 @@ def take_away(house, victim):
         os.kill(pid, signal.SIGKILL)
         return
 
-    def told_and_gone():  # the second word says that there is no time to finish anything
-        if pid in house.replicas("trainer"):
-            os.kill(pid, signal.SIGTERM)
-            return False
-        return True
-
-    until(told_and_gone, what="the replica to leave")
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: pid not in house.replicas("trainer"), what="the replica to leave")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +147,11 @@ def test_a_training_whose_process_is_taken_away_ends_with_the_same_weights(
         until(lambda: SAVED in lines(), what="the first checkpoint", patience_s=120)
         take_away(house, victim)
         done = job.result(wait_s=180)
-        assert any(line.startswith("this attempt went on from step") for line in lines())
+        (went_on,) = [line for line in lines() if line.startswith("this attempt went on from")]
+        if victim == "spot notice":  # from the very step that it had come to
+            checkpoints = [line for line in lines() if line.startswith("checkpoint at")]
+            assert f"checkpoint at step {went_on.split()[-1]} of 16" in checkpoints
+            assert len(set(checkpoints)) == len(checkpoints)  # no step was done twice
         (lora,) = [one for one in done.artifacts if one.file_name.endswith(".safetensors")]
         kept = client.download(lora, tmp_path / "lora.safetensors")
         assert kept.read_bytes() == undisturbed

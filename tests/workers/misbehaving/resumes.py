@@ -13,7 +13,8 @@ STEPS = 6
 
 class Resumes(Worker):
     """``dies 4``: the first attempt's process ends after step 4; ``waits 4``: it goes no further
-    before the gate is there. A saved step is a file that holds all steps so far."""
+    before the gate is there; ``heeds 3``: it does, saves nothing before its replica leaves, and
+    hands itself back then; ``shirks 2`` tries to without a reason. A saved step is a file that holds all steps so far."""
 
     spec = spec("resumes", checkpoints=True)
 
@@ -25,18 +26,24 @@ class Resumes(Worker):
             came.append(f"{step}by{context.attempt}")
             saved = context.folder / "came.txt"
             saved.write_text(" ".join(came))
-            if step % 2 == 0:
+            if step % 2 == 0 and what != "heeds":
                 context.save(Path("/etc/hostname") if what == "strays" else saved)
             if first and where == str(step):
                 begin(job_input, context)
                 self._break_off(what, job_input, context)
+            context.log(f"step {step}")
+            if context.leaving:
+                context.save(saved)
+                context.hand_back()
         return Output(text=" ".join(came))
 
     def _break_off(self, what, job_input, context):
         if what == "dies":
             os._exit(9)
+        if what == "shirks":
+            context.hand_back()
         try:
-            while not Path(job_input.gate).exists():
+            while not Path(job_input.gate).exists() and not (what == "heeds" and context.leaving):
                 context.progress(0.5)
                 pause()
         except Cancelled:

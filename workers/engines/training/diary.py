@@ -26,14 +26,16 @@ class Diary:
     kept_at: float = field(default_factory=time.monotonic)
 
     def step(self, step: int, loss: float, state: TrainingState) -> None:
-        """After each, from 1."""
+        """After each, from 1. Raises Cancelled when the replica leaves: no step is lost then."""
         if step % TELL_EVERY == 0 or step == self.steps:
             self.context.log(f"step {step} of {self.steps}: loss {loss:.4f}")
         self.context.progress(step / self.steps, f"loss {loss:.4f}")
-        if step < self.steps and self._due(step):
+        if step < self.steps and (self.context.leaving or self._due(step)):
             self.context.save(state.save(self.context.folder / "checkpoint.safetensors"))
             self.kept_at = time.monotonic()
             self.context.log(f"checkpoint at step {step} of {self.steps}")
+            if self.context.leaving:
+                self.context.hand_back()
 
     def _due(self, step: int) -> bool:
         if self.save_every is not None:
