@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
 from infra.emulated.journey import KEY, PATIENCE_S
+from infra.emulated.operating import operate
 from infra.emulated.streaming import STREAMING_LOG, streaming
 from pilotlight.adapters.aws.wire import decode
 
@@ -42,6 +43,7 @@ def story(there: Deployed) -> Iterator[str]:
     yield from _a_picture(there)
     yield from _a_dropped_object(there)
     yield from _a_stream(there)
+    yield from _an_operator(there)
     yield from _the_end(there)
 
 
@@ -159,6 +161,12 @@ def _a_stream(there: Deployed) -> Iterator[str]:
         if held.prelude()["statusCode"] != 200 or json.loads(held.rest()) != {"text": "at once"}:
             raise Broken(f"a synchronous call was answered {held.rest()!r}")
     yield "the ingress as its own runtime: events one by one while the job ran, a call that was held"
+
+
+def _an_operator(there: Deployed) -> Iterator[str]:
+    (announced, *_) = there.services.store.list_jobs(limit=1, webhooks_only=True)
+    count = operate(there, announced.id)
+    yield f"{count} commands of the runbook did what it says, led by the stack's own parameter"
 
 
 def _dropped_jobs(there: Deployed) -> list[str]:

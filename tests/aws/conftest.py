@@ -1,15 +1,12 @@
-"""Tests that only AWS itself can answer: ``pytest -m aws tests/aws``.
-
-Credentials and region come from where boto3 looks for them. Each run makes two tables and a
-bucket with names of its own and deletes them afterwards; it costs cents. The role needs
-``dynamodb:*`` on ``pilotlight-test-*`` and ``s3:*`` on buckets of that name.
-"""
+"""Tests that only AWS itself can answer: README.md beside this says how to run them, and what it costs."""
 
 from __future__ import annotations
 
 import secrets
 
+import boto3
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pilotlight.adapters.aws import tables
 from pilotlight.adapters.aws.calls import Calls
@@ -17,6 +14,19 @@ from pilotlight.adapters.aws.clients import Clients
 from pilotlight.adapters.aws.objects import Bucket
 from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.local.clock import SystemClock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def account():
+    """The account's number. Without credentials or a region all of them fail with one sentence."""
+    try:
+        return boto3.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        pytest.fail(
+            f"tests/aws need an account: {error}. Set AWS_PROFILE (or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY) and AWS_DEFAULT_REGION; see tests/aws/README.md",
+            pytrace=False,
+        )
 
 
 class RealStage:
@@ -39,14 +49,28 @@ class RealStage:
         self.s3.create_bucket(Bucket=self.bucket.name, **(where if region != "us-east-1" else {}))
 
     def remove(self):
-        for table in (self.table, self.secrets_table):
-            self.dynamodb.delete_table(TableName=table)
-        self.bucket.delete(*(name for name, _ in self.bucket.list("")))
-        self.s3.delete_bucket(Bucket=self.bucket.name)
+        """All that was made, though some of it was not: what fails is told at the end."""
+        steps = [
+            lambda: self.dynamodb.delete_table(TableName=self.table),
+            lambda: self.dynamodb.delete_table(TableName=self.secrets_table),
+            lambda: self.bucket.delete(*(name for name, _ in self.bucket.list(""))),
+            lambda: self.s3.delete_bucket(Bucket=self.bucket.name),
+        ]
+        failed = [error for step in steps if (error := _error_of(step)) is not None]
+        if failed:
+            raise ExceptionGroup("left behind; python -m tests.aws.leftovers --delete", failed)
+
+
+def _error_of(step):
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - the other steps have to be taken too
+        return error
+    return None
 
 
 @pytest.fixture(scope="session")
-def stage():
+def stage(account):
     clients = Clients()
     made = RealStage(clients)
     try:

@@ -27,11 +27,13 @@ def store(stage):
 
 @pytest.fixture
 def make_job(clock):
+    caller = f"alice-{uuid.uuid4()}"  # one table for all tests: their keys must not meet in it
+
     def make(**changes):
         now = clock.now()
         base = {
             "id": str(uuid.uuid4()),
-            "caller": "alice",
+            "caller": caller,
             "endpoint": "pilotlight/echo",
             "worker": "echo",
             "origin": "fal",

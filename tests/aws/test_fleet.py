@@ -1,8 +1,6 @@
 """The register, ECS and its parameters themselves: what emulators answer at once, or do not have.
 
-The role also needs ``ecs:*`` on a cluster, services and task definitions named ``pilotlight-test-*``
-and ``ssm:*`` below ``/pilotlight-test-``. No machine is started: a service without instances only
-counts what it would run.
+No machine is started: a service without instances only counts what it would run.
 """
 
 from __future__ import annotations
@@ -88,7 +86,10 @@ def test_a_service_counts_what_the_rows_say(stage, cluster, clock):
 
 
 def test_a_task_that_is_none_is_not_protected_but_said_to_be_missing(cluster):
-    arn = f"arn:aws:ecs:eu-west-1:123456789012:task/{cluster.cluster}/{secrets.token_hex(16)}"
+    """In the account's own cluster: one of a stranger would be refused for another reason."""
+    (found,) = cluster._client.describe_clusters(clusters=[cluster.cluster])["clusters"]
+    of_the_cluster = found["clusterArn"].replace(":cluster/", ":task/")
+    arn = f"{of_the_cluster}/{secrets.token_hex(16)}"
     with pytest.raises(Unavailable):
         Api(cluster._client, Task(arn, "x:1", cluster.cluster)).protect(10)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+
+import pytest
 
 from infra.template import roles
 from infra.template.__main__ import MOST_WORKERS
 from infra.template.facts import Facts
+from tests.infra.conftest import OSLS
 from tests.infra.test_template import PERSISTENT
+from tests.live import environment
 
 ITS_URL = {"Fn::GetAtt": ["IngressLambdaFunctionUrl", "FunctionUrl"]}
 POLICY_LIMIT = 10_240
 """Characters of a role's inline policies, spaces not counted."""
-LONGEST_STAGE = "pilotlight-" + "s" * 12
+LONGEST_STAGE = "pilotlight-" + "s" * 10
 
 
 def test_ecs_takes_roles_for_this_account_alone(packaged):
@@ -98,6 +103,22 @@ def test_a_minute_that_was_missed_is_not_made_up_for(packaged):
     for name in timed | {"KickLambdaFunction"}:
         assert configured[name]["MaximumRetryAttempts"] == 0, name
         assert configured[name]["MaximumEventAgeInSeconds"] == 60, name
+
+
+@pytest.mark.parametrize("stage", ["Prod", "a-very-long-name"])
+def test_a_stage_that_no_bucket_or_queue_could_be_named_by_is_refused(dev, stage):
+    done = subprocess.run(
+        [OSLS, "package", "--stage", stage, "--package", dev.folder / f"of-{stage}"],
+        cwd=dev.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert (
+        f'"{stage}" cannot be a stage: give it up to ten small letters' in done.stdout + done.stderr
+    )
 
 
 def test_no_update_may_replace_or_delete_data(prod):

@@ -52,5 +52,6 @@ def test_only_what_the_emulator_cannot_do_was_left_out(there):
 
 
 def test_the_real_client_gets_its_results_whatever_happens_on_the_way(there):
-    """A lost message, no machine for a while, a picture, a webhook, a dropped object, a stream, a drain."""
-    assert len(list(story(there))) == 11
+    """A lost message, no machine for a while, a picture, a webhook, a dropped object, a stream, an
+    operator, a drain."""
+    assert len(list(story(there))) == 12
