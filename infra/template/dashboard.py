@@ -28,7 +28,7 @@ def resources(fleets: list[Fleet]) -> dict[str, Value]:
 
 def _head() -> list[dict[str, Any]]:
     functions = ("ingress", "upkeep", "kick", "dispatch", "drop", "dead-letters")
-    lines = [
+    lines: list[list[Any]] = [
         ["AWS/Lambda", "Errors", "FunctionName", f"${{AWS::StackName}}-{f}"] for f in functions
     ]
     lines.append(
