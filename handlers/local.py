@@ -19,6 +19,7 @@ from handlers.announcements import Announcer, Renderer
 from handlers.app import create_app
 from handlers.dialect import found
 from handlers.dropping import Dropping
+from handlers.edited import edits
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
 from handlers.stewarding import Stewarding
@@ -128,7 +129,8 @@ class _House:
         services.watch.on_change(self._stewarding.kick_soon)
         self._dropping = Dropping(services.drops)
         services.watch.on_change(self._dropping.changed)
-        chores = (*_chores(services, self._posting), *self._dropping.chores)
+        told = edits(services.settings.workers)
+        chores = (*_chores(services, self._posting), *self._dropping.chores, told)
         self._upkeep = Upkeep(chores, clock=services.clock, wake=services.controller.lit)
         self._asked = asyncio.Event()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pilotlight.cli.options import DATA, Data, Key, Url, api
-from pilotlight.errors import InvalidInput
+from pilotlight.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from pilotlight.cli.client import Api
@@ -76,13 +76,20 @@ def submit(
     schema = input_schema(settings.load(data=data), endpoint)
     body = schema.collect(words or (), _base(json_file))
     body |= _uploaded(server, schema, files or ())
-    job_id = server.submit(
-        endpoint,
-        body,
-        webhook=webhook,
-        low_priority=priority == "low",
-        start_timeout_s=start_timeout,
-    )
+    try:
+        job_id = server.submit(
+            endpoint,
+            body,
+            webhook=webhook,
+            low_priority=priority == "low",
+            start_timeout_s=start_timeout,
+        )
+    except NotFound as error:
+        if schema.root is None:
+            raise
+        raise NotFound(
+            f"{error}, but a worker file here does: start `pilotlight up` again to have it"
+        ) from None
     if watch or save is not None:
         from pilotlight.cli.watching import watch_and_save
 

@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -263,3 +264,23 @@ def test_a_terminal_is_told_how_to_go_on_too(live):
 
     assert submitting.returncode == 0
     assert f"pilotlight result --wait {job_id}" in hint
+
+
+def test_an_endpoint_whose_file_is_newer_than_up_says_so(live, run, tmp_path, monkeypatch):
+    package = tmp_path / "newer_files"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    source = (ROOT / "workers" / "echo.py").read_text()
+    (package / "parrot.py").write_text(
+        source.replace('"echo"', '"parrot"').replace("pilotlight/echo", "newer/parrot")
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    known = running.read(live.data)
+    monkeypatch.setattr(
+        running, "read", lambda _data: replace(known, workers=[*known.workers, package.name])
+    )
+
+    done = run("submit", "newer/parrot", "text=hello")
+
+    assert done.exit_code == 4
+    assert "a worker file here does: start `pilotlight up` again" in done.stderr
