@@ -46,11 +46,14 @@ def judged(weights: Mapping[str, str], found: Mapping[str, list[str]]) -> Iterat
     """
     for repo in sorted({*weights, *found}):
         wanted, there = weights.get(repo, ""), found.get(repo, [])
-        if wanted and found and wanted not in there:
-            has = f"at {', '.join(there)}" if there else "not at all"
+        if wanted and there and wanted not in there:
             way_out = f"hf download {repo} --revision {wanted}"
-            raise WrongCommit(f"the worker loads {repo} at {wanted}; it is there {has}: {way_out}")
-        if wanted:
+            raise WrongCommit(
+                f"the worker loads {repo} at {wanted}, and here it is at {', '.join(there)}: {way_out}"
+            )
+        if found and not there:
+            yield f"{repo}: not in this folder; the worker cannot load it in a container"
+        elif wanted:
             yield f"{repo} at {wanted}, as the worker's file pins it"
         elif there:
             took = " or ".join(there)

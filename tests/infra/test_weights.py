@@ -53,12 +53,16 @@ def test_an_owner_is_told_what_is_published(weights, found, said):
     assert said in line
 
 
-@pytest.mark.parametrize(
-    ("found", "has"), [({REPO: [THERE]}, f"at {THERE}"), ({"acme/b": [HERE]}, "not at all")]
-)
-def test_another_commit_than_the_worker_loads_is_not_published(found, has):
-    with pytest.raises(WrongCommit, match=f"{has}: hf download {REPO} --revision {HERE}"):
-        list(judged({REPO: HERE}, found))
+def test_another_commit_than_the_worker_loads_is_not_published():
+    with pytest.raises(WrongCommit, match=f"at {THERE}: hf download {REPO} --revision {HERE}"):
+        list(judged({REPO: HERE}, {REPO: [THERE]}))
+
+
+def test_one_of_several_repositories_may_be_left_out():
+    first, second = judged({REPO: HERE, "acme/other": ""}, {REPO: [HERE]})
+
+    assert "as the worker's file pins it" in first
+    assert second.startswith("acme/other: not in this folder")
 
 
 def test_the_command_refuses_before_anything_is_sent(tmp_path, monkeypatch):
