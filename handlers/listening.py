@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from pilotlight.settings import IngressSettings
 _BACKLOG: Final = 2048
 _TICK_S: Final = 1.0
 """uvicorn's tick renews the Date header; its own takes ten a second."""
+_WAYS_OUT: Final = {errno.EADDRNOTAVAIL: "give an address that this machine has, or 0.0.0.0"}
 _KEEP_ALIVE_S: Final = 75
 """A client that polls now and then keeps its connection: nginx's default."""
 
@@ -48,10 +52,17 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as problem:
-        raise SettingsError(
-            f"cannot listen on {host}:{port} ({problem.strerror}); "
-            "choose another port, or 0 for a free one"
-        ) from problem
+        # What Python makes of the error says the address twice.
+        why = os.strerror(problem.errno) if problem.errno else problem.strerror
+        way_out = _WAYS_OUT.get(problem.errno or 0, "choose another port, or 0 for a free one")
+        raise SettingsError(f"cannot listen on {host}:{port} ({why}); {way_out}") from problem
+
+
+def _no_farewell(record: logging.LogRecord) -> bool:
+    """Whether uvicorn's line is worth reading: that it gave up what was open at the end is not."""
+    error = record.exc_info[1] if record.exc_info else None
+    given_up = isinstance(error, asyncio.CancelledError)
+    return not given_up and not record.getMessage().rstrip().endswith("CancelledError")
 
 
 def url_of(scheme: str, bound: socket.socket) -> str:
@@ -90,6 +101,7 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_no_farewell)
         self.up = asyncio.Event()
         self._told = asyncio.Event()
 

@@ -25,10 +25,11 @@ from pilotlight.contracts.routes import (
     target_of,
 )
 from pilotlight.contracts.worker import Endpoint
-from pilotlight.errors import SettingsError, UnknownEndpoint, UnroutedEndpoint
+from pilotlight.errors import NoWorkerFiles, SettingsError, UnknownEndpoint, UnroutedEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
 
     from pilotlight.contracts.worker import Worker, WorkerSpec
     from pilotlight.settings import RouteSettings
@@ -201,16 +202,28 @@ def discover(
     """Import every module of the packages, but neither sub-packages nor ``_private`` ones.
 
     ``lacking`` says what an upstream still wants before it can be asked. Raises SettingsError for
-    a module that breaks the rules, and for a route that leads nowhere.
+    a package that is not there, a module that breaks the rules, and a route that leads nowhere.
     """
     found = Catalogue()
     for package in packages:
-        root = importlib.import_module(package)
+        root = _package(package)
         for info in pkgutil.iter_modules(root.__path__):
             if not info.ispkg and not info.name.startswith("_"):
                 _add(found, f"{package}.{info.name}")
     _put_routes(found, tuple(routes), lacking)
     return found
+
+
+def _package(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
+            raise
+        raise NoWorkerFiles(
+            f"there is no package `{name}` of worker files here (PILOTLIGHT_WORKERS, or --workers "
+            f"of `pilotlight up`); run this in the folder that holds {missing.name}"
+        ) from None
 
 
 def find(packages: Iterable[str], name: str) -> AnyWorker:

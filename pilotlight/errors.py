@@ -21,6 +21,7 @@ PilotlightError
 ├── IllegalTransition       the lifecycle forbids this move
 ├── FetchFailed             an outbound request was refused or failed (six codes, no more is told)
 ├── SettingsError           the owner's settings cannot work
+│   └── NoWorkerFiles       a package of worker files is not where this runs
 └── WorkerError             raised by worker code, or about it
     ├── OutOfMemory         retried once, with ``context.low_memory`` set
     ├── WeightsMissing      the model cannot be loaded here
@@ -172,6 +173,10 @@ class FetchFailed(PilotlightError):
 
 class SettingsError(PilotlightError):
     code = "settings_error"
+
+
+class NoWorkerFiles(SettingsError):
+    pass
 
 
 class WorkerError(PilotlightError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pilotlight import catalogue
 from pilotlight.cli import running
 from pilotlight.cli.values import InputSchema
-from pilotlight.errors import UnknownEndpoint
+from pilotlight.errors import NoWorkerFiles, UnknownEndpoint
 from pilotlight.settings import RouteSettings, lacking
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ def local_catalogue(settings: Settings) -> Catalogue | None:
     see_this_folder()
     try:
         return catalogue.discover(settings.workers, settings.routes, partial(_lacking, settings))
-    except ModuleNotFoundError as missing:
-        if missing.name in settings.workers:
-            return None
-        raise
+    except NoWorkerFiles:
+        return None
 
 
 def _lacking(settings: Settings, upstream: str) -> str | None:

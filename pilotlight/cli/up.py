@@ -45,13 +45,16 @@ class Serving(Protocol):
 def up(
     *,
     port: Annotated[
-        int | None, typer.Option(help="For plain HTTP; 0 takes a free one. Default 8000.")
+        int | None,
+        typer.Option(min=0, max=65535, help="For plain HTTP; 0 takes a free one. Default 8000."),
     ] = None,
     tls_port: Annotated[
         int | None,
         typer.Option(
+            min=0,
+            max=65535,
             help="Answer TLS there too, with an authority of its own: "
-            "fal's Python client then needs nothing but its environment."
+            "fal's Python client then needs nothing but its environment.",
         ),
     ] = None,
     host: Annotated[

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 def owned(folder: Path) -> Iterator[None]:
     """Be the folder's only supervisor; the kernel lets go when the process dies.
 
-    Raises SettingsError that names the process that has it.
+    Raises SettingsError that names the process that has it, or says why nobody can.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(folder / "up.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(folder / "up.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise SettingsError(
+            f"the data folder {folder} cannot be used ({problem.strerror}); "
+            "give another one with --data or PILOTLIGHT_DATA"
+        ) from problem
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
