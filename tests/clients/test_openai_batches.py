@@ -55,6 +55,17 @@ def lines_of(client, file_id):
     return [json.loads(one) for one in client.files.content(file_id).text.splitlines()]
 
 
+def test_a_line_may_ask_for_a_response(client):
+    body = {"model": PARROT, "input": "red green", "background": True}
+    asked = [line("one", body, "/v1/responses")]
+
+    batch = over(client, started(client, asked, "/v1/responses"))
+
+    (told,) = lines_of(client, batch.output_file_id)
+    (message,) = told["response"]["body"]["output"]
+    assert message["content"][0]["text"] == "red green"
+
+
 def test_a_batch_answers_each_line_in_the_order_of_its_file(client):
     asked = [line(f"ask-{n}", chat(f"word {n}"), CHAT) for n in range(5)]
 

@@ -38,6 +38,8 @@ def test_the_real_client_runs_through_it_all(live):
         "chat": {"text": "red green blue", "total": 6},
         "streamed": "red green blue",
         "usage": 3,
+        "response": "red green",
+        "responseCall": "paint",
         "completion": "a b",
         "flagged": True,
         "speech": {"type": "audio/wav", "bytes": 3244},

@@ -256,6 +256,43 @@ def test_errors_are_the_clients_own_classes(client, live):
         stranger.models.list()
 
 
+def test_what_openai_has_and_we_have_not_says_what_to_use(client):
+    for call, instead in (
+        (lambda: client.images.create_variation(image=b"x"), "/v1/images/edits"),
+        (client.vector_stores.list, "/v1/embeddings"),
+        (client.fine_tuning.jobs.list, "/queue/ENDPOINT"),
+        (client.conversations.create, "/v1/chat/completions"),
+    ):
+        with pytest.raises(openai.NotFoundError, match=instead) as refused:
+            call()
+        assert (refused.value.code, refused.value.type) == ("unknown_url", "invalid_request_error")
+        assert refused.value.request_id.startswith("req_")
+
+
+def test_every_answer_has_an_id(client):
+    for page in (client.models.list(), client.files.list(), client.batches.list()):
+        assert page._request_id.startswith("req_")
+    assert client.models.retrieve(PARROT)._request_id
+
+
+def test_a_client_that_waits_no_longer_cancels_its_job(client, live, tmp_path):
+    """It hangs up; nobody else knows of the job, so nobody pays for it."""
+    impatient = client.with_options(timeout=1)
+    with pytest.raises(openai.APITimeoutError):
+        impatient.chat.completions.create(
+            model=PARROT,
+            messages=turns("one two"),
+            metadata={"who": "impatient"},
+            extra_body={"gate": str(tmp_path / "never")},
+        )
+
+    def jobs():
+        listed = live.ask("GET", "/api/jobs?tag=who%3Dimpatient").json["jobs"]
+        return [job["status"] for job in listed]
+
+    until(lambda: jobs() == ["cancelled"], what="the job to be cancelled")
+
+
 def test_the_async_client_runs_many_at_once(live, tmp_path):
     """Four that wait for each other: the gate opens when the last one has begun to speak."""
     gate, speaking = tmp_path / "gate", threading.Semaphore(0)

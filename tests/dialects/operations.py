@@ -93,6 +93,8 @@ OPENAI = [
     ("GET", "/requests/{id}", "/requests/{job}", READ, None),
     ("GET", "/requests/{id}/response", "/requests/{job}/response", READ, None),
     ("POST", "/requests/{id}/cancel", "/requests/{job}/cancel", CANCEL, None),
+    ("GET", "/responses/{id}", "/responses/resp_said-{job}", READ, None),
+    ("POST", "/responses/{id}/cancel", "/responses/resp_said-{job}/cancel", CANCEL, None),
 ]  # fmt: skip
 A_BATCH = "/batches/batch_{batch}"
 OPENAI += [
@@ -103,7 +105,7 @@ OPENAI += [
 ]
 OPS += [Op("/v1" + route, method, "/v1" + path, *more) for method, route, path, *more in OPENAI]
 CALLS = (
-    "/completions", "/embeddings", "/moderations", "/audio/speech", "/audio/transcriptions",
+    "/completions", "/responses", "/embeddings", "/moderations", "/audio/speech", "/audio/transcriptions",
     "/audio/translations", "/images/edits", "/rerank", "/score",
 )  # fmt: skip
 """What differs between them and a chat is data."""

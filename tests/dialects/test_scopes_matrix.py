@@ -98,6 +98,7 @@ def job(stage):
     )
     add_agent(stage.services, job_id)
     add_batch(stage.services, job_id)
+    add_response(stage.services, job_id)
     return job_id
 
 
@@ -156,6 +157,29 @@ def add_batch(services, job_id):
             start_by=now + 60,
             run_timeout_s=60,
         )
+    )
+
+
+def add_response(services, job_id):
+    """A response of alice's that waits for its worker, named after the job."""
+    now = services.clock.now()
+    services.store.create(
+        [
+            Job(
+                id=f"said-{job_id}",
+                caller="alice",
+                endpoint="acme/app",
+                worker="pictures",
+                origin="openai",
+                options=json.dumps({"op": "responses", "asked": {"instructions": SECRET}}),
+                input=json.dumps(PROMPT),
+                status=JobStatus.QUEUED,
+                created_at=now,
+                due_at=now + 60,
+                start_by=now + 60,
+                run_timeout_s=60,
+            )
+        ]
     )
 
 

@@ -13,6 +13,7 @@
     documents.py   the routes in OpenAPI        batches.py     many calls in a file
     lists.py       a page of files or batches   batch_lines.py its lines, there and back
     unserved.py    paths that are not here, and what to use instead
+    responses.py, response_input.py, response_events.py, response_routes.py: OpenAI's newer chat
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """
@@ -20,7 +21,15 @@ Wire facts: https://platform.openai.com/docs/api-reference.
 from __future__ import annotations
 
 from handlers.dialect import Dialect, Documented
-from handlers.dialects.openai import batches, calls, files, models, operations, requests
+from handlers.dialects.openai import (
+    batches,
+    calls,
+    files,
+    models,
+    operations,
+    requests,
+    response_routes,
+)
 from handlers.dialects.openai.announce import announce
 from handlers.dialects.openai.batch_lines import BatchLines
 from handlers.dialects.openai.places import DIALECT_NAME, PREFIXES
@@ -43,6 +52,7 @@ DIALECT = Dialect(
         *batches.ROUTES,
         *models.ROUTES,
         *requests.ROUTES,
+        *response_routes.ROUTES,
     ),
     announce=announce,
     open_to_browsers=tuple(f"{prefix}/" for prefix in PREFIXES),

@@ -63,6 +63,8 @@ def prepared(
     served = models.target_of(catalogue, operation, asked.get("model"))
     asked["model"] = served.endpoint.id
     later, way = yes(manners.get("async")), operation.way(asked, served)
+    if operation.pending is not None:
+        later = yes(asked.pop("background", None)) or later
     if later or (way == "events" and operation.narrator is None):
         asked.pop("stream", None)
         way = "whole"

@@ -42,6 +42,12 @@ _MODEL: Final = say.fields(
 )  # fmt: skip
 _OWN_BODIES: Final[dict[str, Schema]] = {
     "completions": say.fields("prompt", prompt=say.TEXT, max_tokens=_WHOLE, stream={"type": "boolean"}),
+    "responses": say.fields(
+        "input", input={"anyOf": [say.TEXT, {"type": "array", "items": say.ANYTHING}]},
+        instructions=say.TEXT, max_output_tokens=_WHOLE, text=say.ANYTHING, temperature={"type": "number"},
+        tools={"type": "array", "items": say.ANYTHING}, tool_choice=say.ANYTHING,
+        stream={"type": "boolean"}, background={"type": "boolean"},
+    ),
     "images.edits": say.fields(
         "prompt", prompt=say.TEXT, image=say.URL, mask=say.URL, n=_WHOLE, size=say.TEXT,
         response_format=say.words("url", "b64_json"),
@@ -61,7 +67,7 @@ def describe(endpoint_id: str | None) -> Documented:
         return Documented({}, {})
     schemas: Schema = {}
     paths = {one.path: {"post": _call(one, schemas)} for one in operations.ALL}
-    paths |= _files() | _models() | _requests() | batch_documents.paths()
+    paths |= _files() | _models() | _requests() | _responses() | batch_documents.paths()
     return Documented({PREFIXES[0] + path: said for path, said in paths.items()}, schemas)
 
 
@@ -135,6 +141,16 @@ def _models() -> dict[str, Schema]:
         "/models": {"get": _say("List models.", "jobs:read", _list(_MODEL))},
         "/models/{model}": {
             "get": _say("Look at a model.", "jobs:read", _MODEL, places=("model",))
+        },
+    }
+
+
+def _responses() -> dict[str, Schema]:
+    place, said = ("id",), say.ANYTHING
+    return {
+        "/responses/{id}": {"get": _say("Look at a response.", "jobs:read", said, places=place)},
+        "/responses/{id}/cancel": {
+            "post": _say("End a response.", "jobs:cancel", said, places=place)
         },
     }
 

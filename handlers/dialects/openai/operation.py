@@ -98,6 +98,9 @@ class Operation:
     answer: Callable[[Told], Answer]
     narrator: Callable[[Told], Narrator] | None = None
     """None: there is nothing to follow."""
+    pending: Callable[[Told, str], Document] | None = None
+    """The answer while there is none yet, by its status. With it ``background`` means here what
+    ``async`` means elsewhere."""
     way: Callable[[Document, Served], Way] = _asks_for_events
     inline: Callable[[Document], bool] = _never
     """Whether, with these options, the answer needs the files' bytes."""

@@ -12,6 +12,7 @@ from handlers.dialects.openai import (
     images,
     moderations,
     ranking,
+    responses,
     speech,
     transcripts,
 )
@@ -19,6 +20,7 @@ from handlers.dialects.openai.operation import Operation
 
 ALL: Final = (
     chat.OPERATION,
+    responses.OPERATION,
     completions.OPERATION,
     embeddings.OPERATION,
     speech.OPERATION,

@@ -102,7 +102,11 @@ async def _bytes(services: Services, job: Job, wanted: TheFile) -> Response:
 
 
 def accepted(request: Request, job: Job) -> Response:
-    """202: it is in the queue, and here is where to ask for it."""
+    """It is in the queue, and here is where to ask for it."""
+    operation = operation_of(services_of(request), job)
+    if operation is not None and operation.pending is not None:
+        said = operation.pending(told(job), word(job))
+        return JSONResponse(said, headers={REQUEST_ID: job.id})
     return JSONResponse(state(request, job), 202, headers={REQUEST_ID: job.id})
 
 

@@ -54,7 +54,8 @@ async def _frames(
         async with contextlib.aclosing(items):
             async for item in items:
                 for event in await _news(request, item, narrator):
-                    yield sse.data(json.dumps(event, separators=(",", ":")).encode())
+                    told = json.dumps(event, separators=(",", ":")).encode()
+                    yield sse.data(told, event=str(event.get("type", "")))
     except Diverged:
         yield _error(_RESTARTED)
     if narrator.done:

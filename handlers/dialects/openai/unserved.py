@@ -20,7 +20,7 @@ _CHAT: Final = "send the whole conversation to {0}/chat/completions"
 _MEDIA: Final = "submit to its endpoint at /queue/ENDPOINT; GET {0}/models lists them"
 _LEARN: Final = "submit to an endpoint that trains at /queue/ENDPOINT; GET {0}/models lists them"
 _INSTEAD: Final = {
-    "responses": _CHAT,
+    "responses": "use POST {0}/responses and GET {0}/responses/ID; " + _CHAT,
     "conversations": _CHAT,
     "assistants": _CHAT,
     "threads": _CHAT,

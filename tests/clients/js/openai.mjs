@@ -26,6 +26,10 @@ const runner = client.chat.completions.stream({
 });
 told.tool = (await runner.finalChatCompletion()).choices[0].message.tool_calls[0].function;
 
+told.response = (await client.responses.create({ model, input: "red green" })).output_text;
+const events = client.responses.stream({ model, input: "please paint", tools: [{ ...tools[0].function, type: "function" }] });
+told.responseCall = (await events.finalResponse()).output[0].name;
+
 told.completion = (await client.completions.create({ model, prompt: "a b" })).choices[0].text;
 const points = await client.embeddings.create({ model: "tests/embed", input: ["a"], dimensions: 4 });
 told.embedding = points.data[0].embedding;
