@@ -39,7 +39,7 @@ from pilotlight.adapters.aws.texts import LongTexts
 from pilotlight.adapters.aws.turn import ScalerTurn
 from pilotlight.adapters.aws.watch import PollingWatch
 from pilotlight.adapters.local.clock import SystemClock
-from pilotlight.bootstrap import aws_fleet, pools
+from pilotlight.bootstrap import aws_fleet, letting_go, pools
 from pilotlight.bootstrap.parts import IngressParts
 from pilotlight.bootstrap.replicas import assemble
 from pilotlight.contracts.pools import Pools, merged
@@ -254,6 +254,7 @@ def _ports(
         announcer=PollingWatch(),
         clock=clock,
         settings=settings,
+        let_go=letting_go.by_name(settings.workers, account.feed, clock),
     )
 
 

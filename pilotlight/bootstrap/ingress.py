@@ -185,7 +185,7 @@ def assemble(
             settings=settings,
             let_go=let_go.later,
         ),
-        dead_letters=_undertaker(settings, parts),
+        dead_letters=_undertaker(settings, parts, let_go),
         orphans=_orphans(parts, clock),
         checkpoint=parts.checkpoint,
         close=parts.close,
@@ -225,11 +225,15 @@ def _orphans(parts: IngressParts, clock: Clock) -> Orphans:
 _LOOK_BACK_S = 3 * 24 * 3600.0
 
 
-def _undertaker(settings: Settings, parts: IngressParts) -> Undertaker | None:
+def _undertaker(settings: Settings, parts: IngressParts, let_go: LettingGo) -> Undertaker | None:
     if parts.dead_letters is None:
         return None
     return Undertaker(
-        parts.dead_letters, parts.store, parts.announcer, orphan_s=settings.queue.orphan_s
+        parts.dead_letters,
+        parts.store,
+        parts.announcer,
+        orphan_s=settings.queue.orphan_s,
+        let_go=let_go.later,
     )
 
 

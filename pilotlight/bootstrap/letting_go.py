@@ -1,8 +1,8 @@
 """Jobs that end while nobody runs them: what they began elsewhere is ended too.
 
-A replica does it for the jobs it holds. Here are the others: cancelled between two attempts,
-expired, or given up after the last lost lease. Best effort: it is not written down anywhere that
-it is still to be done.
+A replica's child does it for the job it runs. Here are the others: cancelled between two attempts,
+expired, given up after the last lost lease or by a dead letter, or after the last child that died
+of it. Best effort: it is not written down anywhere that it is still to be done.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Final
 
+from pilotlight import catalogue
 from pilotlight.observability import logs
 from pilotlight.ports.feed import NewEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pilotlight.bootstrap.parts import IngressParts
-    from pilotlight.catalogue import Catalogue
+    from pilotlight.catalogue import AnyWorker, Catalogue
     from pilotlight.contracts.job import Job
     from pilotlight.ports.clock import Clock
+    from pilotlight.ports.feed import Feed
 
     Wish = tuple[Job, threading.Event]
 
@@ -27,11 +31,27 @@ _WAIT_S: Final = 4.0
 """A little more than an upstream is given to answer."""
 
 
+def let_go(worker: AnyWorker, job: Job, feed: Feed, clock: Clock) -> None:
+    """Have the worker end what the job left behind; what it says of that goes to the job's log.
+
+    Blocks for seconds, and raises whatever the worker raises.
+    """
+    said = worker.let_go(called=job.endpoint, note=job.note or "")
+    if said:
+        body = json.dumps({"message": said, "level": "log"})
+        feed.append([NewEntry(job.id, "log", body, clock.now())])
+
+
+def by_name(workers: Sequence[str], feed: Feed, clock: Clock) -> Callable[[Job], None]:
+    """The same where no catalogue is at hand, in a replica."""
+    return lambda job: let_go(catalogue.find(workers, job.worker), job, feed, clock)
+
+
 class LettingGo:
     """Takes terminal rows that have a note; never raises. One thread does the asking."""
 
-    def __init__(self, catalogue: Catalogue, parts: IngressParts, clock: Clock) -> None:
-        self._catalogue, self._parts, self._clock = catalogue, parts, clock
+    def __init__(self, found: Catalogue, parts: IngressParts, clock: Clock) -> None:
+        self._catalogue, self._parts, self._clock = found, parts, clock
         self._wishes: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -69,8 +89,4 @@ class LettingGo:
             done.set()
 
     def _do(self, job: Job) -> None:
-        worker = self._catalogue.workers[job.worker]
-        said = worker.let_go(called=job.endpoint, note=job.note or "")
-        if said:
-            body = json.dumps({"message": said, "level": "log"})
-            self._parts.feed.append([NewEntry(job.id, "log", body, self._clock.now())])
+        let_go(self._catalogue.workers[job.worker], job, self._parts.feed, self._clock)

@@ -16,6 +16,7 @@ from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.adapters.local.secrets import FileSecrets
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
+from pilotlight.bootstrap import letting_go
 from pilotlight.bootstrap.replicas import assemble
 from pilotlight.contracts.pools import Pools
 from pilotlight.errors import SettingsError
@@ -158,13 +159,15 @@ def pooled_replica(
 def _replica_ports(
     settings: Settings, database: Database, wake: WakeSocket, queue: QueueReceiver, clock: Clock
 ) -> ReplicaPorts:
+    feed = SqliteFeed(database)
     return ReplicaPorts(
         store=SqliteStore(database),
         queue=queue,
-        feed=SqliteFeed(database),
+        feed=feed,
         blobs=_blobs(settings, FileSecrets(settings.data / "secrets"), clock),
         roster=SqliteRoster(database, pid=os.getpid()),
         announcer=WakeAnnouncer(database, wake, clock),
         clock=clock,
         settings=settings,
+        let_go=letting_go.by_name(settings.workers, feed, clock),
     )

@@ -110,6 +110,8 @@ class Attempt:
     """Settled, or no longer ours: nothing is written for it any more."""
     in_child: bool = False
     in_background: bool = False
+    died: bool = False
+    """Its child died of it, or under it: nobody there can end what the job began elsewhere."""
     ended: bool = False
     """With ``over``: the job itself has ended, here or elsewhere."""
     checkpoint: str = ""

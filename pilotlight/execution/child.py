@@ -176,8 +176,8 @@ class Child:
 
     def _called_off(self, event: events.Cancel | events.Notice) -> None:
         if isinstance(event, events.Notice):
-            for context in list(self._running.values()):
-                context.leaving = True
+            for running in list(self._running.values()):
+                running.leaving = True
             return
         context = self._running.get(event.job_id)
         if context is not None:

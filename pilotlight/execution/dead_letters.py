@@ -15,6 +15,8 @@ from pilotlight.contracts.job import HELD, READY, JobError
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilotlight.contracts.job import Job
     from pilotlight.contracts.lifecycle import Move
     from pilotlight.ports.feed import Announcer
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 _BATCH: Final = 10
 _MAX_BATCHES: Final = 10
 """One call looks at a hundred letters at most; the rest is there at the next."""
+
+
+def _nothing(_job: Job) -> None:
+    """Nothing was begun elsewhere."""
+
 
 Fate = Literal["over", "held", "again", "failed", "orphan", "unreadable", "young"]
 """``over``: the job is finished. ``held``: a replica has it. ``again``: due now. ``failed``: it
@@ -56,6 +63,8 @@ class Undertaker:
     announcer: Announcer
     orphan_s: float
     """A letter without a row is forgotten when it is older than this."""
+    let_go: Callable[[Job], object] = _nothing
+    """Told of a job that ended here and left a note."""
 
     def __call__(self, now: float) -> dict[Fate, int]:
         """How many met which fate. Raises Unavailable; what was not dropped comes again."""
@@ -90,6 +99,9 @@ class Undertaker:
         if job is None:
             return "orphan" if now - letter.sent_at > self.orphan_s else "young"
         fate, move = decide(job, now=now)
-        if move is not None and self.store.move(job.id, move) is not None:
+        after = None if move is None else self.store.move(job.id, move)
+        if after is not None:
             self.announcer.changed([job.id])
+            if after.status.is_terminal and after.note is not None:
+                self.let_go(after)
         return fate  # a refused move: the row has moved on, so nothing is owed to it

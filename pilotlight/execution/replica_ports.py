@@ -10,6 +10,7 @@ from pilotlight.observability import logs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilotlight.contracts.job import Job
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.feed import Announcer, Feed
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from pilotlight.ports.queue import Delivery, QueueReceiver
     from pilotlight.ports.store import JobStore
     from pilotlight.settings import Settings
+
+
+def _nothing(_job: Job) -> None:
+    """Nothing was begun elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class ReplicaPorts:
     announcer: Announcer
     clock: Clock
     settings: Settings
+    let_go: Callable[[Job], None] = _nothing
+    """End what this job left elsewhere: nobody runs it, and nobody will. Blocks; may raise."""
 
     def ack(self, delivery: Delivery) -> None:
         """The row says all there is to say. Never raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.execution.attempt import HandedBack, TryAgain
+from pilotlight.execution.attempt import HandedBack
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def _settled(attempt: Attempt, row: Job | None, slots: Slots, ledger: Ledger) ->
     if not mine:
         slots.forsake(attempt, why="its row moved on before it ended")
         return False
-    attempt.over = True
-    attempt.ended = not isinstance(attempt.outcome, TryAgain | HandedBack)
+    slots.settled(attempt)
     return True
 
 

@@ -18,6 +18,7 @@ from pilotlight.execution.attempt import (
     OUT_OF_TIME,
     Attempt,
     GaveUp,
+    HandedBack,
     Stage,
     Succeeded,
     TryAgain,
@@ -60,7 +61,7 @@ class Slots:
         say: Callable[[Event], None],
     ) -> None:
         self._spec, self._ports, self._clock = spec, ports, ports.clock
-        self._rng, self._say = rng, say
+        self._rng, self._say, self._background = rng, say, background
         self._files = AttemptFiles(
             spec, ports, background=background, scratch=scratch, fail=self._fail
         )
@@ -175,6 +176,20 @@ class Slots:
         if attempt.in_child:
             self._say(events.Noted(attempt.id))
 
+    def settled(self, attempt: Attempt) -> None:
+        """The row has its end."""
+        attempt.over = True
+        attempt.ended = not isinstance(attempt.outcome, TryAgain | HandedBack)
+        if attempt.ended and attempt.died and attempt.job.note is not None:
+            self._let_go(attempt.job)
+
+    def _let_go(self, job: Job) -> None:
+        def then(error: BaseException | None) -> None:
+            if error is not None:
+                logs.event("job.not_let_go", job_id=job.id, worker=job.worker, error=str(error))
+
+        self._background.do(lambda: self._ports.let_go(job), then)
+
     def forsake(self, attempt: Attempt, *, why: str, ended: bool = False) -> None:
         """The row is not ours any more: stop it, keep nothing of it.
 
@@ -216,7 +231,7 @@ class Slots:
         """None: it was killed for another job's sake or ours, so the attempts do not count."""
         self._has_run = False
         for attempt in self.in_child:
-            attempt.in_child = False
+            attempt.in_child, attempt.died = False, True
             if not attempt.may_end:
                 continue
             if failure is None:

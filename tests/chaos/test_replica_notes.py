@@ -12,6 +12,7 @@ from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.execution.retry import Failure, Retry, decide
+from tests.replica_rig import PATIENCE_S
 
 WORKER = "keeps-notes"
 
@@ -151,3 +152,24 @@ def test_the_wait_that_a_failure_asks_for_is_kept_within_an_hour(after_s, least)
 
     assert isinstance(decided, Retry)
     assert least <= decided.delay_s <= least + 10
+
+
+def test_what_a_job_began_elsewhere_is_ended_when_its_last_child_dies(process_of):
+    """A child that is dead can end nothing: its parent has the worker do it."""
+    rig, _ = process_of(WORKER)
+    job_id = rig.submit({"text": "dies"}, max_attempts=1)
+
+    assert rig.error(job_id)["code"] == "replica_failure"
+    assert rig.until(lambda: rig.lines(job_id), "the word of it") == [
+        "let go of [1] at misbehaving/keeps-notes"
+    ]
+
+
+def test_a_child_that_dies_and_is_followed_by_another_lets_nothing_go(process_of):
+    rig, process = process_of(WORKER)
+    job_id = rig.submit({"text": "dies"})
+
+    assert rig.output(job_id)["text"].startswith("[1, 2]")
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0
+    assert rig.lines(job_id) == []

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from pilotlight.contracts.job import JobStatus
+from pilotlight.execution.dead_letters import Undertaker
+from pilotlight.ports.queue import DeadLetter
 from tests.dialects.stage import services_in
 from tests.live import until
 from tests.workers.upstream_server import Told, upstream_server
@@ -81,3 +83,20 @@ def test_an_upstream_that_is_away_stops_no_cancel(services, between_attempts, mo
     job = between_attempts()
 
     assert services.control.cancel(job.id, caller=job.caller).status is JobStatus.CANCELLED
+
+
+def test_one_whose_message_is_a_dead_letter_is(services, server, between_attempts, clock):
+    job = between_attempts(attempts=4, max_attempts=4)
+    letter = DeadLetter(job.id, sent_at=clock.now(), receives=7, token="t")
+
+    class Letters:
+        def receive(self, *, limit):
+            return there[:limit]
+
+        def drop(self, one):
+            there.remove(one)
+
+    there, let_go = [letter], services.reaper.let_go
+    bury = Undertaker(Letters(), services.store, services.announcer, orphan_s=900, let_go=let_go)
+    assert bury(clock.now()) == {"failed": 1}
+    until(lambda: server.of(CANCEL), what="the cancel upstream")

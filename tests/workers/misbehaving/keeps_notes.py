@@ -40,5 +40,9 @@ class KeepsNotes(Worker):
             raise
         return Output(text=f"{context.note} {context.called} {context.timeout_s}")
 
+    @classmethod
+    def let_go(cls, *, called, note):
+        return f"let go of {note} at {called}"
+
 
 WORKER = KeepsNotes
