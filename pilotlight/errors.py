@@ -28,6 +28,7 @@ PilotlightError
     ├── ReplicaFailure      the child process died or hung
     ├── RunTimeout          the attempt outran ``timeout_s``
     └── Cancelled           the job was cancelled while it ran
+        └── HandedBack      its replica leaves; another goes on with it
 """
 
 from __future__ import annotations
