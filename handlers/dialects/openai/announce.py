@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from handlers.dialects.openai import batches, errors, operations, replies
+from handlers.dialects.openai import batch_words, errors, operations, replies
 from handlers.dialects.openai.operation import TheFile
 from pilotlight.contracts.job import Job, JobError
 from pilotlight.intake.groups.batches.ticket import ENDPOINT
@@ -14,7 +14,7 @@ from pilotlight.intake.groups.batches.ticket import ENDPOINT
 def announce(job: Job, *, output: bytes | None, error: JobError | None) -> dict[str, Any]:
     """``data.response`` is the call's answer where it is JSON; else the output, files as URLs."""
     if job.endpoint == ENDPOINT:
-        return batches.announce(job)
+        return batch_words.announce(job)
     said: dict[str, Any] = {"id": job.id, "object": "request", "model": job.endpoint}
     if error is not None:
         said |= {"status": replies.word(job), **errors.body_of(error)[1]}

@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse, Response
 from handlers.auth import caller_of
 from handlers.dialect import speaks
 from handlers.dialects.openai import errors, operations
-from handlers.dialects.openai.batch_lines import ERRORS, OUTPUT, RUN, file_id
+from handlers.dialects.openai.batch_lines import RUN
+from handlers.dialects.openai.batch_words import described
 from handlers.dialects.openai.calls import document_in
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.lists import limit_of, listed
@@ -29,11 +30,10 @@ from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
-from pilotlight.contracts.group import Tally
 from pilotlight.contracts.job import LOW_PRIORITY, Job, JobStatus
 from pilotlight.contracts.pages import Place, Wanted
 from pilotlight.errors import NotFound, UnknownFile
-from pilotlight.intake.groups.batches.ticket import ENDPOINT, KIND, MOST_BYTES, Spread, Ticket
+from pilotlight.intake.groups.batches.ticket import ENDPOINT, KIND, MOST_BYTES, Ticket
 from pilotlight.intake.groups.opening import Opening
 
 _WINDOW: Final = re.compile(r"([1-9]\d{0,2})([hd])", re.ASCII)
@@ -230,115 +230,6 @@ def _find(services: Services, own_id: str, caller: str) -> Job:
     if head is None or (head.caller, head.endpoint) != (caller, ENDPOINT):
         raise UnknownBatch(f"no batch found with the id {own_id[:100]!r}")
     return head
-
-
-# In OpenAI's words
-
-
-def described(services: Services, head: Job) -> Document:
-    """A batch as OpenAI's object."""
-    tally = services.members.tally(head.id) or Tally(group_id=head.id)
-    ticket, spread = Ticket.of(head), Spread.read(tally.cursor)
-    word = _word(head, tally, spread)
-    given = ticket.given
-    return {
-        "id": name_of(head),
-        "object": "batch",
-        "endpoint": given["url"],
-        "model": None,
-        "errors": _errors(services, head),
-        "input_file_id": given["file"],
-        "completion_window": given["window"],
-        "status": word,
-        "output_file_id": _written(services, head, OUTPUT),
-        "error_file_id": _written(services, head, ERRORS),
-        "created_at": int(head.created_at),
-        "in_progress_at": _whole(spread.since),
-        "expires_at": int(head.start_by),
-        "finalizing_at": _ended(head, JobStatus.SUCCEEDED),
-        "completed_at": _ended(head, JobStatus.SUCCEEDED),
-        "failed_at": _ended(head, JobStatus.FAILED),
-        "expired_at": _ended(head, JobStatus.EXPIRED),
-        "cancelling_at": _ended(head, JobStatus.CANCELLED),
-        "cancelled_at": _ended(head, JobStatus.CANCELLED) if word == "cancelled" else None,
-        "request_counts": {
-            "total": spread.total,
-            "completed": tally.succeeded,
-            "failed": tally.ended - tally.succeeded,
-        },
-        "metadata": given["metadata"],
-    }
-
-
-def name_of(head: Job) -> str:
-    return f"batch_{head.id.replace('-', '')}"
-
-
-_OVER: Final = {
-    JobStatus.SUCCEEDED: "completed",
-    JobStatus.FAILED: "failed",
-    JobStatus.CANCELLED: "cancelled",
-    JobStatus.EXPIRED: "expired",
-}
-
-
-def _word(head: Job, tally: Tally, spread: Spread) -> str:
-    if head.status is JobStatus.WAITING:
-        if spread.since is None:
-            return "validating"
-        return "finalizing" if tally.is_over else "in_progress"
-    if head.group_due is not None:  # its last lines are on their way out
-        if head.status is JobStatus.CANCELLED:
-            return "cancelling"
-        if head.status is JobStatus.EXPIRED:
-            return "finalizing"
-    return _OVER[head.status]
-
-
-def _written(services: Services, head: Job, which: str) -> str | None:
-    """The file's id, once the batch is over and if it has lines."""
-    if not head.status.is_terminal or head.status is JobStatus.FAILED:
-        return None
-    try:
-        return services.files.find(file_id(head.id, which), caller=head.caller).id
-    except UnknownFile:
-        return None
-
-
-def _errors(services: Services, head: Job) -> Document | None:
-    if head.status is not JobStatus.FAILED:
-        return None
-    error = services.control.error(head)
-    said = [
-        {
-            "code": one.type,
-            "message": one.message,
-            "param": ".".join(map(str, one.loc)) or None,
-            "line": one.context.get("line"),
-        }
-        for one in error.problems
-    ]
-    alone = {"code": error.code, "message": error.message, "param": None, "line": None}
-    return {"object": "list", "data": said or [alone]}
-
-
-def _ended(head: Job, status: JobStatus) -> int | None:
-    return _whole(head.ended_at) if head.status is status else None
-
-
-def _whole(moment: float | None) -> int | None:
-    return None if moment is None else int(moment)
-
-
-def announce(head: Job) -> Document:
-    """The webhook of a batch, in the shape of OpenAI's ``batch.completed``."""
-    return {
-        "id": f"evt_{head.id}",
-        "object": "event",
-        "type": f"batch.{_OVER[head.status]}",
-        "created_at": int(head.ended_at or head.created_at),
-        "data": {"id": name_of(head)},
-    }
 
 
 ROUTES = (
