@@ -139,6 +139,23 @@ def test_no_request_is_answered_by_a_fault_of_ours(house, wish):
         json.loads(answered.body)
 
 
+@pytest.mark.parametrize(
+    "word", ["", "x\r\ny: z", "\0", "\ud800", "é", "\N{GRINNING FACE}", "..", "A" * 5000], ids=ascii
+)
+def test_no_odd_word_in_any_place_of_any_route_is_answered_by_a_fault_of_ours(house, word):
+    """Every one of them, not some: where a word comes back in a header it could break it."""
+    headers = [raw("authorization", f"Key {KEY}")]
+    for route in house.app.routes:
+        for method in sorted(getattr(route, "methods", ())):
+            fills = [f"acme/app/requests/{word}"] if "path:path" in route.path else [word] * 3
+            path = filled(route.path, fills, house.job)
+            answered = house.ask(scope_of(method, path, headers=headers), [b"{}"])
+
+            assert 200 <= answered.status < 500, (method, path, answered.body)
+            for name, value in answered.headers:
+                assert not set(b"\r\n\0") & set(name + value), (method, path, name, value)
+
+
 @fuzzed(path=any_text, method=st.sampled_from(METHODS), key=KEYS)
 def test_no_path_at_all_is_answered_by_a_fault_of_ours(house, path, method, key):
     scope = scope_of(method, "/" + path, headers=[raw("authorization", key)])
