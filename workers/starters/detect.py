@@ -72,7 +72,7 @@ class Detector(Worker[Input, Output | Pointed]):
                 task="fal/vision",
                 input=Input,
                 output=Pointed,
-                description="The same, as the middle of each thing.",
+                description="What pilotlight/detect finds, as the middle of each thing.",
             ),
         ),
         gpu_memory_gib=0,

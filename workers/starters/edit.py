@@ -100,7 +100,7 @@ class Changer(Worker[Edit, Output]):
                 task="fal/image-edit",
                 input=Inpaint,
                 output=Output,
-                description="The same, but only where a mask is white.",
+                description="As pilotlight/edit, but only where a mask is white.",
             ),
         ),
         gpu_memory_gib=0,

@@ -57,7 +57,7 @@ class Reader(Worker[Input | VisionChat, Output | Completion]):
                 task="openai/chat-completion/ocr",
                 input=VisionChat,
                 output=Completion,
-                description="The same, as a chat with pictures: all that can be read, and no more.",
+                description="The text of a page, as a chat with pictures: what can be read, no more.",
                 streams=True,
             ),
         ),
