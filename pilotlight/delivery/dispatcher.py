@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.webhook import MAX_BODY_BYTES, Announcement, announcement_id
-from pilotlight.delivery.hosts import Hosts, host_of
+from pilotlight.delivery.hosts import MAX_TURN_S, Hosts, host_of
 from pilotlight.delivery.posting import Posting, report, result_of, settling_move
 from pilotlight.delivery.receivers import Receivers
 from pilotlight.delivery.schedule import Delivered, Disable, Outcome, Result, RetryAt, next_try
@@ -79,7 +79,8 @@ class Dispatcher:
         self._rng = rng
         self._hosts = Hosts(settings)
         self._waiting = Waiting()
-        self._receivers: Receivers | None = None
+        self._receivers = Receivers(settings)
+        self._remembers = False
         self._pool = pool or ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="webhook")
         self._in_flight = 0
         self._ended: queue.SimpleQueue[tuple[Posting, Future[Reply]]] = queue.SimpleQueue()
@@ -91,6 +92,8 @@ class Dispatcher:
 
         Never waits for a receiver: :meth:`finish` does.
         """
+        if not self._remembers:
+            self._remember(now)
         self._settle()
         begun = 0
         for _page in range(_MAX_PAGES):
@@ -167,7 +170,7 @@ class Dispatcher:
     def _take(self, job: Job, now: float, taken: list[Posting]) -> None:
         """Lease the row, or move it out of the way of others."""
         url = job.webhook or ""
-        if self._known_receivers().disabled(url) and not _is_replayed(job):
+        if self._receivers.disabled(url) and not _is_replayed(job):
             self._store.move(job.id, moves.settle_webhook(job, due_at=None, state="disabled"))
             return
         host = host_of(url)
@@ -189,11 +192,14 @@ class Dispatcher:
         self._in_flight += 1
         taken.append(Posting(leased, url, host, self._clock.monotonic()))
 
-    def _known_receivers(self) -> Receivers:
-        if self._receivers is None:
-            self._receivers = Receivers(self._settings)
-            self._receivers.remember(self._store.list_jobs(limit=_REMEMBERED, webhooks_only=True))
-        return self._receivers
+    def _remember(self, now: float) -> None:
+        """What a dispatcher before this one knew: who wants no more, and what it put off."""
+        for job in self._store.webhooks_due(now=now + MAX_TURN_S, limit=_REMEMBERED):
+            if job.webhook_due is not None and job.webhook_due > now and not job.webhook_tries:
+                # Not tried and not due: it waits for its host's turn, not for the schedule's.
+                self._waiting.add(host_of(job.webhook or ""), job, due_at=job.webhook_due)
+        self._receivers.remember(self._store.list_jobs(limit=_REMEMBERED, webhooks_only=True))
+        self._remembers = True
 
     def _post(self, posting: Posting, now: float) -> None:
         try:
@@ -269,7 +275,7 @@ class Dispatcher:
         return [(row.job_id, moves.hasten_webhook(row.webhook_fence, now=now)) for row in rows]
 
     def _judge(self, posting: Posting, result: Result, now: float) -> Outcome:
-        job, receivers = posting.job, self._known_receivers()
+        job, receivers = posting.job, self._receivers
         outcome = next_try(
             result, tries=job.webhook_tries, now=now, rng=self._rng, settings=self._settings
         )

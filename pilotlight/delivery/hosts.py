@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_TURN_S: Final = 120.0
 """Furthest a busy host's rows are put off. Those of a host that becomes fast are called forward
-sooner (:mod:`.waiting`), but not by a dispatcher that did not put them off itself."""
+sooner (:mod:`.waiting`)."""
 _FIRST_PACE_S: Final = 0.02
 """Length of a posting that is assumed before any was seen."""
 _MAX_HOSTS: Final = 10_000

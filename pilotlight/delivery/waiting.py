@@ -2,7 +2,8 @@
 
 A turn is a guess of how long those before it will take. It is wrong once the host becomes fast:
 what ends well then calls as many rows forward as the host has room for. Only a memory of this
-process: what it has forgotten, or never knew, comes at its turn.
+process, which begins with what the table tells of the one before: what it has forgotten, or
+another process puts off meanwhile, comes at its turn.
 """
 
 from __future__ import annotations

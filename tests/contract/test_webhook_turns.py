@@ -111,6 +111,28 @@ def test_a_host_that_becomes_fast_gets_its_rows_at_once(store, clock, finished, 
     assert store.webhooks_due(now=clock.now() + 3600) == []
 
 
+def test_what_a_dispatcher_before_it_put_off_is_called_forward_too(
+    store, clock, finished, slow, office
+):
+    dispatcher, pool, before = slow
+    jobs = finished(3 * WIDTH)
+    dispatcher(clock.now())
+    pool.run()
+    assert dispatcher.finish(0)
+    rest = [job_id for job_id in jobs if job_id not in before.posted]
+    other, pool, receiver = office()
+    while not pool.waiting:  # until the first of the rows has its turn
+        clock.sleep(1)
+        other(clock.now())
+    first_at = clock.now()
+    while pool.waiting:
+        pool.run()
+        other(clock.now())
+
+    assert clock.now() == first_at
+    assert sorted(receiver.posted) == sorted(rest)
+
+
 def test_a_host_that_says_no_gets_none_forward(store, clock, finished, slow):
     dispatcher, pool, receiver = slow
     receiver.status = 503
