@@ -129,8 +129,8 @@ class Webhooks:
             self._world.sleep(self._nap_s())
 
     def _nap_s(self) -> float:
-        """Virtual time is cheap but not free: sleep until something is due or has ended."""
-        if not self._site.faults.stopped or self.dispatcher._in_flight:
+        """Virtual time is cheap but not free: once all jobs are over, sleep until one is due."""
+        if not self._site.faults.stopped or self._site.open or self.dispatcher._in_flight:
             return self._world.rng.uniform(0.5, 1.5)
         due = self._site.table.next_webhook_due()
         if due is None:

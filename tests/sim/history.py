@@ -20,6 +20,7 @@ from tests.sim.clients import Clients
 from tests.sim.faults import KINDS, Faults
 from tests.sim.gatherings import Gatherings
 from tests.sim.house import House
+from tests.sim.liveness import Liveness
 from tests.sim.site import START_TIMEOUT_S, Site
 from tests.sim.world import EPOCH, Violation, World
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 SETTLE_S: Final = 2 * START_TIMEOUT_S
 """After the faults every job must end within its deadline to start, run timeout and 2 minutes."""
-WEBHOOKS_S: Final = 80 * 3600.0
-"""The schedule of webhooks is 75.6 hours long."""
+WEBHOOKS_S: Final = 3600.0
+"""After the last moment that a row's schedule names, when every receiver takes what it is given."""
 _MOST_STEPS_PER_JOB: Final = 2000
 """Fifteen times what a job takes."""
 QUIET_S: Final = 600.0
@@ -141,6 +142,7 @@ class Run:
         self.house = House(self.site)
         self.clients = Clients(self.site, self.house, jobs)
         self.gatherings = Gatherings(self.site, self.house, groups)
+        self.liveness = Liveness(self.site)
 
     def run(self) -> None:
         world = self.world
@@ -149,12 +151,14 @@ class Run:
         last = max(self.clients.arrive(), self.gatherings.arrive())
         world.run(EPOCH + last + 600, stop=lambda: self._all_over and world.now > EPOCH + last)
         self.faults.stop()
+        self.liveness.watch()
         ends_at = world.now + SETTLE_S
         world.run(ends_at, stop=lambda: self._all_over)
         self._check_ends()
         world.run(world.now + QUIET_S, stop=lambda: not self.site.processes.running)
         self._check_quiet()
-        world.run(world.now + WEBHOOKS_S, stop=lambda: self.site.table.next_webhook_due() is None)
+        table = self.site.table
+        world.run(self._last_webhook() + WEBHOOKS_S, stop=lambda: table.next_webhook_due() is None)
         self._check_webhooks()
         self._check_rows()
         self.gatherings.check()
@@ -193,6 +197,12 @@ class Run:
         crashes = self.site.processes.crashes
         self._need(not crashes, "crash", f"a replica's own code raised: {crashes[:3]}")
         self._need(not self.house.trouble, "crash", f"exceptions nobody took: {self.house.trouble}")
+
+    def _last_webhook(self) -> float:
+        """Every posting of the time of the faults is settled: what is put off now is put off for
+        the last time."""
+        dues = (row.webhook_due for row in self.site.table.rows.values())
+        return max([self.world.now, *(due for due in dues if due is not None)])
 
     def _check_webhooks(self) -> None:
         for row in self.site.table.rows.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 REPORT: Final = Path("build/mutants.json")
 SEEDS: Final = tuple(range(1000, 1012))
+_FIRST: Final = 2
+"""Histories before the state machine is asked, which takes as long as three."""
 JOBS: Final = 300
 COST_SEEDS: Final = tuple(range(2000, 2006))
 COST_JOBS: Final = 500
@@ -51,6 +53,7 @@ class Verdict:
     by_rules: str = ""
     """What the state machine said."""
     took_s: float = 0.0
+    """Of a core: a busy machine says nothing about the mutant."""
 
 
 def _histories(seeds: Sequence[int], jobs: int) -> list[History]:
@@ -59,6 +62,7 @@ def _histories(seeds: Sequence[int], jobs: int) -> list[History]:
 
 
 def in_simulation(seeds: Sequence[int], jobs: int) -> str:
+    """The first violation; the histories after it are not run."""
     for seed in seeds:
         history = simulate(seed, jobs, kinds=KINDS)
         if history.violation:
@@ -75,18 +79,21 @@ def in_rules() -> str:
 
 
 def hunt(name: str, *, seeds: Sequence[int] = SEEDS, jobs: int = JOBS) -> Verdict:
-    """Judge one mutant."""
-    began = time.monotonic()
+    """Judge one mutant, until something notices it: histories first, then single moves."""
+    began = time.process_time()
     mutant = all_mutants()[name]
     if mutant.counter is not None:
         return _cost(mutant, began)
+    said = ""
     try:
         with mutant.patch():
-            seen, said = in_simulation(seeds, jobs), in_rules()
+            seen = in_simulation(seeds[:_FIRST], jobs)
+            said = "" if seen else in_rules()
+            seen = seen if seen or said else in_simulation(seeds[_FIRST:], jobs)
     except Exception as error:  # noqa: BLE001 - one that does not even run proves nothing
         words = f"broken: {type(error).__name__}: {error}"
         return Verdict(name, "safety", caught=False, by_simulation=words)
-    took = round(time.monotonic() - began, 1)
+    took = round(time.process_time() - began, 1)
     return Verdict(name, "safety", bool(seen or said), seen, said, took)
 
 
@@ -110,7 +117,24 @@ def _cost(mutant: Mutant, began: float) -> Verdict:
     if broken:
         words = f"{words}; {broken[0]}"[:200]
     caught = after > MOVED * before or bool(broken)
-    return Verdict(mutant.name, "cost", caught, words, "", round(time.monotonic() - began, 1))
+    return Verdict(mutant.name, "cost", caught, words, "", round(time.process_time() - began, 1))
+
+
+def _judged(processes: int) -> list[Verdict]:
+    """Those of cost first, which take the longest; a word about each as it comes."""
+    mutants = all_mutants()
+    order = sorted(mutants, key=lambda name: mutants[name].counter is None)
+    found: dict[str, Verdict] = {}
+    with ProcessPoolExecutor(processes) as pool:
+        for done in as_completed([pool.submit(hunt, name) for name in order]):
+            verdict = done.result()
+            found[verdict.mutant] = verdict
+            seen = verdict.by_simulation or verdict.by_rules
+            words = f"noticed: {seen}" if verdict.caught else "NOT NOTICED"
+            head = f"{len(found)} of {len(order)}, {verdict.took_s:.1f} s: {verdict.mutant}"
+            sys.stdout.write(f"{head}: {words}"[:160] + "\n")
+            sys.stdout.flush()
+    return [found[name] for name in mutants]
 
 
 def hunt_all(*, processes: int) -> int:
@@ -120,9 +144,7 @@ def hunt_all(*, processes: int) -> int:
     if sane:
         sys.stdout.write(f"mutants cannot be judged: the code as it is fails: {sane}\n")
         return 1
-    names = list(all_mutants())
-    with ProcessPoolExecutor(processes) as pool:
-        verdicts = list(pool.map(hunt, names))
+    verdicts = _judged(processes)
     survivors = [verdict.mutant for verdict in verdicts if not verdict.caught]
     safety = [verdict for verdict in verdicts if verdict.kind == "safety"]
     report = {

@@ -193,6 +193,10 @@ class Table:
     def next_due(self) -> float | None:
         return self._due.first()
 
+    def held(self) -> list[Job]:
+        """All that some replica holds."""
+        return [self.rows[job_id] for held in self._held.values() for job_id in held]
+
     def webhooks_due(self, *, now: float, limit: int = 100) -> list[Job]:
         return self._webhooks.until(now, limit)
 
