@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import strategies as st
 
-from handlers.dialects.openai import operations, transcripts
+from handlers.dialects.openai import operations, responses, transcripts
 from handlers.dialects.openai.chat import Chunks
 from handlers.dialects.openai.operation import Told
 from pilotlight.adapters.local.clock import SystemClock
@@ -48,7 +48,7 @@ def asked(house, path, body, content_type, *, cut, breaks_off=False):
 
 
 names = st.sampled_from(
-    ["purpose", "file", "model", "image", "image[]", "mask", "a[b]", "a[b][c]", "expires_after",
+    ["purpose", "purpose[]", "file", "model", "image", "image[]", "mask", "a[b]", "a[b][c]", "expires_after",
      "expires_after[seconds]", "timestamp_granularities[]", "response_format", "async", "prompt"]
 ) | plain_text  # fmt: skip
 values = st.sampled_from(
@@ -102,6 +102,63 @@ def test_no_body_is_answered_by_a_fault_of_ours(house, path, model, more, cut):
     except ValueError:  # an integer longer than Python prints
         return
     asked(house, "/v1" + path, body, "application/json", cut=cut)
+
+
+def odd(*usual):
+    """One of the usual values, or anything at all."""
+    return st.sampled_from(usual) | json_values if usual else json_values
+
+
+part = st.fixed_dictionaries(
+    {"type": odd("input_text", "output_text", "refusal", "input_image", "input_audio")},
+    optional={"text": odd("a"), "refusal": odd("b"), "image_url": odd("data:,"), "detail": odd()},
+)
+item = st.fixed_dictionaries(
+    {"type": odd("message", "function_call", "function_call_output", "reasoning")},
+    optional={
+        "role": odd("user", "assistant", "king"), "content": st.lists(part, max_size=3) | odd("a"),
+        "call_id": odd("c"), "name": odd("f"), "arguments": odd("{}"), "output": odd("ok"),
+    },
+)  # fmt: skip
+tool = st.fixed_dictionaries(
+    {"type": odd("function", "web_search")}, optional={"name": odd("f"), "parameters": odd()}
+)
+
+
+@fuzzed(
+    given=st.lists(item, max_size=4) | odd("a"),
+    more=st.fixed_dictionaries(
+        {"background": st.just(True)},
+        optional={
+            "tools": st.lists(tool, max_size=2) | odd(), "tool_choice": tool | odd("auto"),
+            "instructions": odd("a"), "reasoning": odd({"effort": "low"}), "metadata": odd(),
+            "text": st.fixed_dictionaries({"format": tool | odd()}) | odd(), "stream": odd(True),
+            "max_output_tokens": odd(1), "previous_response_id": odd(None),
+        },
+    ),
+)  # fmt: skip
+def test_no_response_is_asked_for_in_a_way_that_breaks_us(house, given, more):
+    try:
+        body = json.dumps({"model": "tests/parrot", "input": given, **more}).encode()
+    except ValueError:  # an integer longer than Python prints
+        return
+    asked(house, "/v1/responses", body, "application/json", cut=99)
+
+
+@fuzzed(text=plain_text, thought=plain_text, cuts=st.lists(st.integers(0, 60), max_size=6))
+def test_what_a_response_streams_is_what_it_ends_with(text, thought, cuts):
+    events = responses.OPERATION.narrator(Told("id", "m", 1, {}))
+    told = []
+    for cut in cuts:
+        told += events.partial(said(text[:cut], reasoning_content=thought[:cut]))
+    told += events.end(said(text, reasoning_content=thought))
+
+    whole = told[-1]["response"]["output"]
+    for word, kind in (("output_text", "message"), ("reasoning_text", "reasoning")):
+        deltas = [one["delta"] for one in told if one["type"] == f"response.{word}.delta"]
+        parts = [part for one in whole if one["type"] == kind for part in one["content"]]
+        assert "".join(deltas) == "".join(part["text"] for part in parts)
+    assert [one["sequence_number"] for one in told] == list(range(len(told)))
 
 
 pieces_of_text = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(

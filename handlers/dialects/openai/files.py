@@ -124,7 +124,7 @@ def _reply(content: dict[str, Any]) -> Response:
 
 def _purpose(form: Form) -> str:
     purpose = form.fields.get("purpose")
-    if purpose not in PURPOSES:
+    if not isinstance(purpose, str) or purpose not in PURPOSES:
         known = ", ".join(sorted(PURPOSES))
         raise WrongUse(f"purpose is one of {known}", param="purpose")
     return str(purpose)

@@ -10,8 +10,9 @@ from typing import Any, Final
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document
 
-_ROLES: Final = frozenset({"user", "assistant", "system", "developer"})
-_TEXTS: Final = frozenset({"input_text", "output_text", "text"})
+# Not sets: a role may be a list, which a set could not even be asked about.
+_ROLES: Final = ("user", "assistant", "system", "developer")
+_TEXTS: Final = ("input_text", "output_text", "text")
 _UNKEPT: Final = "conversations are not kept here; send all of it in input"
 
 
@@ -57,7 +58,7 @@ def _add(told: list[Document], item: Any, at: str) -> None:
 def _message(item: Document, at: str) -> Document:
     role = item.get("role")
     if role not in _ROLES:
-        raise WrongUse(f"{at}.role is one of {', '.join(sorted(_ROLES))}", param=f"{at}.role")
+        raise WrongUse(f"{at}.role is one of {', '.join(_ROLES)}", param=f"{at}.role")
     return {"role": role, "content": _content(item.get("content"), f"{at}.content")}
 
 
