@@ -38,12 +38,9 @@ def folder() -> Iterator[Path]:
 
 
 def _sweep() -> None:
-    """Remove those whose process is gone."""
+    """Remove those whose process is gone; another user's cannot be opened."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with (
-            contextlib.suppress(OSError),
-            _held(left) as nobodys,
-        ):  # another user's cannot be opened
+        with contextlib.suppress(OSError), _held(left) as nobodys:
             if nobodys:
                 shutil.rmtree(left, ignore_errors=True)
 
