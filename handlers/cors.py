@@ -17,7 +17,9 @@ METHODS = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 USUAL_HEADERS = "authorization, content-type, accept, idempotency-key"
 EXPOSED = (
     "x-request-id, x-fal-request-id, x-fal-request-timeout-type, x-fal-error-type, etag, "
-    "content-disposition, content-range, accept-ranges, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+    "content-disposition, content-range, accept-ranges, retry-after, x-should-retry, "
+    "ratelimit-limit, ratelimit-remaining, ratelimit-reset, x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 PREFLIGHT_S = 86400
 
@@ -50,7 +52,7 @@ class Cors:
 
 def _preflight(headers: Headers) -> Response:
     wanted = headers.get("access-control-request-headers") or USUAL_HEADERS
-    return Response(
+    response = Response(
         status_code=204,
         headers={
             "access-control-allow-origin": "*",
@@ -62,3 +64,7 @@ def _preflight(headers: Headers) -> Response:
             "allow": METHODS,
         },
     )
+    if headers.get("access-control-request-private-network") == "true":
+        # Some browsers ask before a public page may call this machine or its network.
+        response.headers["access-control-allow-private-network"] = "true"
+    return response

@@ -241,6 +241,7 @@ def test_a_preflight_is_answered_without_a_key(stage, path):
         "origin": "https://app.example",
         "access-control-request-method": "PUT",
         "access-control-request-headers": wanted,
+        "access-control-request-private-network": "true",
     }
     with stage.client(None) as page:
         reply = page.options(path, headers=headers)
@@ -252,6 +253,7 @@ def test_a_preflight_is_answered_without_a_key(stage, path):
     )
     assert reply.headers["access-control-allow-headers"] == wanted
     assert "access-control-allow-credentials" not in reply.headers
+    assert reply.headers["access-control-allow-private-network"] == "true"
 
 
 def test_a_preflight_on_fals_own_host_is_answered_too(stage):
@@ -261,6 +263,7 @@ def test_a_preflight_on_fals_own_host_is_answered_too(stage):
 
     assert reply.status_code == 204
     assert "authorization" in reply.headers["access-control-allow-headers"]
+    assert "access-control-allow-private-network" not in reply.headers
 
 
 def test_a_page_may_read_answers_errors_and_the_request_id(stage, client):
@@ -275,7 +278,8 @@ def test_a_page_may_read_answers_errors_and_the_request_id(stage, client):
     for reply in replies:
         assert reply.headers["access-control-allow-origin"] == "*"
         exposed = reply.headers["access-control-expose-headers"]
-        assert {"x-fal-request-id", "x-fal-request-timeout-type"} <= set(exposed.split(", "))
+        read = {"x-fal-request-id", "x-fal-request-timeout-type", "x-request-id", "x-should-retry"}
+        assert read <= set(exposed.split(", "))
         assert "set-cookie" not in reply.headers
 
 

@@ -149,6 +149,8 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path, clock):
 
     assert reply.status_code == 429
     assert reply.headers["retry-after"] == "2"
+    told = {name: reply.headers[f"x-ratelimit-{name}-requests"] for name in ("remaining", "reset")}
+    assert told == {"remaining": "0", "reset": "2s"}
     assert reply.json()["error"]["code"] == "rate_limit_exceeded"
     assert "x-should-retry" not in reply.headers
 

@@ -108,8 +108,8 @@ def test_a_wrong_field_is_named(client, fields, param):
          "multipart/form-data; boundary=x"),
         (b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf a fi',
          "multipart/form-data; boundary=x"),
-        (b'--x\r\nContent-Disposition: form-data; name="purpose[]"\r\n\r\nbatch\r\n'
-         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n{}\r\n--x--\r\n',
+        ((b'--x\r\nContent-Disposition: form-data; name="purpose[]"\r\n\r\nbatch\r\n'
+         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n{}\r\n--x--\r\n'),
          "multipart/form-data; boundary=x"),
         (b"--x--\r\n", "multipart/form-data; boundary=x; charset=nonsense"),
     ],

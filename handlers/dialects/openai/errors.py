@@ -138,8 +138,19 @@ def render(error: PilotlightError) -> Response:
         content["error"]["param"] = param
         response = JSONResponse(content, status, headers={REQUEST_ID: request_id})
     if error.http_status == 429:
-        response.headers.update(limits.headers_of(error))
+        response.headers.update(_limits(limits.headers_of(error)))
     return response
+
+
+def _limits(told: dict[str, str]) -> dict[str, str]:
+    """Under OpenAI's own names too: ``x-ratelimit-reset-requests: 2s``."""
+    if "ratelimit-limit" not in told:
+        return told
+    return told | {
+        "x-ratelimit-limit-requests": told["ratelimit-limit"],
+        "x-ratelimit-remaining-requests": told["ratelimit-remaining"],
+        "x-ratelimit-reset-requests": f"{told['ratelimit-reset']}s",
+    }
 
 
 def _param_of(error: PilotlightError) -> str | None:
