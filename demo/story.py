@@ -72,7 +72,7 @@ class Story:
             job_id = customer.stdout.readline().strip()
             if job_id:
                 looks = follow(Api(self.house.url, self.house.key), job_id, clock=self.clock)
-                screen.watch(settled(looks), console=self.console)
+                screen.watch(settled(looks), console=self.console, margin="      ")
             picture = customer.stdout.readline().strip()
             code = customer.wait(_CUSTOMER_S)
         if code or not picture:

@@ -120,6 +120,7 @@ def main() -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     began, entries = clock.monotonic(), []
+    console.print("\n[bold]Every starter is asked for something;[/] some minutes on two cores\n")
     with tempfile.TemporaryDirectory(prefix="pilotlight-gallery-") as data:
         try:
             with house(Path(data), "--starters") as running:
@@ -150,4 +151,8 @@ def main() -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        Console().print("\n  Stopped; nothing is left running.")
+        sys.exit(130)

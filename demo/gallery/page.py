@@ -11,18 +11,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _STYLE: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 2rem;
-       background: #faf8f5; color: #2b2622 }
-h1 { font-weight: 600 } h2 { font-size: 1.1rem; margin: 0 0 .5rem }
-article { display: grid; grid-template-columns: 1fr 1fr; gap: 2rem; padding: 1.5rem 0;
-          border-top: 1px solid #ddd5cb }
-header { grid-column: 1 / -1 } header span { color: #a0561c; font-size: .9rem }
-img, video { max-width: 100%; min-width: 144px; image-rendering: pixelated; border-radius: 4px;
-      background: repeating-conic-gradient(#e8e2da 0 25%, #fff 0 50%) 0 0 / 16px 16px; margin: 2px }
-video { min-width: 18rem }
+:root { color-scheme: light dark; --page: #faf8f5; --ink: #2b2622; --line: #ddd5cb;
+        --warm: #a0561c; --bad: #a11; --light: #fff; --dark: #e8e2da }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #1c1917; --ink: #e9e2d9; --line: #443d36; --warm: #f0a35e; --bad: #ff8a80;
+          --light: #57504a; --dark: #453f3a } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem;
+       padding: clamp(1rem, 4vw, 2rem); background: var(--page); color: var(--ink) }
+h1 { font-weight: 600; line-height: 1.2 } h2 { font-size: 1.1rem; margin: 0 }
+article { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem 2rem; padding: 1.5rem 0;
+          border-top: 1px solid var(--line) }
+article > div { min-width: 0 }
+header { grid-column: 1 / -1 } header span { color: var(--warm); font-size: .9rem }
+img, video { box-sizing: border-box; max-width: 100%; min-width: 144px; margin: 2px;
+      image-rendering: pixelated; border: 1px solid var(--line); border-radius: 4px;
+      background: repeating-conic-gradient(var(--dark) 0 25%, var(--light) 0 50%) 0 0 / 16px 16px }
+video { min-width: min(18rem, 100%) } audio { max-width: 100% }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; margin: .5rem 0;
       max-height: 24rem; overflow: auto }
-p.bad { color: #a11 } @media (max-width: 48rem) { article { grid-template-columns: 1fr } }
+a { color: var(--warm) } p.bad { color: var(--bad) }
+@media (max-width: 48rem) { article { grid-template-columns: 1fr } }
 """
 
 

@@ -35,11 +35,11 @@ class _Seconds(ProgressColumn):
         return Text(f"{task.elapsed or 0.0:.1f} s", style="dim")
 
 
-def watch(looks: Iterator[Look], *, console: Console | None = None) -> None:
-    """Show every look until the last."""
+def watch(looks: Iterator[Look], *, console: Console | None = None, margin: str = "") -> None:
+    """Show every look until the last. ``margin`` stands before each line that stays."""
     console = console or Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        _say(looks, console)
+        _say(looks, console, margin)
         return
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
@@ -52,7 +52,7 @@ def watch(looks: Iterator[Look], *, console: Console | None = None) -> None:
         task = progress.add_task("submitted", total=None, ready_at=None)
         for seen in looks:
             for line in seen.lines:
-                progress.console.print(Text(line, style="dim"), soft_wrap=True)
+                progress.console.print(Text(margin + line, style="dim"), soft_wrap=True)
             _move(progress, task, seen)
 
 
@@ -68,12 +68,12 @@ def _move(progress: Progress, task: object, seen: Look) -> None:
     )
 
 
-def _say(looks: Iterator[Look], console: Console) -> None:
+def _say(looks: Iterator[Look], console: Console, margin: str) -> None:
     """One line per change, for a log file or a pipe; progress alone is no change."""
     said = ""
     for seen in looks:
         for line in seen.lines:
-            console.print(Text(line), soft_wrap=True)
+            console.print(Text(margin + line), soft_wrap=True)
         if seen.words != said and not seen.over:  # the end is said by whoever waits for it
             said = seen.words
-            console.print(Text(sentence(seen)), soft_wrap=True)
+            console.print(Text(margin + sentence(seen)), soft_wrap=True)

@@ -82,5 +82,6 @@ def test_a_file_may_be_named_by_a_string(tmp_path: Path) -> None:
 def test_a_long_line_of_a_log_is_not_broken_where_a_program_reads_it() -> None:
     file = io.StringIO()
     line = "x" * 300
-    screen.watch(iter([Look("running", lines=(line,))]), console=Console(file=file, width=80))
-    assert line in file.getvalue().splitlines()
+    looks = iter([Look("running", lines=(line,))])
+    screen.watch(looks, console=Console(file=file, width=80), margin="  ")
+    assert file.getvalue().splitlines() == [f"  {line}", "  running"]
