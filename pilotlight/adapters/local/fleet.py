@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import processes
 from pilotlight.contracts.pools import Pools
+from pilotlight.execution.jumps import Jumps
 from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class LocalFleet:
         """Replicas of a supervisor before us that still drain: process id and start."""
         self._kill_at: dict[str, float] = {}
         self._listen_at = float("-inf")
+        self._jumps = Jumps(clock, patience_s=settings.lease.lease_s)
         self._pipe: tuple[int, int] | None = None
         self._stopping = False
         self.hurry = threading.Event()
@@ -159,7 +161,8 @@ class LocalFleet:
 
     def _kill_stubborn(self) -> None:
         now = self._clock.monotonic()
-        if not self.is_empty and now >= self._listen_at:
+        slept = self._jumps.look()
+        if not self.is_empty and now >= self._listen_at and not slept:
             self._listen_at = now + _LISTEN_S
             lease = self._settings.lease
             silent_since = self._clock.now() - lease.lease_s - lease.margin_s

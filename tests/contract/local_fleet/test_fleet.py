@@ -180,3 +180,28 @@ def test_a_replica_that_falls_silent_is_killed_whether_it_holds_a_job_or_not(mak
     clock.sleep(2)
 
     assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
+
+
+class Lid(ManualClock):
+    """The clock of a machine that can be shut: it sleeps, and only the wall clock runs on."""
+
+    shut_s = 0.0
+
+    def now(self):
+        return super().now() + self.shut_s
+
+
+def test_replicas_of_a_machine_that_slept_are_not_taken_for_silent(make_fleet, database):
+    clock = Lid()
+    fleet = make_fleet(clock)
+    replica_id = ready(fleet, "stubborn")
+    with database.write() as execute:
+        execute("UPDATE replica SET seen_at = ?", (clock.now(),))
+    clock.shut_s = 3600.0
+    assert fleet.poll_exits() == []
+    clock.sleep(59)
+    assert fleet.poll_exits() == []
+    assert fleet._kill_at == {}
+
+    clock.sleep(2)  # time enough to say a word
+    assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
