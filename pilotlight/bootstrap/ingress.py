@@ -129,7 +129,6 @@ def assemble(
         parts.store,
         parts.fleet,
         specs,
-        clock=clock,
         settings=settings.scaling,
         learned=parts.learned,
         overrules=parts.overrules,

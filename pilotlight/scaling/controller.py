@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pilotlight.contracts.pools import Pools
+from pilotlight.errors import Unavailable
 from pilotlight.observability.logs import event
 from pilotlight.ports.store import Load
 from pilotlight.scaling.fleets import by_fleet
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pilotlight.contracts.worker import WorkerSpec
-    from pilotlight.ports.clock import Clock
     from pilotlight.ports.fleet import Fleet, Replica
     from pilotlight.ports.learned import Learned
     from pilotlight.ports.overrules import Overrules
@@ -42,13 +43,11 @@ class Controller:
         fleet: Fleet,
         specs: Mapping[str, WorkerSpec],
         *,
-        clock: Clock,
         settings: ScalingSettings,
         learned: Learned | None = None,
         overrules: Overrules | None = None,
     ) -> None:
         self._store, self._fleet = store, fleet
-        self._clock = clock
         self._pools = Pools(specs)
         self._terms = {n: terms_of(spec, settings) for n, spec in self._pools.fleets.items()}
         self._overrules = overrules
@@ -58,31 +57,27 @@ class Controller:
         """Set when somebody wants a look before the next tick; a look clears it."""
         self.decisions: dict[str, Decision] = {}
         """What the last look said of each worker that has jobs or replicas."""
-        self.last_decision_s: float | None = None
-        """From the submit that lit the burner to the start of a replica, the newest one."""
-        self._lit_at: dict[str, float] = {}
 
     @property
     def pools(self) -> Pools:
         """Which workers share replicas; decisions are of fleets."""
         return self._pools
 
-    def light(self, worker: str) -> None:
-        worker = self._pools.fleet_of(worker)
-        if worker not in self._lit_at:
-            self._lit_at[worker] = self._clock.monotonic()
+    def light(self, worker: str) -> None:  # noqa: ARG002 - one look sees all of them
         if not self.lit.is_set():  # reading is cheaper than the lock that setting takes
             self.lit.set()
 
     def __call__(self, now: float) -> list[Decision]:
         """One look at every worker that has or should have something; acts on what it finds."""
         self.lit.clear()
-        lit_at, self._lit_at = self._lit_at, {}
         snapshots = self._snapshots(now)
         self._learner.observe(snapshots, now)
         decisions = self._decide(snapshots, now)
         for name, decision in decisions.items():
-            self._act(decision, lit_at.get(name))
+            try:
+                self._act(decision)
+            except Unavailable as trouble:  # one fleet's trouble must not keep others from theirs
+                event("scaling.failed", level=logging.ERROR, worker=name, error=str(trouble))
         self.decisions = decisions
         return list(decisions.values())
 
@@ -142,12 +137,10 @@ class Controller:
             )
         return decisions
 
-    def _act(self, decision: Decision, lit_at: float | None) -> None:
+    def _act(self, decision: Decision) -> None:
         worker, reason = decision.worker, decision.reason
         if decision.start:
             self._fleet.start(worker, decision.start)
-            if lit_at is not None:
-                self.last_decision_s = self._clock.monotonic() - lit_at
             event("scaling.out", worker=worker, count=decision.start, reason=reason)
         for replica_id in decision.retire:
             if self._fleet.retire(replica_id):

@@ -48,7 +48,6 @@ class House:
             self.store,
             self,
             {"flux": spec},
-            clock=self.clock,
             settings=ScalingSettings(**settings),
             learned=self.learned,
         )
