@@ -85,7 +85,10 @@ def replay(
 @commands.command()
 def secret(
     *,
-    caller: Annotated[str, typer.Option(help="Whose jobs the webhooks announce.")],
+    caller: Annotated[
+        str,
+        typer.Option(help="Whose jobs the webhooks announce; dev is the key's that `up` prints."),
+    ] = "dev",
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Make a new one; the old one signs for 24 h more.")
     ] = False,
@@ -93,7 +96,8 @@ def secret(
 ) -> None:
     """Print the Standard Webhooks secret of a caller.
 
-    $ export WEBHOOK_SECRET=$(pilotlight webhooks secret --caller alice)
+    $ export WEBHOOK_SECRET=$(pilotlight webhooks secret)
+    $ pilotlight webhooks secret --caller alice --rotate
     """
     from pilotlight.cli import operator
 

@@ -231,6 +231,8 @@ def test_the_secret_checks_what_the_signer_signs(run, services):
 
     assert first == again != rotated
     assert standardwebhooks.Webhook(rotated)
+    mine = run("webhooks", "secret").stdout.strip()
+    assert services.signer.active_secrets("dev", services.clock.now()) == [mine]
     assert services.signer.active_secrets("alice", services.clock.now()) == [rotated, first]
 
 
