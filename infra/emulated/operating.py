@@ -70,7 +70,7 @@ class Operator:
             "PATH": "/usr/bin:/bin",
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "emulated",
-            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "PILOTLIGHT_STACK": there.stack.resources["OperatorSettings"],
             "PILOTLIGHT_AWS__ENDPOINT_URL": there.emulator.url,
             "PILOTLIGHT_DATA": str(there.folder / "operators"),

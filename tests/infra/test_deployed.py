@@ -15,7 +15,7 @@ from pilotlight.settings import Settings
 from tests.contract.emulator import needs_ministack
 from tests.infra.conftest import package
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

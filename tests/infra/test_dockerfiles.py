@@ -81,6 +81,37 @@ def test_every_engine_of_a_worker_can_be_built(gpu):
     assert any('if [ "$ENGINE" = plain ]' in one for one in steps(gpu, "RUN"))
 
 
+@pytest.mark.parametrize(
+    ("engine", "extras", "freed"),
+    [
+        ("plain", "aws", set()),
+        ("diffusers", "aws,diffusers", set()),
+        ("diffusers,starters", "aws,diffusers,starters", set()),
+        ("vllm", "aws,vllm", {"torch", "transformers"}),
+        ("diffusers,vllm", "aws,diffusers,vllm", {"torch", "transformers"}),
+    ],
+)
+def test_an_engine_is_installed_by_our_pins_where_it_has_none_of_its_own(
+    gpu, tmp_path, engine, extras, freed
+):
+    """The recipe's own line, in a shell, with a pip that only writes down what it was asked."""
+    (line,) = [one for one in steps(gpu, "RUN") if "constraints.txt" in one]
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    pip.chmod(0o755)
+    constraints = (ROOT / "constraints.txt").read_text()
+    (tmp_path / "constraints.txt").write_text(constraints)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "ENGINE": engine}
+    subprocess.run(["sh", "-ec", line], cwd=tmp_path, env=env, check=True)
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == [f"install -c pins.txt .[{extras}]", "uninstall --yes pilotlight"]
+    kept = set((tmp_path / "pins.txt").read_text().splitlines())
+    gone = {one.partition("==")[0] for one in set(constraints.splitlines()) - kept}
+    assert gone >= freed
+    assert bool(gone) == bool(freed)
+
+
 def test_health_drain_and_volumes_are_those_of_the_task(gpu, prod):
     (container,) = prod.properties("EchoTask")["ContainerDefinitions"]
     (health,) = steps(gpu, "HEALTHCHECK")

@@ -24,7 +24,7 @@ def settings_of(clients: Clients, name: str, here: Settings) -> Settings:
     except (ClientError, BotoCoreError) as error:
         raise SettingsError(
             f"cannot read the stack's settings in the SSM parameter {name}: {str(error)[:200]}; "
-            "AWS_PROFILE and AWS_REGION say whose account it is"
+            "AWS_PROFILE and AWS_DEFAULT_REGION say whose account it is"
         ) from error
     text: str = answer["Parameter"]["Value"]
     try:
