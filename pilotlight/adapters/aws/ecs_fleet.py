@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pilotlight.adapters.aws import replica_items as items
+from pilotlight.errors import Unavailable
 from pilotlight.observability.logs import event
 from pilotlight.ports.fleet import LIVE
 
@@ -110,7 +111,10 @@ class EcsFleet:
         exits = [*self._stopped(rows), *self._hanging(rows), *self._late(rows)]
         for one in exits:
             event("replica.ended", level=logging.WARNING, **one._asdict())
-        self._hold(self._specs)
+        try:
+            self._hold(self._specs)
+        except Unavailable as trouble:  # what these held must be freed whatever ECS says
+            event("fleet.not_told", level=logging.WARNING, error=str(trouble))
         return exits
 
     def _stopped(self, rows: Sequence[Item]) -> Iterator[Exit]:
@@ -155,20 +159,30 @@ class EcsFleet:
         return Exit(replica_id, fate.worker, fate.stage)
 
     def _hold(self, workers: Iterable[str]) -> None:
+        """Raises Unavailable when a service could not be told; the others are told all the same."""
         rows, services = self._register.open_items(), self._ecs.services(workers)
+        trouble: Unavailable | None = None
         for worker in workers:
             own = [row for row in rows if row[items.WORKER]["S"] == worker and _is_live(row)]
             service = services.get(worker)
             if service is None:
                 self._give_up(worker, own)
                 continue
-            older = [row for row in own if _is_older(row, service)]
-            wanted = tasks_wanted(service.desired, newer=len(own) - len(older), older=len(older))
-            if service.desired != wanted:
-                self._ecs.want(worker, wanted)
-                event("fleet.wants", worker=worker, tasks=wanted, before=service.desired)
-            if older:
-                self._renew(older, own, service)
+            try:
+                self._hold_one(worker, service, own)
+            except Unavailable as problem:
+                trouble = problem
+        if trouble is not None:
+            raise trouble
+
+    def _hold_one(self, worker: str, service: Service, own: Sequence[Item]) -> None:
+        older = [row for row in own if _is_older(row, service)]
+        wanted = tasks_wanted(service.desired, newer=len(own) - len(older), older=len(older))
+        if service.desired != wanted:
+            self._ecs.want(worker, wanted)
+            event("fleet.wants", worker=worker, tasks=wanted, before=service.desired)
+        if older:
+            self._renew(older, own, service)
 
     def _give_up(self, worker: str, own: Sequence[Item]) -> None:
         name = self._ecs.service_name(worker)

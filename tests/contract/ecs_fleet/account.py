@@ -40,6 +40,11 @@ class Account:
     def desired(self, worker="quiet"):
         return self.ecs.services([worker])[worker].desired
 
+    def want(self, tasks, worker="quiet"):
+        """What an operator may set by hand."""
+        service = f"test-{worker}"
+        self.client.update_service(cluster=self.cluster, service=service, desiredCount=tasks)
+
     def tasks(self, worker="quiet"):
         """Those that run for it."""
         answer = self.client.list_tasks(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from pilotlight.adapters.aws.ecs import Ecs
 from pilotlight.adapters.aws.ecs_fleet import START_PATIENCE_S, EcsFleet, tasks_wanted
 from pilotlight.adapters.aws.enrolment import Task, enrol
 from pilotlight.adapters.local.clock import ManualClock
@@ -39,6 +40,28 @@ def test_a_service_is_to_run_what_is_capacity(fleet, account, register, roster, 
 
     assert fleet.retire(second)
     assert account.desired() == 0
+
+
+def test_a_service_that_cannot_be_told_keeps_no_other_and_no_end_from_being_told(
+    fleet, account, register, roster, clock, monkeypatch
+):
+    want = Ecs.want
+
+    def wants(self, worker, tasks):
+        if worker == "quiet":
+            raise Unavailable("ECS: AccessDenied")
+        want(self, worker, tasks)
+
+    fleet.start("quiet", 1)
+    (place,) = stages(fleet)
+    monkeypatch.setattr(Ecs, "want", wants)
+    account.want(0)
+    account.want(1, "says-why")
+    clock.sleep(START_PATIENCE_S + 1)
+    fleet._register.add("another", "quiet", slots=1, now=clock.now())
+
+    assert [one.replica_id for one in fleet.poll_exits()] == [place]
+    assert (account.desired(), account.desired("says-why")) == (0, 0)
 
 
 def test_a_place_that_no_task_took_is_gone_once_it_is_not_wanted(fleet):
