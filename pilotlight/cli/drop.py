@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -9,12 +10,16 @@ import typer
 from pilotlight.cli.options import DATA, AsJson, Data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pilotlight.bootstrap.ingress import Services
     from pilotlight.intake.drop.watching import Drops
     from pilotlight.ports.drop import Taken
 
 _LOOK_S: Final = 0.5
 _SHOWN: Final = 20
+_NEWEST: Final = 5
+"""Errors that are told; their count is of all."""
 
 
 def drop(
@@ -46,10 +51,15 @@ def drop(
         if watch:
             _follow(services, drops)
         said = _said(services, drops)
+    results = data / "drop-results"
+    failures = _failures(results)
+    said["failed"] = len(failures)
     if as_json:
         tables.show_json(said)
         return
-    _show(said, data / "drop", data / "drop-results")
+    _show(said, data / "drop", results)
+    for path in failures[-_NEWEST:]:
+        tables.nothing(f"{path}: {_why(path)}")
 
 
 def _follow(services: Services, drops: Drops) -> None:
@@ -94,6 +104,18 @@ def _file(services: Services, one: Taken) -> dict[str, Any]:
     return {**said, "status": str(job.status), "done": done}
 
 
+def _failures(results: Path) -> list[Path]:
+    """What was written instead of a result: of files, and of single lines; the newest last."""
+    return sorted(results.rglob("*.error.json"), key=lambda path: path.stat().st_mtime)
+
+
+def _why(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text())["error"]["message"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "not in words of ours"
+
+
 def _show(said: dict[str, Any], folder: object, results: object) -> None:
     from pilotlight.cli import tables
 
@@ -101,6 +123,12 @@ def _show(said: dict[str, Any], folder: object, results: object) -> None:
         rows = [(one["key"], one["status"], one["done"], one["job_id"]) for one in said["files"]]
         tables.show(("FILE", "STATUS", "DONE", "JOB"), rows)
     typer.echo(
-        f"{said['written']} results in {results}, {said['pending']} on their way, "
-        f"{said['waiting']} files in {folder} not taken yet"
+        f"{_count(said['written'], 'result')} in {results}, {said['pending']} on their way, "
+        f"{_count(said['waiting'], 'file')} in {folder} not taken yet"
     )
+    if said["failed"]:
+        typer.echo(f"{_count(said['failed'], 'error')} there; the newest:")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -275,3 +275,16 @@ def test_up_outside_a_deployment_is_told_so(run, data, monkeypatch):
     assert done.exit_code == 2
     assert "there is no folder `nowhere_at_all` here" in done.stderr
     assert not data.exists()
+
+
+def test_the_drop_folder_tells_what_failed_and_where_it_says_so(run, services, data):
+    told = data / "drop-results" / "pilotlight" / "echo" / "a.jsonl.results" / "000002.error.json"
+    told.parent.mkdir(parents=True)
+    told.write_text(json.dumps({"error": {"message": "body.text: Field required"}}))
+
+    done = run("drop")
+
+    assert "0 results in" in done.stdout
+    assert "1 error there; the newest:" in done.stdout
+    assert f"{told}: body.text: Field required" in done.stderr
+    assert json.loads(run("drop", "--json").stdout)["failed"] == 1
