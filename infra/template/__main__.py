@@ -72,8 +72,9 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
     }
     for one in workers:
         found |= alarms.of_worker(one)
+    given = environment.chosen(loaded)
     for fleet in fleets:
-        found |= replicas.resources(fleet) | alarms.of_fleet(fleet)
+        found |= replicas.resources(fleet, given) | alarms.of_fleet(fleet)
     return {"Resources": _fitting(found, len(workers))}
 
 
@@ -97,7 +98,7 @@ def write(folder: Path, loaded: Settings, region: str) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for name, content in {
         "workers": template(loaded, region),
-        "environment": environment.of_functions(),
+        "environment": environment.of_functions(environment.chosen(loaded)),
         "build": {"runtime": version, "artifact": ARTIFACT, "region": region},
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

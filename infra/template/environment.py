@@ -12,7 +12,10 @@ from infra.template.facts import GRACE_S
 from infra.template.words import Value, ref, sub
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.template.facts import Fleet
+    from pilotlight.settings import Settings
 
 DATA: Final = "/var/lib/pilotlight"
 """Scratch of a replica: a volume, in a container whose root cannot be written."""
@@ -25,6 +28,11 @@ KEYS: Final = "/pilotlight/${sls:stage}/upstreams"
 """SSM path of the keys with which relaying workers ask their upstreams; only ECS reads them."""
 STACK_PARAMETER: Final = "/pilotlight/${sls:stage}/settings"
 """Where ``PILOTLIGHT_STACK`` points an operator's own command line to."""
+_CHOSEN: Final = (
+    "workers", "routes", "upstreams", "pools", "lease", "job", "quota", "scaling", "drop", "webhook",
+    "fetch", "queue", "costs",
+)  # fmt: skip
+"""Settings that are the deployment's and no secret; the others are the template's own to say."""
 _SQS: Final = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-"
 
 
@@ -45,26 +53,34 @@ def aws_settings() -> dict[str, Value]:
     }
 
 
-def common() -> dict[str, Value]:
+def chosen(settings: Settings) -> dict[str, Value]:
+    """The workers, and what else whoever packages has set: what the template was made by is what every
+    process goes by."""
+    said = settings.model_dump(mode="json", include=set(_CHOSEN), exclude_unset=True)
+    said["workers"] = list(settings.workers)
+    return {f"PILOTLIGHT_{name.upper()}": json.dumps(value) for name, value in said.items()}
+
+
+def common(given: Mapping[str, Value]) -> dict[str, Value]:
     """What every process is given."""
     found: dict[str, Value] = {
         "PILOTLIGHT_MODE": "aws",
         "PILOTLIGHT_ALLOW_LOOPBACK": "false",
         "PILOTLIGHT_LOG_LEVEL": "${param:logLevel}",
-        "PILOTLIGHT_WORKERS": "${param:workers}",
+        **given,
     }
     return found | {f"PILOTLIGHT_AWS__{name.upper()}": v for name, v in aws_settings().items()}
 
 
-def of_functions() -> dict[str, Value]:
+def of_functions(given: Mapping[str, Value]) -> dict[str, Value]:
     """A Lambda's, on top of which each one may have its own."""
     # The same messages by boto3 alone: a function that starts cold does not load Celery.
-    return common() | {"PILOTLIGHT_DATA": LAMBDA_DATA, "PILOTLIGHT_QUEUE__CONSUMER": "loop"}
+    return common(given) | {"PILOTLIGHT_DATA": LAMBDA_DATA, "PILOTLIGHT_QUEUE__CONSUMER": "loop"}
 
 
-def of_replica(fleet: Fleet) -> list[dict[str, Value]]:
+def of_replica(fleet: Fleet, given: Mapping[str, Value]) -> list[dict[str, Value]]:
     """A container's, in ECS's way of writing it."""
-    found = common() | {
+    found = common(given) | {
         "PILOTLIGHT_DATA": DATA,
         "PILOTLIGHT_REPLICA__GRACE_S": str(GRACE_S),
         "PILOTLIGHT_WEIGHTS__BUCKET": ref("WeightsBucket"),

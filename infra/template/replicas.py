@@ -10,6 +10,8 @@ from infra.template.words import Value, att, ref, resource, sub, tags
 from pilotlight.adapters.aws.machines import PROCESSOR
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.template.facts import Fleet
 
 USER: Final = "10001:10001"
@@ -27,7 +29,8 @@ _SHARED_MIB: Final = 2048
 end them with a bus error. It counts as memory of the task when it is used; Fargate has no such word."""
 
 
-def resources(fleet: Fleet) -> dict[str, Value]:
+def resources(fleet: Fleet, given: Mapping[str, Value]) -> dict[str, Value]:
+    """``given``: settings of every process."""
     return {
         f"{fleet.logical}LogGroup": resource(
             "Logs::LogGroup",
@@ -37,17 +40,17 @@ def resources(fleet: Fleet) -> dict[str, Value]:
                 "Tags": tags(fleet.name),
             },
         ),
-        f"{fleet.logical}Task": _task(fleet),
+        f"{fleet.logical}Task": _task(fleet, given),
         f"{fleet.logical}Service": _service(fleet),
     }
 
 
-def _task(fleet: Fleet) -> dict[str, Value]:
+def _task(fleet: Fleet, given: Mapping[str, Value]) -> dict[str, Value]:
     properties: dict[str, Value] = {
         "Family": sub("${AWS::StackName}-" + fleet.part),
         "TaskRoleArn": att(f"{fleet.logical}Role", "Arn"),
         "ExecutionRoleArn": att("ExecutionRole", "Arn"),
-        "ContainerDefinitions": [_container(fleet)],
+        "ContainerDefinitions": [_container(fleet, given)],
         "Tags": tags(fleet.name),
     }
     if fleet.gpu is None:
@@ -72,7 +75,7 @@ def _task(fleet: Fleet) -> dict[str, Value]:
     return resource("ECS::TaskDefinition", properties)
 
 
-def _container(fleet: Fleet) -> dict[str, Value]:
+def _container(fleet: Fleet, given: Mapping[str, Value]) -> dict[str, Value]:
     found: dict[str, Value] = {
         "Name": "replica",
         "Image": sub(
@@ -82,7 +85,7 @@ def _container(fleet: Fleet) -> dict[str, Value]:
         ),
         "Essential": True,
         "Command": [fleet.name],
-        "Environment": of_replica(fleet),
+        "Environment": of_replica(fleet, given),
         "User": USER,
         "ReadonlyRootFilesystem": True,
         "MountPoints": [

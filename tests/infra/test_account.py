@@ -8,9 +8,11 @@ import subprocess
 
 import pytest
 
+from infra.template import environment as environment_of_processes
 from infra.template import roles
-from infra.template.__main__ import MOST_WORKERS
+from infra.template.__main__ import MOST_WORKERS, template
 from infra.template.facts import Facts
+from pilotlight import settings
 from tests.infra.conftest import OSLS
 from tests.infra.test_template import PERSISTENT
 from tests.live import environment
@@ -86,6 +88,30 @@ def test_what_writes_links_writes_them_to_where_callers_come(packaged):
     pattern = packaged.template["Parameters"]["PublicUrl"]["AllowedPattern"]
     for url, taken in (("", True), ("https://gpu.example.org", True), ("gpu.example.org", False)):
         assert bool(re.fullmatch(pattern, url)) is taken, url
+
+
+def test_what_whoever_packages_has_set_is_what_every_process_goes_by(monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_WORKERS", '["tests.journeys.studio"]')
+    monkeypatch.setenv("PILOTLIGHT_QUEUE__VISIBILITY_S", "300")
+    monkeypatch.setenv("PILOTLIGHT_INGRESS__METRICS_TOKEN", "a secret")
+    loaded = settings.load()
+    made = template(loaded, "us-east-1")["Resources"]
+    (container,) = made["StudioTask"]["Properties"]["ContainerDefinitions"]
+    of_a_replica = {one["Name"]: one["Value"] for one in container["Environment"]}
+    of_a_function = environment_of_processes.of_functions(environment_of_processes.chosen(loaded))
+
+    assert made["ClerkQueue"]["Properties"]["VisibilityTimeout"] == 300
+    for given in (of_a_replica, of_a_function):
+        assert json.loads(given["PILOTLIGHT_WORKERS"]) == ["tests.journeys.studio"]
+        assert json.loads(given["PILOTLIGHT_QUEUE"]) == {"visibility_s": 300}
+        assert "secret" not in json.dumps(given)
+        for name in list(given):
+            monkeypatch.setenv(name, given[name] if isinstance(given[name], str) else "x")
+        monkeypatch.setenv("PILOTLIGHT_LOG_LEVEL", "info")
+        there = settings.load()
+        assert there.queue.visibility_s == 300
+        assert there.workers == ("tests.journeys.studio",)
+    assert there.queue.consumer == "loop"
 
 
 def test_a_minute_that_was_missed_is_not_made_up_for(packaged):
