@@ -231,6 +231,22 @@ def test_purge_spares_a_row_whose_webhook_was_asked_for_again(store, add, clock,
     assert store.get(job.id).webhook_due == clock.now()
 
 
+def test_rows_that_wait_for_a_dead_receiver_keep_none_behind_them_from_being_forgotten(
+    store, add, clock
+):
+    waits, old = (add(keep_s=10.0, webhook="https://example.org/dead") for _ in range(2))
+    ended = [store.move(job.id, moves.cancel(job, now=clock.now())) for job in (waits, old)]
+    store.move(old.id, moves.settle_webhook(ended[1], due_at=None, state="given_up"))
+    clock.sleep(11)
+
+    looks = [store.purge(now=clock.now(), limit=1) for _ in range(2)]
+    assert [[job.id for job in look] for look in looks] in ([[], [old.id]], [[old.id], []])
+    assert store.get(waits.id) is not None
+    store.move(waits.id, moves.settle_webhook(ended[0], due_at=None, state="given_up"))
+    clock.sleep(3600)
+    assert [job.id for job in store.purge(now=clock.now(), limit=1)] == [waits.id]
+
+
 def test_of_many_who_lease_at_once_one_wins(ministack, make_job, clock):
     store = dynamo_store(ministack)
     jobs = [make_job() for _ in range(5)]

@@ -5,6 +5,7 @@ Whoever is killed in between leaves a row that the next purge finds again.
 
 from __future__ import annotations
 
+import contextlib
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from pilotlight.adapters.aws.rows import (
     number,
     tally_key,
 )
-from pilotlight.adapters.aws.tables import FORGET
+from pilotlight.adapters.aws.tables import FORGET, TTL, TTL_SLACK_S
 from pilotlight.adapters.aws.texts import is_shelved
 from pilotlight.errors import Unavailable
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _BATCH: Final = 25
 """Most writes that BatchWriteItem takes."""
 _MOST_ROUNDS: Final = 20
+AGAIN_S: Final = 3600.0
+"""A row whose webhook is still tried is looked at again after this."""
 
 
 class Forgetting:
@@ -46,12 +49,33 @@ class Forgetting:
 
     def forget(self, job: Job, item: Item, *, now: float) -> bool:
         """Whether the row is gone now, by this call."""
-        if job.forget_at is None or job.forget_at > now or job.webhook_due is not None:
+        if job.forget_at is None or job.forget_at > now:
+            return False
+        if job.webhook_due is not None:
+            self._put_off(job, now)
             return False
         elsewhere = self._forget_feed(job.id)
         if elsewhere or any(is_shelved(value) for value in item.values()):
             self._texts.forget(job.id)
         return self._delete(job, now)
+
+    def _put_off(self, job: Job, now: float) -> None:
+        """Its webhook is not settled: out of the way of others, which are looked at oldest first."""
+        later = now + AGAIN_S
+        with contextlib.suppress(Refused):  # it was settled, or is gone
+            self._calls(
+                "update_item",
+                TableName=self._table,
+                Key=job_key(job.id),
+                UpdateExpression="SET #forget = :later, #ttl = :ttl",
+                ConditionExpression="attribute_exists(webhook_due) AND #forget <= :now",
+                ExpressionAttributeNames={"#forget": FORGET.sort, "#ttl": TTL},
+                ExpressionAttributeValues={
+                    ":later": number(later),
+                    ":ttl": number(int(later) + TTL_SLACK_S),
+                    ":now": number(now),
+                },
+            )
 
     def _forget_feed(self, job_id: str) -> bool:
         """Whether a text of its entries lay elsewhere."""
