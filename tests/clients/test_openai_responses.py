@@ -98,6 +98,35 @@ def test_a_picture_reaches_the_model(client):
     answer = client.responses.create(model=PARROT, input=[{"role": "user", "content": parts}])
 
     assert answer.output_text == f"see ({len(made.getvalue())} bytes of picture)"
+    # Six words of picture and of answer were read again, and one that is new.
+    more = client.responses.create(model=PARROT, input="on", previous_response_id=answer.id)
+    assert more.usage.input_tokens == 2 * answer.usage.input_tokens + 1
+
+
+def test_a_conversation_goes_on_from_a_response(client):
+    first = client.responses.create(model=PARROT, input="please paint", tools=[PAINT])
+    (call,) = first.output
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "red green"}
+    second = client.responses.create(
+        model=PARROT, input=[result], previous_response_id=first.id, tools=[PAINT]
+    )
+
+    assert (second.output_text, second.previous_response_id) == ("red green", first.id)
+    assert second.usage.input_tokens == 4
+
+
+def test_a_response_that_is_not_over_cannot_be_gone_on_from(client, tmp_path):
+    stuck = client.responses.create(
+        model=PARROT,
+        input="one two",
+        background=True,
+        extra_body={"gate": str(tmp_path / "never")},
+    )
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.create(model=PARROT, input="x", previous_response_id=stuck.id)
+    client.responses.cancel(stuck.id)
+
+    assert refused.value.param == "previous_response_id"
 
 
 def test_one_in_the_background_is_asked_for_later_or_ended(client, tmp_path):
@@ -120,6 +149,7 @@ def test_one_in_the_background_is_asked_for_later_or_ended(client, tmp_path):
     ("asked", "param"),
     [
         ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"input": "x", "conversation": "conv_1"}, "conversation"),
         ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"input": "x", "temperature": 9}, "temperature"),
         ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),

@@ -128,3 +128,37 @@ def test_the_worker_is_asked_as_in_a_chat(openai_stage, openai_client):
         "max_completion_tokens": 9,
     }
     assert reply.json()["max_output_tokens"] == 9
+
+
+def test_what_was_said_before_comes_before_and_its_instructions_do_not(openai_stage, openai_client):
+    first = {"model": PARROT, "input": "a", "instructions": "Be loud.", "background": True}
+    told = openai_client.post("/v1/responses", json=first).json()
+    openai_stage.succeed(told["id"].removeprefix("resp_"), said("b", tool_calls=[CALL]))
+
+    body = {**first, "instructions": "Be low.", "input": "c", "previous_response_id": told["id"]}
+    later = openai_client.post("/v1/responses", json=body).json()
+
+    job = openai_stage.job(later["id"].removeprefix("resp_"))
+    assert json.loads(job.input)["messages"] == [
+        {"role": "system", "content": "Be low."},
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b", "tool_calls": [CALL]},
+        {"role": "user", "content": "c"},
+    ]
+    assert later["previous_response_id"] == told["id"]
+
+
+def test_another_callers_conversation_is_as_unknown_as_none(openai_stage, openai_client):
+    told = openai_client.post(
+        "/v1/responses", json={"model": PARROT, "input": "a", "background": True}
+    ).json()
+    openai_stage.succeed(told["id"].removeprefix("resp_"), said("b"))
+    answers = set()
+    with openai_stage.client("somebody else's key") as stranger:
+        for own_id in (told["id"], "resp_nobody"):
+            body = {"model": PARROT, "input": "c", "previous_response_id": own_id}
+            reply = stranger.post("/v1/responses", json=body)
+            answers.add((reply.status_code, reply.text.replace(own_id, "ID")))
+
+    assert len(answers) == 1
+    assert answers.pop()[0] == 400

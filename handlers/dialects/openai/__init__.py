@@ -13,7 +13,8 @@
     documents.py   the routes in OpenAPI        batches.py     many calls in a file
     lists.py       a page of files or batches   batch_lines.py its lines, there and back
     batch_words.py a batch as an object         unserved.py    paths that are not here
-    responses.py, response_input.py, response_events.py, response_routes.py: OpenAI's newer chat
+    responses.py, response_input.py, response_events.py, response_routes.py,
+    response_earlier.py: OpenAI's newer chat
 
 Wire facts: https://platform.openai.com/docs/api-reference.
 """

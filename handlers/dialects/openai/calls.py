@@ -22,7 +22,7 @@ from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document, Operation, Way, yes
 from handlers.dialects.openai.places import DIALECT_NAME, at
 from handlers.receiver import receiver
-from handlers.services import services_of
+from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.catalogue import Catalogue, Served
@@ -142,7 +142,12 @@ async def _read(request: Request, operation: Operation, caller: str) -> AsyncIte
         async with forms.form_of(request, max_bytes=limit) as form:
             yield await asyncio.to_thread(uploads.document_of, request, operation, form, caller)
         return
-    yield await document_in(request)
+    document = await document_in(request)
+    if operation.continued is not None:
+        services, site = services_of(request), base_url(request)
+        go_on = partial(operation.continued, site=site)
+        document = await ask(services, go_on, services, document, caller)
+    yield document
 
 
 async def document_in(request: Request) -> Document:

@@ -101,6 +101,9 @@ class Operation:
     pending: Callable[[Told, str], Document] | None = None
     """The answer while there is none yet, by its status. With it ``background`` means here what
     ``async`` means elsewhere."""
+    continued: Callable[..., Document] | None = None
+    """Puts what an earlier job of the caller's said into a body that names it; see
+    :func:`.response_earlier.continued`. It may block."""
     way: Callable[[Document, Served], Way] = _asks_for_events
     inline: Callable[[Document], bool] = _never
     """Whether, with these options, the answer needs the files' bytes."""

@@ -9,22 +9,27 @@ from typing import Any, Final
 
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document
+from handlers.dialects.openai.response_earlier import FIELD, Earlier
 
 # Not sets: a role may be a list, which a set could not even be asked about.
 _ROLES: Final = ("user", "assistant", "system", "developer")
 _TEXTS: Final = ("input_text", "output_text", "text")
-_UNKEPT: Final = "conversations are not kept here; send all of it in input"
+_UNKEPT: Final = "is not kept here; send all of it in input, or go on from a previous_response_id"
 
 
 def messages_of(document: Document) -> list[Document]:
     """Raises WrongUse that names the item."""
-    for name in ("previous_response_id", "conversation", "prompt"):
+    for name in ("conversation", "prompt"):
         if document.get(name):
-            raise WrongUse(_UNKEPT, param=name)
+            raise WrongUse(f"a {name} {_UNKEPT}", param=name)
+    earlier = document.get(FIELD)
+    if not isinstance(earlier, Earlier | None):
+        raise WrongUse("a batch's lines cannot go on from a response", param=FIELD)
     given = document.get("input")
     told: list[Document] = []
     if document.get("instructions"):
         told.append({"role": "system", "content": document["instructions"]})
+    told += earlier or ()
     if isinstance(given, str):
         return [*told, {"role": "user", "content": given}]
     if not (isinstance(given, list) and given):

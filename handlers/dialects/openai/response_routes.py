@@ -7,15 +7,12 @@ from starlette.responses import JSONResponse, Response
 
 from handlers.auth import caller_of
 from handlers.dialect import speaks
-from handlers.dialects.openai import errors, replies, responses
+from handlers.dialects.openai import errors, replies, response_earlier, responses
 from handlers.dialects.openai.errors import REQUEST_ID
-from handlers.dialects.openai.places import DIALECT_NAME, at
+from handlers.dialects.openai.places import at
 from handlers.outcome import error_of
 from handlers.services import ask, services_of
 from pilotlight.contracts.job import Job, JobStatus
-from pilotlight.errors import UnknownJob
-
-_PREFIX = "resp_"
 
 
 @speaks(errors.render)
@@ -39,14 +36,8 @@ async def cancel(request: Request) -> Response:
 
 
 async def _own(request: Request, caller: str) -> Job:
-    """Raises UnknownJob, for a job that was no response too."""
-    services, given = services_of(request), request.path_params["id"]
-    if not given.startswith(_PREFIX):
-        raise UnknownJob(f"no response found with the id {given[:100]!r}")
-    job = await ask(services, services.control.job, given.removeprefix(_PREFIX), caller=caller)
-    if job.origin != DIALECT_NAME or replies.operation_of(services, job) is not responses.OPERATION:
-        raise UnknownJob(f"no response found with the id {given[:100]!r}")
-    return job
+    services = services_of(request)
+    return await ask(services, response_earlier.find, services, request.path_params["id"], caller)
 
 
 def _standing(request: Request, job: Job) -> Response:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from handlers.dialects.openai import response_events, response_input
+from handlers.dialects.openai import response_earlier, response_events, response_input
 from handlers.dialects.openai.chat import TASKS, choices_of, usage_of
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document, Operation, Told, Wish
@@ -70,9 +70,14 @@ def translate(document: Document, _served: Served) -> Wish:
 
 
 def _echo(document: Document) -> Document:
-    said = {name: document[name] for name in _ECHOED if name in document}
-    short = len(json.dumps(said)) <= _MOST_ECHOED
-    return {"asked": said} if said and short else {}
+    said: Document = {name: document[name] for name in _ECHOED if name in document}
+    earlier = document.get(response_earlier.FIELD)
+    options: Document = {"instructed": True} if document.get("instructions") else {}
+    if len(json.dumps(said)) > _MOST_ECHOED:
+        said = {}
+    if isinstance(earlier, response_earlier.Earlier):
+        said[response_earlier.FIELD] = earlier.response_id
+    return options | ({"asked": said} if said else {})
 
 
 def answer(told: Told) -> Document:
@@ -140,4 +145,5 @@ OPERATION = Operation(
     answer=answer,
     narrator=_narrator,
     pending=response,
+    continued=response_earlier.continued,
 )
