@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +38,14 @@ MOST_RESOURCES: Final = 500
 """Of one CloudFormation template."""
 MOST_WORKERS: Final = 40
 """An inline policy has 10,240 characters, and upkeep's names every queue and its dead letters."""
-_STATIC: Final = 50
+_STATIC: Final = 48
 """Resources that are not generated, rounded up: functions, network, cluster."""
+_DISPENSABLE: Final = (
+    re.compile(rf"{data.MAPPING}$"),
+    re.compile(r"(Target|Fallback|FallbackAlarm\d*)$"),
+)
+"""Of many workers, in this order: what wakes the function for dead letters, which upkeep looks at each
+minute too, and the way up while upkeep is silent, of which its own alarm tells."""
 
 
 def template(loaded: Settings, region: str) -> dict[str, Value]:
@@ -79,11 +86,11 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
 
 
 def _fitting(found: dict[str, Value], workers: int) -> dict[str, Value]:
-    """With many workers without what wakes the function for dead letters: upkeep looks at them each
-    minute as well.
-    """
-    if len(found) + _STATIC > MOST_RESOURCES:
-        found = {name: one for name, one in found.items() if not name.endswith(data.MAPPING)}
+    """With many workers without what they can do without."""
+    for dispensable in _DISPENSABLE:
+        if len(found) + _STATIC <= MOST_RESOURCES:
+            break
+        found = {name: one for name, one in found.items() if not dispensable.search(name)}
     if len(found) + _STATIC > MOST_RESOURCES:
         raise SettingsError(
             f"{workers} workers make {len(found)} resources, and one stack holds {MOST_RESOURCES}: "

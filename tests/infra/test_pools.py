@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from infra.template.__main__ import _STATIC as STATIC
 from infra.template.__main__ import template
 from infra.template.facts import all_facts, all_fleets, distinct, names_of
 from pilotlight.errors import SettingsError
@@ -17,6 +18,11 @@ SWAPS, LEFT, RIGHT = "SwapsA10G", "Left", "RightV2"
 STUDIO = ("tests.journeys.studio",)
 MEMBERS = ("Clerk", "Painter", "Sketcher")
 REGION = "us-east-1"
+TEMPLATE_LIMIT = 1024**2
+"""Of CloudFormation, in bytes, for a template that lies in S3."""
+POLICY_LIMIT = 10_240
+"""Of a role's inline policies, in characters."""
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:"
 
 
 @pytest.fixture(scope="module")
@@ -116,23 +122,51 @@ def test_it_has_a_row_of_the_dashboard_with_each_of_its_workers_in_it(made):
     assert '"Worker", "studio"' in row["studio: running"]
 
 
-def test_many_workers_are_fitted_into_a_stack_without_what_upkeep_does_as_well(monkeypatch):
-    settings, whole = Settings(workers=("workers",)), "infra.template.__main__.MOST_RESOURCES"
+def test_many_workers_are_fitted_into_a_stack_without_what_others_do_as_well(monkeypatch):
+    settings, most = Settings(workers=("workers",)), "infra.template.__main__.MOST_RESOURCES"
     full = template(settings, REGION)["Resources"]
     mappings = of(full, "Lambda::EventSourceMapping")
-    monkeypatch.setattr(whole, len(full) + 50 - 1)
+    monkeypatch.setattr(most, len(full) + STATIC - 1)
+    fewer = template(settings, REGION)["Resources"]
+    assert set(full) - set(fewer) == mappings
 
-    fitted = template(settings, REGION)["Resources"]
+    monkeypatch.setattr(most, len(fewer) + STATIC - 1)
+    fewest = template(settings, REGION)["Resources"]
+    gone = {full[name]["Type"].removeprefix("AWS::") for name in set(fewer) - set(fewest)}
+    assert gone == {
+        "ApplicationAutoScaling::ScalableTarget",
+        "ApplicationAutoScaling::ScalingPolicy",
+        "CloudWatch::Alarm",
+    }
+    assert {"EchoOldestAlarm", "EchoLettersAlarm", "UpkeepAlarm"} <= set(fewest)
 
-    assert set(full) - set(fitted) == mappings
-    monkeypatch.setattr(whole, len(fitted) + 50 - 1)
+    monkeypatch.setattr(most, len(fewest) + STATIC - 1)
     with pytest.raises(SettingsError, match="let some share a pool, or deploy a second stage"):
         template(settings, REGION)
 
 
+@pytest.mark.parametrize("packages", [("workers.production",), ("workers", "workers.production")])
+def test_the_models_that_are_shipped_fit_into_one_stack(packages):
+    made = template(Settings(workers=packages), REGION)["Resources"]
+    assert len(of(made, "ECS::Service")) >= 30
+    assert "EchoQueue" in made or packages == ("workers.production",)
+    assert len(json.dumps(made, separators=(",", ":"))) < 0.9 * TEMPLATE_LIMIT
+    names = {
+        f'{{"Fn::GetAtt":["{name}","Arn"]}}': f'"{QUEUE}{one["Properties"]["QueueName"]["Fn::Sub"]}"'
+        for name, one in made.items()
+        if one["Type"] == "AWS::SQS::Queue"
+    }
+    for role in of(made, "IAM::Role"):
+        for policy in made[role]["Properties"].get("Policies", ()):
+            text = json.dumps(policy["PolicyDocument"], separators=(",", ":"))
+            for reference, arn in names.items():
+                text = text.replace(reference, arn)
+            assert len(text.replace("${AWS::StackName}", "pilotlight-prod")) < POLICY_LIMIT, role
+
+
 def test_what_is_not_generated_is_as_much_as_is_reckoned_with(prod):
     made = json.loads((prod.folder / "infra" / ".generated" / "workers.json").read_text())
-    assert len(prod.template["Resources"]) - len(made["Resources"]) <= 50
+    assert len(prod.template["Resources"]) - len(made["Resources"]) <= STATIC
 
 
 @pytest.mark.parametrize(
