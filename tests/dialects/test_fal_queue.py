@@ -231,6 +231,13 @@ def test_a_status_stream_of_finished_work_is_one_event_with_all_its_lines(stage,
     assert [line["message"] for line in only["logs"]] == ["one", "two"]
 
 
+def test_a_head_of_a_status_stream_waits_for_nothing(client):
+    reply = client.head(submit(client)["status_url"] + "/stream")
+
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert reply.headers["content-type"].startswith("text/event-stream")
+
+
 def test_a_listener_who_leaves_a_status_stream_does_not_cancel_the_work(stage, client):
     said = submit(client)
     with client.stream("GET", said["status_url"] + "/stream") as reply:

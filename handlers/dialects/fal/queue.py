@@ -112,7 +112,10 @@ def _all_logs(services: Services, job_id: str) -> list[Entry]:
 
 
 def _follow(request: Request, job: Job) -> Response:
-    return sse.EventStream(_statuses(request, job), headers={"x-fal-request-id": job.id})
+    headers = {"x-fal-request-id": job.id}
+    if request.method == "HEAD":  # nobody reads what would be said until the end
+        return Response(headers=headers, media_type=sse.EventStream.media_type)
+    return sse.EventStream(_statuses(request, job), headers=headers)
 
 
 async def _statuses(request: Request, job: Job) -> AsyncGenerator[bytes, None]:
