@@ -168,7 +168,8 @@ class _House:
                 ready(self._serving)
             await self._asked.wait()
         finally:
-            event("up.leaving")
+            grace_s = self._services.settings.replica.grace_s
+            event("up.leaving", running_jobs_may_take_s=grace_s, advice="Ctrl-C again ends them")
             self._leave()
             await asyncio.to_thread(self._end)
             asyncio.get_running_loop().call_later(_LAST_WORDS_S, partial(self._leave, now=True))
@@ -182,6 +183,8 @@ class _House:
         for ended in services.fleet.stop_all(services.settings.replica.grace_s + _LATE_S):
             services.reaper.reap_owner(ended.replica_id)
         self._posting.stop(0 if services.fleet.hurry.is_set() else _LATE_S)
+        if not services.store.remote:
+            event("up.left", jobs_for_the_next_start=sum(services.store.waiting().values()))
 
 
 def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:

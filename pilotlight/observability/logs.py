@@ -47,7 +47,8 @@ class _Lines(logging.Formatter):
         if self._json:
             head = {"at": record.created, "level": record.levelname.lower()}
             return json.dumps({**head, "event": record.getMessage(), **fields}, default=str)
-        tail = " ".join(f"{name}={value}" for name, value in fields.items())
+        told = {name: value for name, value in fields.items() if value is not None}
+        tail = " ".join(f"{name}={value}" for name, value in told.items())
         level = record.levelname.lower()
         return f"{self.formatTime(record, self.datefmt)} {level:<7} {record.getMessage()}  {tail}"
 
