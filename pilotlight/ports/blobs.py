@@ -89,7 +89,7 @@ class Blobs(Protocol):
         expires_at: float,
         object_expires_at: float | None = None,
     ) -> str:
-        """Where a caller may PUT this one object, without a key."""
+        """Where a caller may PUT this one object, without a key. May cross the network."""
         ...
 
     def admitted(self, grant: str, key: str) -> Grant:

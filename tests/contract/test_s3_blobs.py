@@ -162,6 +162,24 @@ def test_what_a_caller_put_into_s3_directly_is_measured_once_and_expires(minista
     assert names(ministack) == []
 
 
+def test_announced_uploads_may_lead_to_s3_itself(ministack):
+    clock = ministack.clock
+    blobs = S3Blobs(ministack.bucket, secret=b"s" * 32, clock=clock, direct_uploads=True)
+    until = clock.now() + 600
+    url = blobs.put_url(
+        "in/a", base_url="https://ours", expires_at=clock.now() + 60, object_expires_at=until
+    )
+    assert url.startswith(ministack.account.endpoint_url)
+    assert "X-Amz-Expires=60&" in url
+    urllib.request.urlopen(urllib.request.Request(url, data=b"pixels", method="PUT")).close()
+
+    assert blobs.info("in/a").expires_at == until
+    read_at = blobs.get_url("in/a", base_url="https://ours", expires_at=until)
+    assert blobs.own_key(read_at) == "in/a"
+    with pytest.raises(UnknownFile, match="for uploading"):
+        blobs.own_key(url)
+
+
 def test_an_upload_that_nobody_ever_looked_at_expires_too(ministack):
     blobs, clock = blobs_on(ministack), ministack.clock
     blobs.direct_put_url("in/a", object_expires_at=clock.now() + 60)

@@ -68,7 +68,7 @@ async def initiate(request: Request) -> Response:
     wanted = await _announced(request, await caller_of(request, "jobs:write"))
     return JSONResponse(
         {
-            "upload_url": _put_url(services, wanted, base),
+            "upload_url": await ask(services, _put_url, services, wanted, base),
             "file_url": _file_url(services, wanted, base),
         }
     )

@@ -73,9 +73,14 @@ async def announce(request: Request) -> Response:
     now, site = services.clock.now(), base_url(request)
     until = None if wish.expires_in_s is None else now + wish.expires_in_s
     key = f"uploads/native/{uuid.uuid4().hex}/{file_name(wish.name) or _NAMELESS}"
-    put_url = services.blobs.put_url(
-        key, base_url=site, expires_at=now + UPLOAD_S, object_expires_at=until
+    place = functools.partial(
+        services.blobs.put_url,
+        key,
+        base_url=site,
+        expires_at=now + UPLOAD_S,
+        object_expires_at=until,
     )
+    put_url = await ask(services, place)
     return JSONResponse(
         {
             "upload_url": put_url,

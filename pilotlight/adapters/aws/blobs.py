@@ -41,11 +41,13 @@ _NOT_PLAIN: Final = re.compile(r"[^\w.-]+", re.ASCII)
 class S3Blobs:
     """``/files/GRANT/KEY`` URLs lead to the ingress, like those of local mode.
 
-    ``direct_get_url`` and ``direct_put_url`` are presigned and lead to S3 itself.
+    With ``direct_uploads`` what ``put_url`` gives is presigned and leads to S3 itself.
     """
 
-    def __init__(self, bucket: Bucket, *, secret: bytes, clock: Clock) -> None:
-        self._bucket, self._clock = bucket, clock
+    def __init__(
+        self, bucket: Bucket, *, secret: bytes, clock: Clock, direct_uploads: bool = False
+    ) -> None:
+        self._bucket, self._clock, self._direct = bucket, clock, direct_uploads
         self._grants = Grants(secret)
         self._presigner = Presigner(bucket, self._grants)
         self._uploads = Uploads(bucket, clock)
@@ -173,6 +175,9 @@ class S3Blobs:
         expires_at: float,
         object_expires_at: float | None = None,
     ) -> str:
+        if self._direct:
+            seconds = expires_at - self._clock.now()
+            return self.direct_put_url(key, seconds=seconds, object_expires_at=object_expires_at)
         return self._grants.url(
             key,
             base_url=base_url,
