@@ -10,10 +10,10 @@ import pytest
 
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.learned import SqliteLearned
-from pilotlight.scaling.simulation import mixes
 from pilotlight.scaling.simulation.contest import Entry, Site, replay
 from pilotlight.scaling.simulation.trace import Arrival
 from tests.live import until, up
+from tests.traffic import flat
 
 FASTER = 30
 HOUR_S = 3600 / FASTER
@@ -31,8 +31,8 @@ SETTINGS = {
 
 def traffic():
     """Quiet stretches and lively ones, so that replicas come and go."""
-    calm = mixes.flat(1, per_hour=600, service_s=0.8, hours=HOUR_S / 3600)
-    lively = mixes.flat(2, per_hour=2400, service_s=0.8, hours=HOUR_S / 3600)
+    calm = flat(1, per_hour=600, service_s=0.8, hours=HOUR_S / 3600)
+    lively = flat(2, per_hour=2400, service_s=0.8, hours=HOUR_S / 3600)
     kept = [one for one in lively if one.at % 40 < 12] + [one for one in calm if one.at % 40 >= 25]
     return sorted(kept, key=lambda one: one.at)
 

@@ -17,6 +17,7 @@ from pilotlight.scaling.simulation.figures import Figures
 from pilotlight.scaling.simulation.pool import Hosts
 from pilotlight.scaling.simulation.trace import Arrival
 from pilotlight.scaling.simulation.tuning import tune
+from tests.traffic import flat
 
 COLD_S = 120.0
 SITE = Site(cold_start_s=COLD_S)
@@ -128,7 +129,7 @@ def test_no_busy_replica_is_ever_stopped(mixed):
 def test_under_flat_load_starts_are_rare(per_hour):
     """At most one start per worker in three cold starts: no flapping."""
     hours, cold_s = 12, 60.0
-    steady = mixes.flat(7, per_hour=per_hour, service_s=20, hours=hours)
+    steady = flat(7, per_hour=per_hour, service_s=20, hours=hours)
 
     outcome = replay(steady, entry("expected-saving"), Site(cold_start_s=cold_s))
     settled = [at for at, _ in outcome.starts if at > 1800]
@@ -200,9 +201,10 @@ def test_in_a_pool_every_job_is_served_once(mixed):
 # Traces and the commands
 
 
-def test_a_trace_survives_its_file(tmp_path):
+def test_a_trace_is_read_as_it_was_written(tmp_path):
     arrivals = mixes.mix(1, workers=8, days=0.2)
-    trace.write(tmp_path / "t.csv", arrivals)
+    rows = [f"{one.at:.3f},{one.worker},{one.service_s:.3f}" for one in arrivals]
+    (tmp_path / "t.csv").write_text("\n".join(["arrival_s,worker,service_s", *rows[::-1]]))
 
     again = trace.read(tmp_path / "t.csv")
     assert Counter(one.worker for one in again) == Counter(one.worker for one in arrivals)

@@ -28,17 +28,6 @@ def mix(seed: int, *, workers: int = 24, days: float = 7) -> list[Arrival]:
     return ordered(arrivals)
 
 
-def flat(
-    seed: int, *, per_hour: float, service_s: float, hours: float, worker: str = "flat"
-) -> list[Arrival]:
-    """The same load all the time: only chance varies it."""
-    rng = random.Random(seed)  # noqa: S311 - chance that only draws
-    at, arrivals = 0.0, []
-    while (at := at + rng.expovariate(per_hour / 3600)) < hours * 3600:
-        arrivals.append(Arrival(at, worker, _around(rng, service_s)))
-    return arrivals
-
-
 def _around(rng: random.Random, median_s: float, spread: float = 0.4) -> float:
     return median_s * math.exp(rng.gauss(0, spread))
 

@@ -54,13 +54,6 @@ def _arrival(row: dict[str, str], path: Path, line: int) -> Arrival:
     )
 
 
-def write(path: Path, arrivals: Iterable[Arrival]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        rows.writerows((round(a.at, 3), a.worker, round(a.service_s, 3)) for a in arrivals)
-
-
 def split(arrivals: Sequence[Arrival], share: float) -> float:
     """The moment before which this share of the trace's time has passed."""
     if not arrivals:
