@@ -53,6 +53,8 @@ def upkeep(event: Event, context: Context) -> dict[str, Any]:
     """
     if "worker" in event:
         return kick(event, context)
+    if event.get("source") == "aws.ecs":
+        return {"looks": _minute().after_a_stop()}
     return {"looks": _minute()(within_s=_left_s(context))}
 
 

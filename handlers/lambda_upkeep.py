@@ -45,10 +45,10 @@ class MinuteUpkeep:
         self._services, self._clock, self._say = services, services.clock, say or print_line
         self._measure = Measure(services)
         self._figures: Figures | None = None
-        self._upkeep = Upkeep(
-            self._chores(random.Random()),  # noqa: S311 - spreads load, guards nothing
-            clock=services.clock,
-            wake=threading.Event(),
+        rng = random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._upkeep, self._after_stop = (
+            Upkeep(chores, clock=services.clock, wake=threading.Event())
+            for chores in (self._chores(rng), self._urgent())
         )
 
     def __call__(self, *, within_s: float) -> int:
@@ -62,18 +62,22 @@ class MinuteUpkeep:
                 return looks
             self._clock.sleep(LOOK_S)
 
+    def after_a_stop(self) -> int:
+        """What cannot wait for the minute when a task has ended: its jobs, and its place; one look.
+
+        It stays for no minute and measures nothing. Fifty tasks that end are fifty invocations beside
+        the minute's own, and each process that measured would count the same ends once more.
+        """
+        self._after_stop.step()
+        return 1
+
     @property
     def _busy(self) -> bool:
         return self._figures is None or self._figures.busy
 
     def _chores(self, rng: random.Random) -> tuple[Chore, ...]:
         services = self._services
-        found = [
-            Chore("exits", 0, free_jobs_of_the_dead(services.fleet, services.reaper, lit())),
-            Chore("reap", 0, _done(services.reaper)),
-            Chore("scale", 0, _done(lambda _now: look(services))),
-            Chore("groups", 0, _done(self._groups)),
-        ]
+        found = [*self._urgent(), Chore("groups", 0, _done(self._groups))]
         if services.drops is not None:
             drops = services.drops
             found.append(Chore("drop", 0, _done(lambda _now: drops.step())))
@@ -86,6 +90,14 @@ class MinuteUpkeep:
             Chore("replicas", CLEAN_S, forget_replicas(services.fleet), first_s=first_s),
             daily(services.orphans, first_s=first_s),
             Chore("measure", _MEASURE_S, _done(self._tell)),
+        )
+
+    def _urgent(self) -> tuple[Chore, ...]:
+        services = self._services
+        return (
+            Chore("exits", 0, free_jobs_of_the_dead(services.fleet, services.reaper, lit())),
+            Chore("reap", 0, _done(services.reaper)),
+            Chore("scale", 0, _done(lambda _now: look(services))),
         )
 
     def _groups(self, _now: float) -> None:

@@ -152,6 +152,21 @@ def test_jobs_of_a_task_that_stopped_are_free_at_once(stack, minute, services, c
     assert stack.rig.job(job_id).losses == 1
 
 
+def test_a_task_that_stopped_keeps_no_function_for_a_minute_and_is_counted_by_that_minutes_own(
+    stack, minute, clock
+):
+    """Ten that stop at once are ten invocations, in ten processes."""
+    for number in range(3):
+        stack.rig.submit({"text": "hi"}, id=f"waits-{number}", created_at=clock.now() - 7)
+    before = clock.now()
+
+    assert minute.after_a_stop() == 1
+
+    assert clock.now() == before
+    assert minute.lines == []
+    assert stack.desired() >= 1  # capacity was looked at
+
+
 def figures(minute, **dimensions):
     """The newest values with these dimensions."""
     found = [line for line in minute.lines if dimensions.items() <= line.items()]
