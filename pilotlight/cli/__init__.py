@@ -27,6 +27,7 @@ from pilotlight.cli import (
     warm,
     webhooks,
 )
+from pilotlight.cli.plain import plain
 from pilotlight.errors import PilotlightError
 from pilotlight.settings import BadSettings
 
@@ -40,6 +41,8 @@ class _Commands(TyperGroup):
     """Says errors of ours in a sentence, and ends with the code that stands for them."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        if plain():
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except (PilotlightError, BadSettings) as error:

@@ -180,6 +180,7 @@ def _elsewhere(settings: Settings) -> dict[str, Any]:
 def _banner(settings: Settings, serving: Serving) -> str:
     from pilotlight import catalogue
     from pilotlight.cli.banner import Facts, Ink, banner
+    from pilotlight.cli.plain import plain
     from pilotlight.settings import lacking
 
     found = catalogue.discover(settings.workers, settings.routes, partial(lacking, settings))
@@ -196,4 +197,4 @@ def _banner(settings: Settings, serving: Serving) -> str:
         unrouted=len(listed) - len(served) - relayed,
         relayed=relayed,
     )
-    return banner(facts, Ink(on=sys.stdout.isatty()))
+    return banner(facts, Ink(on=sys.stdout.isatty() and not plain()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import sqlite3
 import textwrap
 
 import pytest
@@ -112,3 +114,13 @@ def test_the_command_ends_with_1_when_something_is_broken(tmp_path, words, monke
         ] == "broken"
     else:
         assert "BROKEN" in bad.stdout
+
+
+def test_a_job_table_of_another_release_is_found(tmp_path):
+    database = tmp_path / "jobs.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+    found = findings(tmp_path)["job table"]
+    assert found.state == "broken"
+    assert "written by another release" in found.said

@@ -84,3 +84,19 @@ def test_what_is_given_up_at_the_end_is_no_error_of_the_servers(
     finally:
         theirs.removeHandler(shown)
     assert capsys.readouterr().err == "the disk is full\n"
+
+
+def test_a_job_table_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.db").write_bytes(b"no database" * 500)
+    told = refused("--port", "0", "--data", str(tmp_path))
+    assert f"the job table {tmp_path / 'jobs.db'} cannot be read (file is not a database)" in told
+
+
+@pytest.mark.parametrize(("wish", "reds"), [("", 1), ("1", 0)])
+def test_an_error_is_red_unless_no_colour_is_wished(
+    wish: str, reds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", wish)
+    done = CliRunner().invoke(app, ["up", "--routes", "nowhere.toml"], color=True)
+    assert done.stderr.count("\033[31m") == reds
+    assert "nowhere.toml: No such file" in done.stderr

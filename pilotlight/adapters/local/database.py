@@ -73,7 +73,7 @@ class Database:
         self._owner = 0
         self._wal_fd: int | None = None
         self._index_fd: int | None = None
-        self._writer = self._connect()
+        self._writer = self._opened()
         self._readers = threading.local()
         try:
             with self._locked():
@@ -82,6 +82,19 @@ class Database:
             self.close()
             raise
         path.chmod(0o600)
+
+    def _opened(self) -> sqlite3.Connection:
+        """Raises SettingsError for a file that is no database, or a broken one."""
+        try:
+            return self._connect()
+        except sqlite3.OperationalError:
+            raise  # may pass: the disk is full, the file is held
+        except sqlite3.DatabaseError as error:
+            os.close(self._lock_fd)
+            raise SettingsError(
+                f"the job table {self._path} cannot be read ({error}); restore it from a backup, "
+                "or start with an empty --data folder"
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

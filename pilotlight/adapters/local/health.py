@@ -9,6 +9,8 @@ import sqlite3
 import tempfile
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.adapters.local.schema import VERSION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,9 +50,14 @@ def database_trouble(path: Path) -> str | None:
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         return f"{path} cannot be read: {error}"
-    return None if said == "ok" else f"{path} is damaged: {said}; restore it from a backup"
+    if said != "ok":
+        return f"{path} is damaged: {said}; restore it from a backup"
+    if version not in (0, VERSION):
+        return f"{path} was written by another release; start with an empty --data folder"
+    return None
 
 
 def newest_row_at(path: Path) -> float | None:
