@@ -15,3 +15,9 @@ def flat(seed, *, per_hour, service_s, hours, worker="flat"):
     while (at := at + rng.expovariate(per_hour / 3600)) < hours * 3600:
         arrivals.append(Arrival(at, worker, service_s * math.exp(rng.gauss(0, 0.4))))
     return arrivals
+
+
+def written(path, arrivals):
+    """The trace as its file, in no order."""
+    rows = [f"{one.at:.3f},{one.worker},{one.service_s:.3f}" for one in arrivals]
+    path.write_text("\n".join(["arrival_s,worker,service_s", *rows[::-1]]))

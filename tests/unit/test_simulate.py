@@ -17,7 +17,7 @@ from pilotlight.scaling.simulation.figures import Figures
 from pilotlight.scaling.simulation.pool import Hosts
 from pilotlight.scaling.simulation.trace import Arrival
 from pilotlight.scaling.simulation.tuning import tune
-from tests.traffic import flat
+from tests.traffic import flat, written
 
 COLD_S = 120.0
 SITE = Site(cold_start_s=COLD_S)
@@ -203,8 +203,7 @@ def test_in_a_pool_every_job_is_served_once(mixed):
 
 def test_a_trace_is_read_as_it_was_written(tmp_path):
     arrivals = mixes.mix(1, workers=8, days=0.2)
-    rows = [f"{one.at:.3f},{one.worker},{one.service_s:.3f}" for one in arrivals]
-    (tmp_path / "t.csv").write_text("\n".join(["arrival_s,worker,service_s", *rows[::-1]]))
+    written(tmp_path / "t.csv", arrivals)
 
     again = trace.read(tmp_path / "t.csv")
     assert Counter(one.worker for one in again) == Counter(one.worker for one in arrivals)
@@ -240,7 +239,7 @@ def test_a_policy_that_is_none_is_refused(text):
 @pytest.fixture
 def trace_file(tmp_path):
     path = tmp_path / "trace.csv"
-    trace.write(path, mixes.mix(1, workers=8, days=0.2))
+    written(path, mixes.mix(1, workers=8, days=0.2))
     return path
 
 
