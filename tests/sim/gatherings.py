@@ -141,7 +141,7 @@ class Gatherings:
     def _check_needs(self, job: Job) -> None:
         if job.status.is_terminal:
             return
-        rows = [row for row in self._site.table.rows.values() if row.group_id == job.group_id]
+        rows = [row for row in self._site.tallies.grouped() if row.group_id == job.group_id]
         done: dict[str, list[bool]] = {}
         for row in rows:
             name = (row.member or "").partition(".")[0]

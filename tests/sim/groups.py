@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Tallies:
-    """Reads rows by walking through all of them: there are few."""
+    """Reads rows by walking through all that belong to groups: there are few."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -53,8 +53,12 @@ class Tallies:
         self.table.undo_with(undo)
         return tally
 
+    def grouped(self) -> list[Job]:
+        rows = self.table.rows
+        return [rows[one] for one in self.table.grouped if one in rows]
+
     def next_mark(self) -> float | None:
-        marked = (row.group_due for row in self.table.rows.values())
+        marked = (row.group_due for row in self.grouped())
         return min((due for due in marked if due is not None), default=None)
 
 
@@ -107,7 +111,7 @@ class SimGroups:
         return sorted(rows, key=lambda row: row.group_due or 0)[:limit]
 
     def _marked(self) -> Iterator[Job]:
-        return (row for row in self._tallies.table.rows.values() if row.group_due is not None)
+        return (row for row in self._tallies.grouped() if row.group_due is not None)
 
     def next_mark(self) -> float | None:
         return self._call("groups.next_mark", self._tallies.next_mark)
@@ -137,7 +141,7 @@ class SimGroups:
     def _members(self, group_id: str, after: str, limit: int, live: bool) -> list[Job]:  # noqa: FBT001 - of a port
         rows = [
             row
-            for row in self._tallies.table.rows.values()
+            for row in self._tallies.grouped()
             if row.group_id == group_id
             and (row.member or "") > after
             and not (live and row.status.is_terminal)

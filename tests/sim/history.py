@@ -49,6 +49,9 @@ class History:
     rule: str = ""
     tail: tuple[str, ...] = ()
     statuses: Counter[str] = field(default_factory=Counter)
+    """Of jobs on their own."""
+    members: Counter[str] = field(default_factory=Counter)
+    """Statuses of groups and of what they consist of."""
     faults: dict[str, int] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
@@ -79,19 +82,21 @@ def simulate(
     kinds: Sequence[str] | None = None,
     remote: bool | None = None,
     script: dict[int, str] | None = None,
-    groups: int = 0,
+    groups: int | None = None,
 ) -> History:
-    """Run the seed to its end, or to its first violation. ``groups`` runs of agents beside the jobs.
+    """Run the seed to its end, or to its first violation. ``groups`` runs of agents beside the
+    jobs: one for each hundred if nobody says how many.
 
     ``script`` gives the fate of single calls by number and takes every other fault away; the
     jobs then are plain ones that succeed.
     """
     mode, drawn = swarm(seed)
+    wanted = jobs // 100 if groups is None else groups
     mode = mode if remote is None else remote
     chosen = drawn if kinds is None else tuple(kinds)
     history = History(seed=seed, remote=mode, kinds=chosen)
     with tempfile.TemporaryDirectory(prefix="pilotlight-sim-") as folder, _quiet(seed):
-        run = Run(history, jobs, Path(folder), script=script, groups=groups)
+        run = Run(history, jobs, Path(folder), script=script, groups=wanted)
         try:
             run.run()
         except Violation as violation:
@@ -132,7 +137,7 @@ class Run:
         folder: Path,
         *,
         script: dict[int, str] | None,
-        groups: int = 0,
+        groups: int,
     ) -> None:
         self.history = history
         self.world = World(history.seed)
@@ -238,7 +243,9 @@ class Run:
     def _measure(self) -> None:
         history, site = self.history, self.site
         history.hash = self.world.history_hash
-        history.statuses.update(str(row.status) for row in site.table.rows.values())
+        for row in site.table.rows.values():
+            counts = history.statuses if row.group_id is None else history.members
+            counts[str(row.status)] += 1
         history.faults, history.moves = self.faults.counts, site.moves
         history.recoveries = site.recoveries
         history.sites = tuple(self.faults.sites)

@@ -9,16 +9,12 @@ for safety. A cost mutant breaks no invariant; it must move the counter that it 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from pilotlight.contracts import lifecycle, moves
-from pilotlight.contracts.job import HELD, Job, JobStatus
-from pilotlight.contracts.lifecycle import CLEAR, RISE, Add, Transition
 from pilotlight.delivery import dispatcher as dispatching
 from pilotlight.delivery.hosts import Hosts
 from pilotlight.delivery.schedule import Delivered, GiveUp
@@ -33,84 +29,14 @@ from pilotlight.intake.grouping import Recorder
 from pilotlight.ports.blobs import BlobInfo
 from pilotlight.ports.store import Created
 from pilotlight.scaling import controller
+from tests.sim.table_mutants import Mutant, Patch, of_table
 
-Patch = Callable[[], AbstractContextManager[Any]]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    name: str
-    patch: Patch
-    counter: str | None = None
-    """Of a cost mutant: what it must move."""
-
-
-# The lifecycle's table
-
-_NAMES: Final = (
-    "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14", "T15", "T17",
-    "T18", "T19", "T20", "T21", "T16_LEASE", "T16_SETTLE", "T16_REPLAY",
-)  # fmt: skip
-
-
-IDLE_GUARDS: Final = {("T18", "fence"), ("T19", "fence")}
-"""A row that waits keeps its fence, so that nothing can tell these guards from none."""
-
-
-def _swap(name: str, changed: Transition) -> Patch:
-    return partial(patch.object, lifecycle, name, changed)
-
-
-def _effects(transition: Transition, **changes: Any) -> Transition:
-    kept = {**transition.effects, **changes}
-    return replace(transition, effects={k: v for k, v in kept.items() if v is not None})
-
-
-def _of_table() -> Iterator[Mutant]:
-    for name in _NAMES:
-        transition: Transition = getattr(lifecycle, name)
-        for guard in transition.guards:
-            if (name, guard.column) in IDLE_GUARDS:
-                continue
-            rest = tuple(one for one in transition.guards if one is not guard)
-            words = f"{name} without {guard.column} {guard.op} {guard.right}"
-            yield Mutant(words, _swap(name, replace(transition, guards=rest)))
-        yield _from_anywhere(name, transition)
-        yield from _of_effects(name, transition)
-
-
-_SAYS_THE_STATUS: Final = {
-    "T10": "lease_until", "T11": "lease_until", "T16_LEASE": "webhook_due"
-}  # fmt: skip
-"""Columns that are set only in the statuses a transition leaves: a guard on one says it again, so
-that the two are removed together."""
-
-
-def _from_anywhere(name: str, transition: Transition) -> Mutant:
-    column = _SAYS_THE_STATUS.get(name)
-    rest = tuple(one for one in transition.guards if one.column != column)
-    words = f" and any {column}" if column else ""
-    changed = replace(transition, leaves=frozenset(JobStatus), guards=rest)
-    return Mutant(f"{name} from any status{words}", _swap(name, changed))
-
-
-def _of_effects(name: str, transition: Transition) -> Iterator[Mutant]:
-    effects: Mapping[str, Any] = transition.effects
-    for fence in ("fence", "webhook_fence"):
-        if effects.get(fence) == RISE:
-            yield Mutant(
-                f"{name} lets {fence} be", _swap(name, _effects(transition, **{fence: None}))
-            )
-    if effects.get("attempts") == Add(-1):
-        yield Mutant(f"{name} spends the attempt", _swap(name, _effects(transition, attempts=None)))
-    if transition.to is None:
-        return
-    if "webhook_due" in effects:
-        silent = _effects(transition, webhook_due=None)
-        yield Mutant(f"{name} announces nothing", _swap(name, silent))
-    elif transition.to not in HELD:
-        unseen = _effects(transition, due_at=CLEAR)
-        yield Mutant(f"{name} is never looked at again", _swap(name, unseen))
+    from pilotlight.contracts.job import Job
+    from pilotlight.contracts.lifecycle import Transition
 
 
 # What the code around it does for safety
@@ -328,7 +254,7 @@ _COST: Final[dict[str, tuple[Patch, str]]] = {
 
 def all_mutants() -> dict[str, Mutant]:
     """Every mutant by name."""
-    found = [*_of_table()]
+    found = [*of_table()]
     found += [Mutant(name, made) for name, made in _SAFETY.items()]
     found += [Mutant(name, made, counter) for name, (made, counter) in _COST.items()]
     return {mutant.name: mutant for mutant in found}

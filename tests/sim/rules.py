@@ -103,6 +103,7 @@ class Moves(RuleBasedStateMachine):
                 "start_by": self.now + 5000,
                 "run_timeout_s": 90.0,
                 "webhook": HOOK,
+                "group_id": "group-3" if len(self.model) % 3 == 2 else None,
                 **facts,
             }
         )

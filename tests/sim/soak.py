@@ -87,6 +87,7 @@ def summary(histories: Sequence[History], *, jobs: int) -> dict[str, Any]:
         "recovery_p95_s": _quantile(recoveries, 95),
         "recoveries": len(recoveries),
         "statuses": dict(sum((history.statuses for history in histories), Counter())),
+        "groups": dict(sum((history.members for history in histories), Counter())),
         "faults": _added(history.faults for history in histories),
         "moves": _added(history.moves for history in histories),
         "costs": _added(history.costs for history in histories),

@@ -72,6 +72,8 @@ class Table:
         self._ready: dict[str, list[tuple[int, int, str]]] = {}
         self._held: dict[str, dict[str, None]] = {}
         self._running: dict[str, int] = {}
+        self.grouped: dict[str, None] = {}
+        """Rows of groups, which are few among many."""
         self._undo: list[Callable[[], None]] | None = None
         self._changes: list[Change] = []
 
@@ -125,12 +127,15 @@ class Table:
         self._born += 1
         self._places[job.id] = self._born
         self._put(None, job)
+        if job.group_id is not None:
+            self.grouped[job.id] = None
         self.undo_with(lambda: self._unborn(job))
         self._changed(Change(None, job, None, by))
         return Created(job, existed=False)
 
     def _unborn(self, job: Job) -> None:
         del self.rows[job.id]
+        self.grouped.pop(job.id, None)
         self._keys.pop((job.caller, job.idempotency_key or ""), None)
         self._leave(job, (job.priority, self._places[job.id], job.id))
 

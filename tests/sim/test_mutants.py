@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.hunt import SEEDS, in_rules, in_simulation
-from tests.sim.mutants import IDLE_GUARDS, all_mutants
+from tests.sim.mutants import all_mutants
+from tests.sim.table_mutants import IDLE_GUARDS
 
 JOBS = 150
 
