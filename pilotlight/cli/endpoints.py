@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pilotlight.settings import Settings
 
 TITLES = ("ENDPOINT", "TASK", "DIALECTS", "WORKER", "ROUTE", "STATE")
+SPARE = ("DIALECTS", "ROUTE", "WORKER", "TASK")
+"""Columns that a narrow terminal is not shown, the first one first."""
 _EXAMPLES = 12
 """More served endpoints than this get no examples on a terminal; --json has them all."""
 
@@ -38,10 +41,12 @@ def endpoints(
     """List the endpoints that are served here, and those that a route would serve.
 
     $ pilotlight endpoints
+    $ pilotlight endpoints unrouted
     $ pilotlight endpoints image-edit unrouted
     $ pilotlight endpoints --routes mine.toml
 
-    With --json each comes with the JSON Schema of its input and output, and with examples for
+    A terminal is shown those that are served, unless words ask for others;
+    a pipe gets all. With --json each comes with the JSON Schema of its input and output, and with examples for
     this command line and for curl.
     """
     from pilotlight import settings as all_settings
@@ -69,10 +74,20 @@ def endpoints(
     if not listed:
         tables.nothing("No endpoint has these words." if words else "No endpoint yet.")
         return
-    tables.show(TITLES, [_row(found, one, dialects(one.task)) for one in listed])
+    shown = _at_first_sight(listed) if sys.stdout.isatty() and not words else listed
+    rows = [_row(found, one, dialects(one.task)) for one in shown]
+    tables.show(TITLES, rows, spare=SPARE)
+    if len(shown) < len(listed):
+        more = len(listed) - len(shown)
+        tables.nothing(f"{more} more are known and want a route: pilotlight endpoints unrouted")
     _show_examples(found, [one.id for one in listed if one.worker is not None])
     if not found.endpoints:
         tables.nothing("No worker yet. Copy workers/echo.py to add a model.")
+
+
+def _at_first_sight(listed: list[Listed]) -> list[Listed]:
+    """What can be called, where there is any of it: the rest would push it off the screen."""
+    return [one for one in listed if one.state != "unrouted"] or listed
 
 
 def _site(settings: Settings) -> str:

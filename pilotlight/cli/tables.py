@@ -15,8 +15,13 @@ _WIDEST: Final = 1000
 """Where nobody looks, lines are as long as they are: a cut id is of no use to a program."""
 
 
-def show(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns without lines; what does not fit a terminal is wrapped, never cut."""
+def show(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] = ()
+) -> None:
+    """Columns without lines; what does not fit a terminal is wrapped, never cut.
+
+    Columns named in ``spare`` are left out first, in their order, until the rest fits.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -24,12 +29,27 @@ def show(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDEST
+    titles, rows = fitting(titles, rows, spare=spare, width=console.width)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def fitting(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str], width: int
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The table with as few of its spare columns left out as ``width`` characters allow."""
+    for title in spare:
+        columns = zip(titles, *rows, strict=True)
+        if sum(max(map(len, cells)) + 2 for cells in columns) <= width:
+            break
+        place = list(titles).index(title)
+        titles = [*titles[:place], *titles[place + 1 :]]
+        rows = [[*row[:place], *row[place + 1 :]] for row in rows]
+    return titles, rows
 
 
 def show_json(value: Any) -> None:

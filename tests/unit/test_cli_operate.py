@@ -15,7 +15,7 @@ from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.bootstrap.local import database_path
-from pilotlight.cli import app, running
+from pilotlight.cli import app, running, tables
 from pilotlight.cli.lengths import length_of
 from pilotlight.contracts import moves
 from pilotlight.errors import InvalidInput, Unauthenticated
@@ -288,3 +288,17 @@ def test_the_drop_folder_tells_what_failed_and_where_it_says_so(run, services, d
     assert "1 error there; the newest:" in done.stdout
     assert f"{told}: body.text: Field required" in done.stderr
     assert json.loads(run("drop", "--json").stdout)["failed"] == 1
+
+
+WIDE = (("ID", "TASK", "STATE"), [("acme/long-name", "fal/text-to-image", "local")])
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [(80, ["ID", "TASK", "STATE"]), (30, ["ID", "STATE"]), (5, ["ID"])],
+)
+def test_a_narrow_terminal_is_spared_what_matters_least(width, titles):
+    shown, rows = tables.fitting(*WIDE, spare=("TASK", "STATE"), width=width)
+
+    assert list(shown) == titles
+    assert [len(row) for row in rows] == [len(titles)]
