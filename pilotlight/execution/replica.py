@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pilotlight.contracts import events
 from pilotlight.execution.background import Background
 from pilotlight.execution.drain import Drain
+from pilotlight.execution.hearing import Hearing
 from pilotlight.execution.ledger import Ledger, Work
 from pilotlight.execution.machine import ThisMachine
 from pilotlight.execution.news import News
@@ -88,6 +89,7 @@ class Replica:
             rng=rng,
             say=self._keeper.send,
         )
+        self._hearing = Hearing(self._slots, worker=spec.name, clock=ports.clock)
         self._ledger = Ledger(replica_id, ports)
         self._news = News(ports.announcer)
         self._drain = Drain(grace_s=self._settings.grace_s)
@@ -272,13 +274,13 @@ class Replica:
         self._asked = max(self._asked, 1)
 
     def heed(self, event: Event) -> None:
-        self._slots.heed(event)
+        self._hearing.heed(event)
         if isinstance(event, events.Failed) and event.fatal:
             logs.event("child.spoilt", replica=self.id)
             self._keeper.replace(None)
 
     def printed(self, stream: str, line: str) -> None:
-        self._slots.printed(stream, line)
+        self._hearing.printed(stream, line)
 
     def child_stepped(self, step: LoadStep) -> None:
         self._step = step

@@ -1,18 +1,17 @@
 """The attempts that a replica has in hand, and what befalls them.
 
-Child events, deadlines and rows come in; what comes out are outcomes to write, words for the
-child and entries for the feed. No row is written here.
+Deadlines, rows and what the child says (:mod:`.hearing`) come in; what comes out are outcomes to
+write, words for the child and entries for the feed. No row is written here.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import events
 from pilotlight.contracts.routes import own_id
 from pilotlight.errors import ReplicaFailure, RunTimeout
-from pilotlight.execution import outputs, retry
+from pilotlight.execution import retry
 from pilotlight.execution.attempt import (
     HANDED_BACK,
     OUT_OF_TIME,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
 _OVER_BUDGET_S: Final = 60
 """Least wait of a retry that the budget has no room for."""
-_LEVELS: Final = {"log": "info"}
 
 
 class Slots:
@@ -63,12 +61,13 @@ class Slots:
         self._spec, self._ports, self._clock = spec, ports, ports.clock
         self._rng, self._say, self._background = rng, say, background
         self._files = AttemptFiles(
-            spec, ports, background=background, scratch=scratch, fail=self._fail
+            spec, ports, background=background, scratch=scratch, fail=self.fail
         )
         self._attempts: dict[str, Attempt] = {}
         self._budget = RetryBudget()
         self._untidy = False
-        self._has_run = False
+        self.has_run = False
+        """Whether the child that runs now was given any job."""
         self.run_times = RunTimes()
         self.buffer = FeedBuffer()
 
@@ -77,8 +76,8 @@ class Slots:
     def __iter__(self) -> Iterator[Attempt]:
         return iter(list(self._attempts.values()))
 
-    def __contains__(self, job_id: str) -> bool:
-        return job_id in self._attempts
+    def find(self, job_id: str) -> Attempt | None:
+        return self._attempts.get(job_id)
 
     def __getitem__(self, job_id: str) -> Attempt:
         return self._attempts[job_id]
@@ -149,13 +148,22 @@ class Slots:
         for attempt in self._held():
             if attempt.stage is Stage.WAITING:
                 attempt.stage, attempt.in_child, attempt.run_at = Stage.RUNNING, True, now
-                self._has_run = True
+                self.has_run = True
                 self._say(_run(attempt, own_id(self._spec, attempt.job.endpoint)))
 
     def store(self, attempt: Attempt, now: float) -> None:
         """T5 is written: bring the files away."""
         attempt.store_at = now
         self._files.store(attempt)
+
+    def save(self, attempt: Attempt, path: str) -> None:
+        """Keep this checkpoint, and tell the child how that went."""
+
+        def told(problem: str) -> None:
+            if attempt.in_child:
+                self._say(events.Saved(attempt.id, problem))
+
+        self._files.save(attempt, path, told=told)
 
     def drop_gone(self, now: float) -> None:
         """Forget attempts nothing refers to, and soon afterwards their scratch files."""
@@ -229,7 +237,7 @@ class Slots:
 
     def child_lost(self, failure: Failure | None) -> None:
         """None: it was killed for another job's sake or ours, so the attempts do not count."""
-        self._has_run = False
+        self.has_run = False
         for attempt in self.in_child:
             attempt.in_child, attempt.died = False, True
             if not attempt.may_end:
@@ -237,7 +245,7 @@ class Slots:
             if failure is None:
                 attempt.outcome = HANDED_BACK
             else:
-                self._fail(attempt, failure)
+                self.fail(attempt, failure)
 
     def check(self, now: float) -> bool:
         """Apply the deadlines; whether the child has to be killed to make a job stop."""
@@ -252,7 +260,7 @@ class Slots:
                 self.forsake(attempt, why="no beat within the lease")
             elif attempt.store_at is not None and now - attempt.store_at > settings.storing_s:
                 words = f"the outputs were not stored within {settings.storing_s:g} s"
-                self._fail(attempt, Failure.of(ReplicaFailure(words)))
+                self.fail(attempt, Failure.of(ReplicaFailure(words)))
         return any(a.stop_at is not None and a.stop_at <= now for a in self.in_child)
 
     def next_check(self) -> float:
@@ -270,9 +278,9 @@ class Slots:
             attempt.outcome = OUT_OF_TIME
             return
         words = f"still running after {attempt.job.run_timeout_s:g} s, its worker's timeout_s"
-        self._fail(attempt, Failure.of(RunTimeout(words)))
+        self.fail(attempt, Failure.of(RunTimeout(words)))
 
-    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+    def fail(self, attempt: Attempt, failure: Failure) -> None:
         """Retry or give up, and say why in the log."""
         now = self._clock.monotonic()
         decision = retry.decide(
@@ -294,89 +302,6 @@ class Slots:
         logs.event(
             "attempt.failed", job_id=attempt.id, trace=found, code=code, decision=str(decision)
         )
-
-    # What the child says
-
-    def heed(self, event: Event) -> None:
-        """An event about a job; one that is not here any more is not listened to."""
-        job_id = getattr(event, "job_id", "")
-        attempt = self._attempts.get(job_id)
-        if isinstance(event, events.Log) and attempt is None:
-            self._overheard(event)
-            return
-        if attempt is None or not attempt.in_child:
-            return
-        match event:
-            case events.Done():
-                self._done(attempt, event)
-            case events.Failed():
-                self._failed(attempt, event)
-            case events.HandedBack():
-                self._handed_back(attempt)
-            case _ if attempt.may_end:
-                self._told(attempt, event)
-
-    def _overheard(self, said: events.Log) -> None:
-        """A line of no job that is here: told while the model loads, for what else could be amiss.
-
-        Later it may quote a job's input, and the operator's log is not the caller's.
-        """
-        quotes = bool(said.job_id) or self._has_run
-        told = {"characters": len(said.line)} if quotes else {"line": said.line}
-        facts: dict[str, object] = {"worker": self._spec.name, "stream": said.stream, **told}
-        logs.event("child.output", level=logging.INFO, **facts)
-
-    def _told(self, attempt: Attempt, event: Event) -> None:
-        at = self._clock.now()
-        match event:
-            case events.Progress(fraction=fraction, note=note) if 0 <= fraction <= 1:
-                attempt.progress = fraction
-                self.buffer.progress(attempt.id, fraction, note, at=at)
-            case events.Log(stream=stream, line=line):
-                level = _LEVELS.get(stream, stream)
-                self.buffer.line(attempt.id, line, level=level, at=at)
-            case events.Partial(output=output):
-                self.buffer.partial(attempt.id, output, at=at)
-            case events.Note(text=text):
-                attempt.said = text
-            case events.Checkpoint(path=path):
-                self._save(attempt, path)
-
-    def _save(self, attempt: Attempt, path: str) -> None:
-        def told(problem: str) -> None:
-            if attempt.in_child:
-                self._say(events.Saved(attempt.id, problem))
-
-        self._files.save(attempt, path, told=told)
-
-    def printed(self, stream: str, line: str) -> None:
-        """A line on the child's own descriptors: the only running job's, if there is one."""
-        running = self.in_child
-        job_id = running[0].id if len(running) == 1 else ""
-        self.heed(events.Log(job_id, stream, line))
-
-    def _done(self, attempt: Attempt, event: events.Done) -> None:
-        attempt.in_child = False
-        self.run_times.add(event.run_s)
-        if not attempt.may_end:
-            return
-        if outputs.has_files(event.output):
-            attempt.result, attempt.stage = event.output, Stage.STORING
-        else:
-            attempt.outcome = Succeeded(event.output)
-
-    def _handed_back(self, attempt: Attempt) -> None:
-        attempt.in_child = False
-        if attempt.may_end:
-            attempt.outcome = HANDED_BACK
-
-    def _failed(self, attempt: Attempt, event: events.Failed) -> None:
-        attempt.in_child = False
-        if attempt.may_end:
-            failure = Failure.from_event(
-                event.error, retryable=event.retryable, retry_after_s=event.retry_after_s
-            )
-            self._fail(attempt, failure)
 
 
 def _run(attempt: Attempt, endpoint: str) -> events.Run:
