@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra.template import environment as environment_of_processes
+from infra.template.environment import DATA, WEIGHTS
 from tests.live import environment
 
 HERE = Path(__file__).parent
@@ -66,3 +68,23 @@ def test_the_schemas_would_say_so_if_it_were_not(objects):
         complaint and WRONG[one["kind"]][1] in complaint
         for one, complaint in zip(wrong, found, strict=True)
     )
+
+
+def test_a_pod_is_held_to_what_a_task_is_and_speaks_to_what_the_stage_is_called(objects):
+    """The names are the template's own, the user, the folders and the check those of the image."""
+    (pod,) = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "Deployment"]
+    (replica,) = pod["containers"]
+    recipe = (HERE.parents[1] / "Dockerfile.gpu").read_text(encoding="utf-8")
+    assert f"USER {pod['securityContext']['runAsUser']}:10001" in recipe
+    assert replica["securityContext"]["readOnlyRootFilesystem"] is True
+    assert replica["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert replica["livenessProbe"]["exec"]["command"][2] in recipe
+    mounted = {one["mountPath"] for one in replica["volumeMounts"]}
+    assert mounted == {DATA, WEIGHTS, "/dev/shm"}
+    given = {one["name"]: one["value"] for one in replica["env"]}
+    assert float(given["PILOTLIGHT_REPLICA__GRACE_S"]) < pod["terminationGracePeriodSeconds"]
+    for name, value in environment_of_processes.aws_settings().items():
+        if name in ("queue_url", "stage", "region"):
+            assert f"PILOTLIGHT_AWS__{name.upper()}" in given
+        elif name in ("jobs_table", "secrets_table", "bucket"):
+            assert given[f"PILOTLIGHT_AWS__{name.upper()}"].startswith("pilotlight-STAGE-"), value
