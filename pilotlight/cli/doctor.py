@@ -27,5 +27,7 @@ def doctor(*, as_json: AsJson = False, data: Data = DATA) -> None:
     else:
         marks = {"ok": "ok", "warning": "look", "broken": "BROKEN"}
         tables.show(("", "CHECK", ""), [(marks[one.state], one.check, one.said) for one in found])
+        if all(one.state == "ok" for one in found):
+            tables.nothing("There is nothing to fix.")
     if any(one.state == "broken" for one in found):
         raise typer.Exit(Exit.FAILED)

@@ -48,14 +48,14 @@ def _show_attempts(attempts: list[dict[str, Any]]) -> None:
         (
             str(number),
             one["replica"] or "-",
-            one["started_at"] or "-",
+            tables.moment(one["started_at"]) if one["started_at"] else "-",
             "-" if one["seconds"] is None else f"{one['seconds']:g} s",
             one["outcome"],
             one.get("error") or "",
         )
         for number, one in enumerate(attempts, 1)
     ]
-    tables.show(("TRY", "REPLICA", "STARTED", "TOOK", "OUTCOME", "WHY"), rows)
+    tables.show(("TRY", "REPLICA", "STARTED, UTC", "TOOK", "OUTCOME", "WHY"), rows)
 
 
 def logs(

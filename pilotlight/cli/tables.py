@@ -69,5 +69,10 @@ def length(seconds: float) -> str:
     return "0 s"
 
 
+def moment(text: str) -> str:
+    """``2026-11-20 17:53:26`` of what an API says, whatever it says of smaller parts."""
+    return text[:19].replace("T", " ")
+
+
 def ago(at: float | None, now: float) -> str:
     return "never" if at is None else f"{length(max(0.0, now - at))} ago"

@@ -228,6 +228,9 @@ class AsyncJob:
     def __init__(self, client: AsyncClient, info: JobInfo) -> None:
         self._client, self.info = client, info
 
+    def __repr__(self) -> str:
+        return f"AsyncJob({self.id!r}, status={self.info.status!r})"
+
     @property
     def id(self) -> str:
         return self.info.id

@@ -220,6 +220,9 @@ class Job:
     def __init__(self, client: Client, info: JobInfo) -> None:
         self._client, self.info = client, info
 
+    def __repr__(self) -> str:
+        return f"Job({self.id!r}, status={self.info.status!r})"
+
     @property
     def id(self) -> str:
         return self.info.id

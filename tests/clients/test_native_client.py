@@ -66,6 +66,12 @@ def test_run_gives_the_job_with_its_output(client):
     assert [attempt.outcome for attempt in done.attempts] == ["succeeded"]
 
 
+def test_a_job_says_which_it_is_where_it_is_printed(client):
+    job = client.submit(ECHO, {"text": "hi"})
+
+    assert repr(job).startswith(f"Job({job.id!r}, status=")
+
+
 def test_a_job_is_followed_and_taken_up_again_where_it_was_left(client):
     job = client.submit(TALK, {"lines": ["one", "two", "größe\u2028three"]})
 

@@ -290,6 +290,10 @@ def test_the_drop_folder_tells_what_failed_and_where_it_says_so(run, services, d
     assert json.loads(run("drop", "--json").stdout)["failed"] == 1
 
 
+def test_a_moment_is_told_to_the_second():
+    assert tables.moment("2026-11-20T17:53:26.454592+00:00") == "2026-11-20 17:53:26"
+
+
 WIDE = (("ID", "TASK", "STATE"), [("acme/long-name", "fal/text-to-image", "local")])
 
 
