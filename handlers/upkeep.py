@@ -20,7 +20,7 @@ from pilotlight.ports.clock import Clock
 from pilotlight.ports.fleet import Supervisor
 from pilotlight.ports.store import JobStore
 from pilotlight.scaling.controller import Controller
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 
 Work = Callable[[float], float | None]
 """Do what is due at this moment (seconds since the epoch); say when to be called again at the

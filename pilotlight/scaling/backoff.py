@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pilotlight.ports.fleet import Replica
     from pilotlight.scaling.terms import Terms
-    from pilotlight.settings import ScalingSettings
+    from pilotlight.settings.scaling import ScalingSettings
 
     Limits = ScalingSettings | Terms
 

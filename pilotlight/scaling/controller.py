@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.store import JobStore
     from pilotlight.scaling.policy import Decision
     from pilotlight.scaling.sketch import Sketch
-    from pilotlight.settings import ScalingSettings
+    from pilotlight.settings.scaling import ScalingSettings
 
 _NOTHING = Load()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pilotlight.contracts.worker import WorkerSpec
     from pilotlight.ports.overrules import Overrule
     from pilotlight.scaling.scene import Policy
-    from pilotlight.settings import ScalingSettings, WarmHours, WorkerScaling
+    from pilotlight.settings.scaling import ScalingSettings, WarmHours, WorkerScaling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
-"""Every setting, grouped; those of mode ``aws`` are beside this. Nothing else reads ``os.environ``.
+"""Every setting, grouped; those of mode ``aws``, of scaling and of upstreams are beside this.
+Nothing else reads ``os.environ``.
 
 Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two underscores, such as
 ``PILOTLIGHT_LEASE__LEASE_S=30``.
@@ -7,13 +8,11 @@ Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two unde
 from __future__ import annotations
 
 import os
-from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import (
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -22,6 +21,8 @@ from pydantic import (
 
 from pilotlight.settings.aws import AwsSettings, CostSettings, QueueSettings, WeightsSettings
 from pilotlight.settings.group import Group
+from pilotlight.settings.scaling import ScalingSettings
+from pilotlight.settings.upstreams import KNOWN, UpstreamSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -96,69 +97,6 @@ class ReplicaSettings(Group):
     """How often an idle replica looks for work without being woken."""
 
 
-PolicyName = Literal["expected-saving", "keep-alive", "keda", "target-backlog"]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-class WarmHours(Group):
-    """Replicas that are kept ready in these hours, UTC; one that ends earlier ends next day."""
-
-    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
-    begins: time
-    ends: time
-    replicas: PositiveInt = 1
-
-
-class WorkerScaling(Group):
-    """One worker's own: None leaves it to the worker's declaration or to the group."""
-
-    policy: PolicyName | None = None
-    w: NonNegativeFloat | None = None
-    queue_length: PositiveFloat = 5
-    """Jobs per replica that ``keda`` and ``target-backlog`` aim at."""
-    keep_alive_s: NonNegativeFloat | None = None
-    min_replicas: NonNegativeInt | None = None
-    max_replicas: NonNegativeInt | None = None
-    """0 starts none: somebody else runs this worker's replicas."""
-    buffer: NonNegativeInt = 0
-    """Replicas beyond those that are needed, while any are."""
-    buffer_share: NonNegativeFloat = 0
-    """The same as a share of those that are needed; the greater one counts."""
-    gpu_hours_per_day: PositiveFloat | None = None
-    """When they are spent nothing starts until midnight UTC, and what idles goes."""
-    warm: tuple[WarmHours, ...] = ()
-
-
-class ScalingSettings(Group):
-    policy: PolicyName = "expected-saving"
-    """Of every worker that has none of its own."""
-    w: NonNegativeFloat = 2
-    """GPU-seconds paid to save one second of one job's wait: 8 interactive, 0.2 batch."""
-    workers: dict[str, WorkerScaling] = {}
-    """By worker, such as ``{"flux": {"policy": "keep-alive", "keep_alive_s": 300}}``."""
-    start_step: PositiveInt = 4
-    start_window_s: PositiveFloat = 15
-    """At most so many starts, or as many as live already, in so long."""
-    tick_s: PositiveFloat = 2
-    """Between two looks when nothing happens; a submit and a completion look at once."""
-    patience_s: NonNegativeFloat = 1
-    """A job waits this long for a live replica's slot before another replica is started for it."""
-    keep_alive_s: NonNegativeFloat | None = None
-    """How long the last replica idles at least, instead of what its worker declares. 0 leaves it
-    to the policy, which learns: right where each second is billed."""
-    spare_s: NonNegativeFloat = 10
-    """How long a replica that is not its worker's last one idles before it may go."""
-    start_backoff_s: PositiveFloat = 2
-    """After a failed start; doubles with each further one."""
-    max_backoff_s: PositiveFloat = 300
-
-    def worker(self, name: str) -> WorkerScaling:
-        return self.workers.get(name, _NOTHING_OF_ITS_OWN)
-
-
-_NOTHING_OF_ITS_OWN: Final = WorkerScaling()
-
-
 class WebhookSettings(Group):
     connect_timeout_s: PositiveFloat = 5
     timeout_s: PositiveFloat = 15
@@ -221,48 +159,6 @@ class RouteSettings(Group):
     """Values by the worker's names; callers cannot change them."""
 
 
-class UpstreamSettings(Group):
-    """Another service that does jobs for us, paid with the owner's own key. A key is no setting:
-    settings are written to replicas and shown, so only the name of its variable stands here."""
-
-    speaks: Literal["fal", "openai"] = "fal"
-    """fal: its queue. openai: the API of that name."""
-    url: str
-    """fal: its queue, ``https://queue.fal.run``. openai: its API, ``https://api.openai.com/v1``.
-    Another Pilotlight is ``http://HOST:PORT/queue``. Without TLS on this machine only."""
-    key_env: str
-    """Environment variable that holds the key. Not one that begins with ``PILOTLIGHT_``:
-    replicas do not inherit those."""
-    files_url: str | None = None
-    """fal: where inputs are uploaded, ``https://rest.fal.ai``. None sends them inline."""
-    names: dict[str, str] = {}
-    """What it calls an endpoint or a model, by our id, where that differs."""
-    idempotent: bool = False
-    """It honours ``Idempotency-Key``, as Pilotlight does: what is asked twice is done once."""
-    unsure: Literal["fail", "again"] = "fail"
-    """What to do when it may have taken a request whose answer was lost, and is not idempotent:
-    fail the job, or ask again and perhaps pay twice."""
-    poll_s: PositiveFloat = 5
-    """Longest pause between two looks; a young request is looked at more often."""
-    jobs: bool = False
-    """openai: it answers ``"async": true`` with a request id, as Pilotlight does."""
-    max_result_bytes: PositiveInt = 5 * 1024**3
-    """Of one result file."""
-
-
-_UPSTREAMS: Final = {
-    "fal": UpstreamSettings(
-        url="https://queue.fal.run", key_env="FAL_UPSTREAM_KEY", files_url="https://rest.fal.ai"
-    ),
-    "openai": UpstreamSettings(
-        speaks="openai",
-        url="https://api.openai.com/v1",
-        key_env="OPENAI_UPSTREAM_KEY",
-        unsure="again",
-    ),
-}
-
-
 class Settings(Group):
     mode: Literal["local", "aws"] = "local"
     stack: str | None = None
@@ -303,7 +199,7 @@ class Settings(Group):
 
 def upstream(settings: Settings, name: str) -> UpstreamSettings | None:
     """None for a name that nobody gave an address."""
-    return settings.upstreams.get(name) or _UPSTREAMS.get(name)
+    return settings.upstreams.get(name) or KNOWN.get(name)
 
 
 def upstream_key(one: UpstreamSettings) -> str | None:
@@ -325,7 +221,7 @@ def lacking(settings: Settings, name: str) -> str | None:
 
 def ready_upstreams(settings: Settings) -> list[str]:
     """Those that lack nothing."""
-    names = {**_UPSTREAMS, **settings.upstreams}
+    names = {**KNOWN, **settings.upstreams}
     return [name for name in names if lacking(settings, name) is None]
 
 

@@ -15,7 +15,8 @@ from pilotlight.catalogue import discover
 from pilotlight.cli import app, checkup
 from pilotlight.contracts.endpoints import KNOWN
 from pilotlight.errors import UnroutedEndpoint
-from pilotlight.settings import RouteSettings, Settings, UpstreamSettings, lacking
+from pilotlight.settings import RouteSettings, Settings, lacking
+from pilotlight.settings.upstreams import UpstreamSettings
 from tests.live import ROOT, environment
 from workers.relayed_fal import CLOSED, RelayedFal
 

@@ -14,7 +14,8 @@ from handlers.upkeep import Upkeep, local_chores
 from pilotlight import bootstrap
 from pilotlight.adapters.local import processes
 from pilotlight.contracts.job import Job, JobStatus
-from pilotlight.settings import JobSettings, ReplicaSettings, ScalingSettings, Settings
+from pilotlight.settings import JobSettings, ReplicaSettings, Settings
+from pilotlight.settings.scaling import ScalingSettings
 from tests.live import ROOT, until, up
 
 SETTINGS = {

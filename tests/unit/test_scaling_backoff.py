@@ -4,7 +4,7 @@ import pytest
 
 from pilotlight.ports.fleet import Replica
 from pilotlight.scaling.backoff import Backoff, backoff_of, wait_s
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 
 LIMITS = ScalingSettings(start_backoff_s=2, max_backoff_s=300)
 

@@ -14,7 +14,7 @@ from pilotlight.contracts import moves
 from pilotlight.contracts.worker import Endpoint, WorkerSpec
 from pilotlight.errors import Unavailable
 from pilotlight.scaling.controller import Controller
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 
 
 class Nothing(BaseModel):

@@ -20,7 +20,7 @@ from pilotlight.contracts.worker import Endpoint, WorkerSpec
 from pilotlight.errors import SettingsError
 from pilotlight.ports.learned import Finished, Warmth
 from pilotlight.scaling.controller import Controller
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 
 
 class Nothing(BaseModel):

@@ -19,7 +19,7 @@ from pilotlight.scaling.policies.target_backlog import TargetBacklog
 from pilotlight.scaling.policy import Snapshot, decide
 from pilotlight.scaling.terms import Terms, terms_of
 from pilotlight.scaling.windows import Window
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 from workers.echo import WORKER as ECHO
 
 NOW = 90_000.0

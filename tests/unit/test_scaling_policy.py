@@ -14,7 +14,7 @@ from pilotlight.ports.fleet import LIVE, Replica
 from pilotlight.ports.store import Load
 from pilotlight.scaling.policy import Snapshot, decide
 from pilotlight.scaling.terms import terms_of
-from pilotlight.settings import ScalingSettings
+from pilotlight.settings.scaling import ScalingSettings
 
 NOW = 10_000.0
 STEP = 4

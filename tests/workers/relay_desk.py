@@ -8,7 +8,8 @@ import pytest
 
 from pilotlight.contracts.events import Log, Run
 from pilotlight.execution.child_context import AttemptContext
-from pilotlight.settings import Settings, UpstreamSettings
+from pilotlight.settings import Settings
+from pilotlight.settings.upstreams import UpstreamSettings
 from pilotlight.upstreams import Upstream
 from workers.engines.relay.relays import Anything
 

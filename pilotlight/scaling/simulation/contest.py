@@ -16,7 +16,7 @@ from pilotlight.scaling.simulation.figures import Figures
 from pilotlight.scaling.simulation.fleet import SimFleet
 from pilotlight.scaling.simulation.pool import SimPool
 from pilotlight.scaling.terms import Terms
-from pilotlight.settings import PolicyName
+from pilotlight.settings.scaling import PolicyName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
