@@ -20,6 +20,7 @@ from handlers.app import create_app
 from handlers.dialect import found
 from handlers.dropping import Dropping
 from handlers.edited import edits
+from handlers.failing import Failing
 from handlers.listening import Server, Sockets, listening, url_of
 from handlers.posting import Posting
 from handlers.stewarding import Stewarding
@@ -129,8 +130,8 @@ class _House:
         services.watch.on_change(self._stewarding.kick_soon)
         self._dropping = Dropping(services.drops)
         services.watch.on_change(self._dropping.changed)
-        told = edits(services.settings.workers)
-        chores = (*_chores(services, self._posting), *self._dropping.chores, told)
+        told = _told(services)
+        chores = (*_chores(services, self._posting), *self._dropping.chores, *told)
         self._upkeep = Upkeep(chores, clock=services.clock, wake=services.controller.lit)
         self._asked = asyncio.Event()
 
@@ -200,6 +201,16 @@ def _chores(services: Services, posting: Posting) -> tuple[Chore, ...]:
         settings=services.settings.scaling,
         orphans=services.orphans,
     )
+
+
+def _told(services: Services) -> tuple[Chore, ...]:
+    """What somebody who writes a model wants to see in this terminal."""
+    edited = edits(services.settings.workers)
+    if services.store.remote:
+        return (edited,)
+    failing = Failing(services.ends)
+    services.watch.on_change(failing.changed)
+    return edited, failing.chore
 
 
 def _stewarding(services: Services) -> Stewarding:

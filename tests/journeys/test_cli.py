@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pilotlight.cli import app, running
-from tests.live import KEY, ROOT, environment, up
+from tests.live import KEY, ROOT, environment, until, up
 from tests.receiver import receiver
 
 WORKERS = '["workers", "tests.probes"]'
@@ -168,12 +168,14 @@ def test_a_job_that_logged_nothing_is_said_to_have(run):
     assert "nothing so far" in done.stderr
 
 
-def test_a_failed_job_is_an_error_with_its_reason(run):
+def test_a_failed_job_is_an_error_with_its_reason(run, live):
     done = run("submit", "tests/talkative", "fail=true", "--watch")
 
     assert done.exit_code == 1
     assert "it was asked to fail" in done.stderr
     assert done.stdout == ""
+    log = live.data / "up.log"
+    until(lambda: '"event": "jobs.failed"' in log.read_text(), what="a word in up's terminal")
 
 
 def test_a_running_job_can_be_looked_at_cancelled_and_not_read(run, long_job):
