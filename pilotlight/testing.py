@@ -11,8 +11,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pilotlight.contracts.events import Checkpoint, Event, Log, Note, Partial, Progress, Run
+from pilotlight.errors import InvalidInput
 from pilotlight.execution import child_run
 from pilotlight.execution.child_context import AttemptContext
+from pilotlight.execution.file_urls import FILE_SCHEME, replace_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from pilotlight.contracts.worker import Worker
+    from pilotlight.contracts.worker import Endpoint, Worker
 
 
 def run_once(
@@ -38,8 +40,9 @@ def run_once(
 
     Give an instance to load it yourself once and run it often. ``endpoint`` is needed when the
     worker serves several; ``files`` says where the input's media URLs lie; ``hear`` gets the
-    progress and the log; ``checkpoint`` is what an earlier attempt saved. Raises what the worker raises, InvalidInput for a wrong input and
-    WorkerError for a wrong output.
+    progress and the log; ``checkpoint`` is what an earlier attempt saved. Raises what the worker
+    raises, InvalidInput for a wrong input and WorkerError for a wrong output, or one with a file
+    that is not in ``folder``.
     """
     return _run(
         worker,
@@ -108,7 +111,8 @@ def _run(
         low_memory=low_memory,
         checkpoint=str(checkpoint or ""),
     )
-    parsed = child_run.parse_input(serving.input, run.input)
+    parsed = _parsed(serving, run.input)
+    folder.mkdir(parents=True, exist_ok=True)
     loaded, loop = worker, child_run.LoopThread()
     if isinstance(loaded, type):
         loaded = loaded()
@@ -129,7 +133,21 @@ def _run(
         output=serving.output,
         loop=loop,
     )
+    if FILE_SCHEME in text:  # a file outside of the folder would fail the job in production
+        replace_files(json.loads(text), folder=folder, replace=lambda path, _around: str(path))
     return serving.output.model_validate_json(text)
+
+
+def _parsed(serving: Endpoint, text: str) -> BaseModel:
+    """Raises InvalidInput whose words name the fields: nothing else shows them here."""
+    try:
+        return child_run.parse_input(serving.input, text)
+    except InvalidInput as error:
+        fields = (
+            f"{'.'.join(map(str, one.loc[1:])) or 'input'}: {one.message}" for one in error.problems
+        )
+        told = f"the input does not fit {serving.id}: {'; '.join(fields)}"
+        raise InvalidInput(told, *error.problems) from None
 
 
 def _dumped(job_input: BaseModel | Mapping[str, Any]) -> Any:
