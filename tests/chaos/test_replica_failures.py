@@ -204,7 +204,7 @@ def test_a_process_that_dies_while_it_loads_counts_as_one_that_cannot_load(rig_o
 def test_a_load_that_takes_too_long_is_given_up(rig_of):
     rig = rig_of("slow-load")
     assert rig.gone() == 3
-    assert rig.replica_row().error == "not loaded within 1 s"
+    assert rig.replica_row().error == "not loaded within 1 s, its load_timeout_s"
 
 
 def test_a_child_that_cannot_be_started_is_a_load_failure(rig_of, monkeypatch):
