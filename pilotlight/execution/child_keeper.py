@@ -195,7 +195,9 @@ class ChildKeeper:
         if not self.ready:
             if now - self._started_at > spec.load_timeout_s:
                 self._bury()
-                self._listener.load_failed(f"not loaded within {spec.load_timeout_s} s, its load_timeout_s")
+                self._listener.load_failed(
+                    f"not loaded within {spec.load_timeout_s} s, its load_timeout_s"
+                )
         elif now - self._heard_at > spec.hang_timeout_s and not self._spoke(self._child):
             words = f"the worker's process did not answer for {spec.hang_timeout_s} s"
             self.replace(Failure.of(ReplicaFailure(words)))
