@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROOT_DISK_GIB: Final = 120
 """The system and images of several engines; weights lie on the host's own NVMe disks."""
+# A task that ended keeps its scratch on the root disk until it is cleaned up: three hours by default.
 _HOST: Final = f"""#!/bin/bash
 cat >> /etc/ecs/ecs.config <<CONFIG
 ECS_CLUSTER=${{Cluster}}
@@ -22,6 +23,8 @@ ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
 ECS_WARM_POOLS_CHECK=true
 ECS_CONTAINER_STOP_TIMEOUT=120s
 ECS_AWSVPC_BLOCK_IMDS=true
+ECS_DISABLE_PRIVILEGED=true
+ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 CONFIG
 # Instance disks are empty after every start of a stopped host, so this runs at each boot.

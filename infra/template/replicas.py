@@ -122,6 +122,7 @@ def _container(fleet: Fleet, given: Mapping[str, Value]) -> dict[str, Value]:
             "ResourceRequirements": [{"Type": "GPU", "Value": "1"}],
             "Memory": fleet.gpu.memory_gib * 1024,
             "LinuxParameters": found["LinuxParameters"] | {"SharedMemorySize": _SHARED_MIB},
+            "DockerSecurityOptions": ["no-new-privileges"],  # Fargate has no such word either
             "Cpu": fleet.gpu.vcpus * 1024 - 256,
         }
     return found

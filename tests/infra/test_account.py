@@ -190,6 +190,35 @@ def test_models_have_shared_memory_on_gpu_hosts_where_ecs_can_give_it(prod):
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}, name
 
 
+def test_a_gpu_host_runs_nothing_privileged_and_clears_away_what_ended(prod):
+    for name, task in prod.of("ECS::TaskDefinition").items():
+        (container,) = task["Properties"]["ContainerDefinitions"]
+        on_a_host = task["Properties"]["RequiresCompatibilities"] == ["EC2"]
+        expected = ["no-new-privileges"] if on_a_host else None
+        assert container.get("DockerSecurityOptions") == expected, name
+    for name, one in prod.of("EC2::LaunchTemplate").items():
+        script = one["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+        for line in ("ECS_DISABLE_PRIVILEGED=true", "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m"):
+            assert f"\n{line}\n" in script, name
+
+
+def test_a_hosts_script_is_one_that_a_shell_can_read(prod):
+    """And CloudFormation fills in the cluster alone."""
+    for name, one in prod.of("EC2::LaunchTemplate").items():
+        script = one["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+        assert set(re.findall(r"\$\{([^}]+)\}", script)) == {"Cluster"}, name
+        filled_in = script.replace("${Cluster}", "pilotlight-prod")
+        done = subprocess.run(
+            ["bash", "-n"], input=filled_in, text=True, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), name
+        (inner,) = re.findall(r"<<'BOOT'\n(.*?)\nBOOT\n", filled_in, re.DOTALL)
+        done = subprocess.run(
+            ["bash", "-n"], input=inner, text=True, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), name
+
+
 def test_as_many_workers_as_are_taken_fit_into_every_roles_policy():
     """With names of twenty letters, in the region whose name is longest."""
     names = [f"a-worker-of-twenty{number:02}" for number in range(MOST_WORKERS)]
