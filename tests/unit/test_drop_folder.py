@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 
 import pytest
 
@@ -117,6 +118,24 @@ def test_a_result_is_written_though_nobody_said_that_the_job_ended(house):
     house.look(12)
 
     assert house.output(f"{ECHO}/a.json.result.json") == "done"
+
+
+def test_a_result_that_cannot_be_written_stops_neither_others_nor_what_comes_in(house, tmp_path):
+    house.put(f"{ECHO}/broken.json")
+    house.look()
+    (broken,) = house.jobs()
+    house.run(broken)
+    with sqlite3.connect(tmp_path / "jobs.db") as rows:
+        rows.execute("UPDATE job SET output = '{' WHERE id = ?", (broken.id,))
+    rows.close()
+    house.put(f"{ECHO}/later.json")
+    house.look()
+    (later,) = (job for job in house.jobs() if job.id != broken.id)
+    house.run(later)
+    house.look(1)
+
+    assert house.output(f"{ECHO}/later.json.result.json") == "done"
+    assert house.drops.ledger.counts() == (2, 1)
 
 
 def test_files_that_are_being_written_and_what_lies_aside_are_no_jobs(house):

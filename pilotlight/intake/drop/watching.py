@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts.job import JobStatus
+from pilotlight.errors import Unavailable
 from pilotlight.intake.drop import naming
 from pilotlight.intake.drop.taking import MOST_PENDING
 from pilotlight.intake.groups.batches.ticket import ENDPOINT, Spread
@@ -126,11 +127,21 @@ class Drops:
             looked_at = set(self._open)
         for job_id in looked_at:
             one = self._open.get(job_id)
-            if one is not None and self._is_told(one, job_id):
+            if one is not None and self._try_to_tell(one, job_id):
                 self.ledger.settle(one.id)
                 del self._open[job_id]
                 if len(self._open) == MOST_PENDING // 2:
                     self._list_at = 0.0  # there is room again
+
+    def _try_to_tell(self, one: Taken, job_id: str) -> bool:
+        """Whether there is nothing left to write. Raises Unavailable: the others fare alike."""
+        try:
+            return self._is_told(one, job_id)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - one result that cannot be written must not stop the others
+            logs.failure("drop.unwritten", job_id=job_id)
+            return False
 
     def _is_told(self, one: Taken, job_id: str) -> bool:
         """Whether its results are written, as far as they ever will be."""
@@ -144,11 +155,7 @@ class Drops:
             return False  # its last lines are on their way out
         if self.ledger.newest(one.key) != one.id:
             return True  # the file was replaced meanwhile: the newer one's result counts
-        try:
-            self._tell(one.key, job)
-        except OSError as error:
-            logs.event("drop.unwritten", job_id=job_id, error=str(error))
-            return False
+        self._tell(one.key, job)
         return True
 
     def _tell(self, key: str, job: Job) -> None:
