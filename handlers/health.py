@@ -10,7 +10,6 @@ from handlers.services import ask, services_of
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.observability.logs import failure
 
-
 _NOBODY = "nobody"
 """A job that is not there."""
 
