@@ -123,12 +123,8 @@ def _show(said: dict[str, Any], folder: object, results: object) -> None:
         rows = [(one["key"], one["status"], one["done"], one["job_id"]) for one in said["files"]]
         tables.show(("FILE", "STATUS", "DONE", "JOB"), rows)
     typer.echo(
-        f"{_count(said['written'], 'result')} in {results}, {said['pending']} on their way, "
-        f"{_count(said['waiting'], 'file')} in {folder} not taken yet"
+        f"{tables.counted(said['written'], 'result')} in {results}, {said['pending']} on their way, "
+        f"{tables.counted(said['waiting'], 'file')} in {folder} not taken yet"
     )
     if said["failed"]:
-        typer.echo(f"{_count(said['failed'], 'error')} there; the newest:")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+        typer.echo(f"{tables.counted(said['failed'], 'error')} there; the newest:")

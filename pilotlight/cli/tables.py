@@ -69,6 +69,11 @@ def length(seconds: float) -> str:
     return "0 s"
 
 
+def counted(number: int, word: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def moment(text: str) -> str:
     """``2026-11-20 17:53:26`` of what an API says, whatever it says of smaller parts."""
     return text[:19].replace("T", " ")

@@ -51,7 +51,9 @@ def tune(
         if worker not in (None, name):
             continue
         if len(own) < _FEW or cold_s is None:
-            tables.nothing(f"{name}: {len(own)} jobs and too few cold starts to learn from.")
+            tables.nothing(
+                f"{name}: {tables.counted(len(own), 'job')} and too few cold starts to learn from."
+            )
             continue
         told[name] = (len(own), cold_s, _proposal(own, cold_s, p95))
     if as_json:
