@@ -103,6 +103,26 @@ def test_a_webhook_is_kept_with_the_job(stage, client):
     reply = client.post("/queue/acme/app", params={"fal_webhook": url}, json={"prompt": "a cat"})
 
     assert stage.job(reply.json()["request_id"]).webhook == url
+    assert reply.json()["gateway_request_id"] == reply.json()["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("team=design,env=prod", [["team", "design"], ["env", "prod"]]),
+        ("Team = a b =c , env=", [["team", "a b =c"], ["env", ""]]),
+        ("a=1,a=2", [["a", "2"]]),
+        ("fal.own=x,=y,nothing,bad key=z,ok=1", [["ok", "1"]]),
+        (",".join(f"k{number}=v" for number in range(12)), [[f"k{n}", "v"] for n in range(10)]),
+        ("a=" + "x" * 257, None),
+        ("", None),
+    ],
+)
+def test_tags_are_kept_and_those_that_cannot_be_harm_nothing(stage, client, text, expected):
+    said = submit(client, headers={"x-fal-tags": text})
+
+    kept = stage.job(said["request_id"]).tags
+    assert (None if kept is None else json.loads(kept)) == expected
 
 
 def test_the_same_idempotency_key_gives_the_same_request_and_never_a_409(stage, client):
@@ -139,6 +159,7 @@ def test_a_caller_over_its_rate_gets_429_and_when_to_come_back(tmp_path, clock):
     assert (refused.status_code, other.status_code, again.status_code) == (429, 404, 202)
     assert refused.json()["error_type"] == "concurrent_requests_limit"
     assert refused.headers["retry-after"] == "2"
+    assert refused.headers["x-fal-needs-retry"] == "1"
     assert refused.headers["ratelimit-limit"] == "2"
     assert refused.headers["ratelimit-remaining"] == "0"
     assert refused.headers["ratelimit-reset"] == "4"

@@ -10,6 +10,7 @@
     announce.py  a finished job -> a webhook   relay.py    the JavaScript client's proxyUrl
     realtime.py  fal.run over a WebSocket      access.py   who may call which endpoint
     history.py   attempts -> lines of a status retries.py  X-Fal-Retry-Config
+    tags.py      X-Fal-Tags
 
 One port serves all four hosts: below ``/run``, ``/queue``, ``/rest`` and ``/cdn``, by Host
 header, or by the URL in ``x-fal-target-url``.

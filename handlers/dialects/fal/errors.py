@@ -111,7 +111,7 @@ def render(error: PilotlightError) -> Response:
     elif isinstance(error, AlreadyFinished):
         response = _status_only("ALREADY_COMPLETED", str(error), 400, request_id)
     elif error.http_status == 429:
-        response.headers.update(limits.headers_of(error))
+        response.headers.update(limits.headers_of(error) | {"x-fal-needs-retry": "1"})
     elif "allow" in error.details:
         response.headers["allow"] = str(error.details["allow"])
     return response

@@ -68,6 +68,8 @@ async def _submit(request: Request) -> Response:
     waits = job.status in READY
     position = await ask(services, services.store.ahead_of, job) if waits else 0
     said: dict[str, Any] = words.urls(job, base_url(request, QUEUE))
+    if job.webhook is not None:
+        said["gateway_request_id"] = job.id  # as the webhook will name it
     return answers.reply(
         {**said, "queue_position": position, "status": words.word(job)}, request_id=job.id
     )

@@ -15,6 +15,8 @@ from starlette.requests import HTTPConnection, Request
 from handlers.dialects.fal.paths import Target
 from handlers.dialects.fal.retries import HEADER as RETRY_CONFIG
 from handlers.dialects.fal.retries import retries_of
+from handlers.dialects.fal.tags import HEADER as TAGS
+from handlers.dialects.fal.tags import tags_of
 from handlers.outcome import inline_wish
 from handlers.receiver import receiver
 from handlers.site import base_url
@@ -51,6 +53,7 @@ def submission(
         webhook=receiver(query.get("fal_webhook"), "query", "fal_webhook"),
         idempotency_key=headers.get("idempotency-key"),
         max_queue=_max_queue(query.get("fal_max_queue_length")),
+        tags=tags_of(headers.get(TAGS)),
         may_retry=not yes(headers.get("x-fal-no-retry")),
         retries=retries_of(headers.get(RETRY_CONFIG)),
         streaming=streaming,
