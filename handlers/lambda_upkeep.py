@@ -10,6 +10,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from handlers.measuring import Measure
@@ -24,7 +25,7 @@ from handlers.upkeep import (
     free_jobs_of_the_dead,
 )
 from pilotlight.bootstrap.ingress import Services
-from pilotlight.observability.metrics import Figures, emf, letters_line
+from pilotlight.observability.metrics import Figures, WorkerFigures, emf, letters_line
 
 LOOK_S: Final = 20.0
 """Between two looks while jobs wait or run: the reaper's pace of reliability section 2.4."""
@@ -33,6 +34,9 @@ _STAY_S: Final = 55.0
 GROUPS_S: Final = 15.0
 """Then the other chores have their turn, and groups theirs at the next look."""
 _MEASURE_S: Final = 50.0
+QUIET_S: Final = 600.0
+"""Zeros that end a worker's lines, so that an alarm on them is seen to be over."""
+_NOTHING: Final = WorkerFigures()
 _TRIES: Final = 6
 _PAUSE_S: Final = 0.3
 """An index shows a new row a moment later."""
@@ -45,6 +49,8 @@ class MinuteUpkeep:
         self._services, self._clock, self._say = services, services.clock, say or print_line
         self._measure = Measure(services)
         self._figures: Figures | None = None
+        self._stirred: dict[str, float] = {}
+        """When there was last something to tell of a worker."""
         rng = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._upkeep, self._after_stop = (
             Upkeep(chores, clock=services.clock, wake=threading.Event())
@@ -116,8 +122,19 @@ class MinuteUpkeep:
 
     def _tell(self, now: float) -> None:
         figures = self._figures = self._measure(now)
-        for line in emf(figures, stage=self._services.settings.aws.stage):
+        for line in emf(self._of_note(figures), stage=self._services.settings.aws.stage):
             self._say(line)
+
+    def _of_note(self, figures: Figures) -> Figures:
+        """Without workers of which nothing was to be told for a while: CloudWatch asks 2.40 dollars a
+        month for the eight figures of a worker, by the hours in which there are any.
+        """
+        for name, one in figures.workers.items():
+            if one != _NOTHING:
+                self._stirred[name] = figures.at
+        since = figures.at - QUIET_S
+        told = {n: one for n, one in figures.workers.items() if self._stirred.get(n, 0.0) > since}
+        return replace(figures, workers=told)
 
 
 def lit() -> threading.Event:

@@ -167,6 +167,28 @@ def test_a_task_that_stopped_keeps_no_function_for_a_minute_and_is_counted_by_th
     assert stack.desired() >= 1  # capacity was looked at
 
 
+def test_a_worker_without_work_costs_no_metrics_and_its_lines_end_with_zeros(stack, minute, clock):
+    def told():
+        minute.lines.clear()
+        minute(within_s=15)
+        return [line["Queued"] for line in minute.lines if line.get("Worker") == WORKER]
+
+    assert told() == []
+    job_id = stack.rig.submit({"text": "hi"}, created_at=clock.now())
+    clock.sleep(60)
+    assert told() == [1]
+    stack.rig.store.move(job_id, moves.cancel(stack.rig.job(job_id), now=clock.now()))
+    for one in minute._services.fleet.replicas():
+        minute._services.fleet._register.end(one.id, "over", clean=True, now=clock.now())
+    seen = []
+    for _ in range(12):
+        clock.sleep(60)
+        seen += told() or ["none"]
+    assert seen[0] == 0
+    assert seen[-1] == "none"
+    assert seen.count(0) in (9, 10, 11)
+
+
 def figures(minute, **dimensions):
     """The newest values with these dimensions."""
     found = [line for line in minute.lines if dimensions.items() <= line.items()]
