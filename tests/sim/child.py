@@ -16,6 +16,7 @@ from pilotlight.contracts import events
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import Cancelled, InvalidInput, OutOfMemory, ReplicaFailure
 from pilotlight.execution.retry import GPU_ERROR, Failure
+from tests.sim.world import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +46,18 @@ class Models:
         """Seconds children worked on for jobs that were cancelled."""
         self.overlap_s = 0.0
         """Seconds children worked on under a fence that was old already."""
+        self.paid: dict[str, int] = {}
+        """How often each job had something done elsewhere that costs money."""
         self._listeners: list[Callable[[str, int], None]] = []
 
     def tell_ends(self, listener: Callable[[str, int], None]) -> None:
         """Told of job and fence when a child is about to stop working on them."""
         self._listeners.append(listener)
+
+    def pay(self, job_id: str) -> None:
+        self.paid[job_id] = self.paid.get(job_id, 0) + 1
+        if self.paid[job_id] > 1:
+            self.world.accuse(Violation("I10", f"{job_id} has paid twice for the same"))
 
     def begin(self, job_id: str, fence: int) -> None:
         self.runs[job_id] = self.runs.get(job_id, 0) + 1
@@ -82,6 +90,10 @@ class _Child:
         seconds, fate = wanted["seconds"], wanted["fate"]
         if fate == "hang" and self._models.faults.has("failing models"):
             return
+        if wanted.get("pays") and not run.note:
+            # Whoever comes after it must know before anything is paid.
+            note = events.Note(run.job_id, f"paid under {run.fence}")
+            self._world.after(seconds / 4, lambda: self._say(run, note))
         if seconds > 5:
             half = events.Progress(run.job_id, 0.5, "half")
             self._world.after(seconds / 2, lambda: self._say(run, half))
@@ -89,6 +101,10 @@ class _Child:
             self._models.faults.count("poison")
             self._world.after(seconds / 2, lambda: self._explode(run))
         self._world.after(seconds, lambda: self._finish(run, wanted))
+
+    def noted(self, job_id: str) -> None:
+        if job_id in self.jobs:
+            self._models.pay(job_id)
 
     def _runs(self, run: events.Run) -> bool:
         return self._keeper.child is self and self.jobs.get(run.job_id) is run
@@ -244,6 +260,8 @@ class SimKeeper:
                 self.child.run(event)
             case events.Cancel(job_id=job_id):
                 self.child.cancel(job_id)
+            case events.Noted(job_id=job_id):
+                self.child.noted(job_id)
 
     def check(self, now: float) -> None:
         """Nothing to see from outside: hangs show as run timeouts."""

@@ -91,6 +91,7 @@ class Clients:
             "fate": told.fate,
             "makes_file": rng.random() < 0.25,
             "number": told.number,
+            "pays": told.number % 4 == 0,
         }
         if self._site.faults.script is not None:
             return self._plain(told)

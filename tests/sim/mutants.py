@@ -14,13 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts import events, lifecycle, moves
 from pilotlight.delivery import dispatcher as dispatching
 from pilotlight.delivery.hosts import Hosts
 from pilotlight.delivery.schedule import Delivered, GiveUp
 from pilotlight.errors import UnknownJob
 from pilotlight.execution import attempt_files, dead_letters, ledger, outputs, reaper, retry, slots
 from pilotlight.execution.drain import Drain
+from pilotlight.execution.hearing import Hearing
 from pilotlight.execution.outputs import Outputs
 from pilotlight.execution.replica import Replica
 from pilotlight.intake import submit
@@ -29,6 +30,7 @@ from pilotlight.intake.grouping import Recorder
 from pilotlight.ports.blobs import BlobInfo
 from pilotlight.ports.store import Created
 from pilotlight.scaling import controller
+from tests.sim.group_mutants import GROUPS
 from tests.sim.table_mutants import Mutant, Patch, of_table
 
 if TYPE_CHECKING:
@@ -204,6 +206,48 @@ def _empty(*_: Any, **__: Any) -> list[Any]:
     return []
 
 
+def _confirms_at_once() -> AbstractContextManager[Any]:
+    real = Hearing._told
+
+    def told(self: Any, attempt: Any, event: Any) -> None:
+        real(self, attempt, event)
+        if isinstance(event, events.Note):
+            self._slots._say(events.Noted(attempt.id))
+
+    return patch.object(Hearing, "_told", told)
+
+
+def _tells_no_note() -> AbstractContextManager[Any]:
+    real = slots._run
+    return patch.object(slots, "_run", lambda *args: replace(real(*args), note=""))
+
+
+def _calls_forward_unseen() -> AbstractContextManager[Any]:
+    """The row may have been posted since by the other dispatcher."""
+    loose = replace(lifecycle.T16_SETTLE, guards=())
+    real = moves.hasten_webhook
+
+    def hasten(fence: int, *, now: float) -> Any:
+        return replace(real(fence, now=now), transition=loose)
+
+    return patch.object(moves, "hasten_webhook", hasten)
+
+
+def _born_queued() -> AbstractContextManager[Any]:
+    """As where the row is the message itself: upkeep then sends none before the deadline."""
+    real = submit.Submit._job
+
+    def job(self: Any, *args: Any) -> Job:
+        row: Job = real(self, *args)
+        return replace(row, **lifecycle.born_queued(due_at=row.start_by))
+
+    return patch.object(submit.Submit, "_job", job)
+
+
+def _reads_anything() -> AbstractContextManager[Any]:
+    return patch.object(Control, "output", lambda self, job, **_: (job.output or "{}").encode())
+
+
 _SAFETY: Final[dict[str, Patch]] = {
     "the reaper takes no lease back": _reaps_all_but("T10", "T11", "T14"),
     "upkeep sends nothing again": _reaps_all_but("T2"),
@@ -224,6 +268,12 @@ _SAFETY: Final[dict[str, Patch]] = {
     "a webhook is given up at its first failure": _next_try(GiveUp()),
     "a receiver never gets its turn back": partial(patch.object, Hosts, "given_back", _nothing),
     "replicas never leave": _never_shrinks,
+    "a note is confirmed before it is kept": _confirms_at_once,
+    "a later attempt is told no note": _tells_no_note,
+    "what is called forward may be posted by now": _calls_forward_unseen,
+    "a row is its own message where there are others": _born_queued,
+    "what has no result can be read": _reads_anything,
+    **GROUPS,
     "a replica never fences itself": _never_self_fences,
     "a lost lease stops no child": partial(patch.object, slots.Slots, "stop", _nothing),
 }

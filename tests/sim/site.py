@@ -51,6 +51,7 @@ class Wish(BaseModel):
     fate: str = "ok"
     makes_file: bool = False
     number: int = 0
+    pays: bool = False
 
 
 class Answer(BaseModel):

@@ -26,6 +26,8 @@ JOBS = 150
         ("replicas never leave", "zero"),
         ("a replica never fences itself", "I5"),
         ("a lost lease stops no child", "I5"),
+        ("a later attempt is told no note", "I10"),
+        ("a node starts before what it needs", "I11"),
     ],
 )
 def test_the_simulation_notices_that_a_guard_is_gone(name, rule):

@@ -142,10 +142,11 @@ class World:
 
     def run(self, until: float, *, stop: Callable[[], bool] | None = None) -> None:
         """Let time pass, until then or until ``stop`` says so."""
-        while self._heap and self._heap[0][0] <= until:
+        heap, take = self._heap, heapq.heappop
+        while heap and heap[0][0] <= until:
             if stop is not None and stop():
                 return
-            moment, _, target, ticket = heapq.heappop(self._heap)
+            moment, _, target, ticket = take(heap)
             self.now = max(self.now, moment)
             self.steps += 1
             if self.steps > self.most_steps:
