@@ -32,6 +32,10 @@ _MAX_BATCHES: Final = 20
 """One call looks at 2,000 rows at most, so that it cannot starve the other upkeep."""
 
 
+_MOST_AWAY: Final = 3
+"""Each try of a queue that does not answer takes seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reaped:
     """What one call did, by count."""
@@ -171,11 +175,19 @@ class Reaper:
         return done
 
     def _send(self, jobs: list[Job]) -> None:
-        """Last, because it may fail: the rows stay due, so what is not sent is sent later."""
-        for number, job in enumerate(jobs):
+        """Last, because it may fail: the rows stay due, so what is not sent is sent later.
+
+        One worker's queue may be gone, with jobs that nobody deploys a worker for any more: the
+        others' are sent all the same. Where several fail it is the whole service that is away.
+        """
+        away: set[str] = set()
+        for job in jobs:
+            if job.worker in away:
+                continue
             try:
                 self.sender.send(JobMessage(job_id=job.id, worker=job.worker, caller=job.caller))
             except Unavailable as error:
-                left = len(jobs) - number
-                logs.event("queue.unavailable", job_id=job.id, unsent=left, error=str(error))
-                return
+                logs.event("queue.unavailable", job_id=job.id, error=str(error))
+                away.add(job.worker)
+                if len(away) == _MOST_AWAY:
+                    return

@@ -11,6 +11,7 @@ from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.message import JobMessage
+from pilotlight.errors import Unavailable
 from tests.sqs_stage import SqsStage, ids, received, settings_for
 
 LEASE = {"lease_s": 60, "margin_s": 10}
@@ -190,6 +191,14 @@ def test_a_poke_wakes_without_losing_anything(queue, submit):
     job = submit()
 
     assert ids(received(queue.receiver)) == [job.id]
+
+
+@pytest.mark.parametrize("sends", ["celery", "loop"])
+def test_a_queue_that_is_deployed_no_more_is_one_that_cannot_be_reached(ministack_account, sends):
+    url = ministack_account.endpoint_url
+    with contextlib.closing(SqsStage(url, settings_for(url))) as stage:
+        with contextlib.closing(stage.sender(sends)) as sender, pytest.raises(Unavailable):
+            sender.send(JobMessage(job_id="one", worker="gone"))
 
 
 @pytest.mark.parametrize("sends", ["celery", "loop"])

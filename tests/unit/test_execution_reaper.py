@@ -30,9 +30,11 @@ class Sender:
         self.rides_on_store = rides_on_store
         self.sent = []
         self.away = False
+        self.asked = []
 
     def send(self, message):
-        if self.away:
+        if self.away or message.worker == "gone":
+            self.asked.append(message.worker)
             raise Unavailable("the queue is away")
         self.sent.append(message.job_id)
 
@@ -231,6 +233,24 @@ def test_a_queue_that_is_away_keeps_nothing_else_from_being_done(house, make_job
     house.sender.away = False
     assert house.reap() == Reaped(resent=1)
     assert house.sender.sent == [lost.id]
+
+
+def test_a_worker_that_is_deployed_no_more_keeps_no_others_messages_back(house, make_job, clock):
+    for _ in range(3):
+        house.add(make_job(worker="gone"))
+    job_id = house.add(make_job())
+    clock.sleep(15)
+    assert house.reap() == Reaped(resent=4)
+    assert (house.sender.sent, house.sender.asked) == ([job_id], ["gone"])
+
+
+def test_where_the_whole_queue_is_away_only_some_are_tried(house, make_job, clock):
+    for number in range(9):
+        house.add(make_job(worker=f"worker-{number}"))
+    house.sender.away = True
+    clock.sleep(15)
+    assert house.reap() == Reaped(resent=9)
+    assert len(house.sender.asked) == 3
 
 
 @pytest.fixture

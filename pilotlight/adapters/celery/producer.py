@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from celery.exceptions import QueueNotFound
 from kombu.exceptions import KombuError
 
 from pilotlight.adapters.aws import wire
@@ -40,6 +41,8 @@ class CelerySender:
             )
         except (ClientError, BotoCoreError, KombuError, OSError) as error:
             raise Unavailable(f"SQS: {error}") from error
+        except QueueNotFound:  # the worker was deployed when the job came, and is no more
+            raise Unavailable(f"there is no queue for {message.worker}") from None
 
     def poke(self, worker: str, *job_ids: str) -> None:
         """Nothing to do: a replica sees at its next beat that a row is not its own any more."""
