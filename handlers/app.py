@@ -76,12 +76,24 @@ def _open_to_browsers(dialects: Mapping[str, Dialect]) -> list[str]:
     return own + [prefix for dialect in dialects.values() for prefix in dialect.open_to_browsers]
 
 
+def _meant(request: Request, path: str) -> str | None:
+    """Where that is which was asked for without the beginning of its path, such as ``/v1``."""
+    if request.app.state.services.catalogue.knows(path.strip("/")):
+        return f"/run/{path.strip('/')}"
+    known = (getattr(route, "path", "") for route in request.app.router.routes)
+    ends = f"/{path.strip('/')}"
+    return min((one for one in known if one.endswith(ends)), key=len, default=None)
+
+
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = path_of(request.scope)
     for dialect in request.app.state.dialects.values():
         if dialect.unserved is not None and path.startswith(dialect.open_to_browsers):
             return dialect.unserved(request, error)  # type: ignore[no-any-return]
-    text = "nothing is served here" if error.status_code == 404 else error.detail
+    text = error.detail
+    if error.status_code == 404:
+        near = _meant(request, path)
+        text = f"nothing is served here; did you mean {near}?" if near else "nothing is served here"
     body = {"detail": text, "message": text, "method": request.method, "path": request.url.path}
     return JSONResponse(body, error.status_code, headers=error.headers)

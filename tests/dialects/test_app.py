@@ -110,6 +110,20 @@ def test_a_path_that_nobody_serves_is_a_json_404(stage, client):
     assert reply.json()["path"] == "/no/such/path"
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("/models", "/v1/models"),
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/sonauto/v2/text-to-music", "/run/sonauto/v2/text-to-music"),
+    ],
+)
+def test_a_path_without_its_beginning_is_led_there(client, asked, meant):
+    reply = client.get(asked)
+    assert reply.status_code == 404
+    assert reply.json()["detail"] == f"nothing is served here; did you mean {meant}?"
+
+
 @pytest.mark.parametrize("port", ["", ":8443"])
 def test_requests_for_fals_hosts_are_led_there_and_get_urls_on_those_hosts(stage, client, port):
     def to(name):
