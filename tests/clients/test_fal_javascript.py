@@ -66,6 +66,7 @@ def test_the_real_client_runs_through_it_all(live, way):
         assert "body.text" in told["liveWrong"]["message"]
         assert "nobody/nothing" in told["liveUnknown"]["message"]
         assert "images" in told["direct"]
+        assert told["directly"] == {"text": "direct"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError
-from tests.dialects.stage import events, status, submit
+from tests.dialects.stage import events, status, submit, token_for
 
 RID = "0198c0de-0000-7000-8000-000000000000"
 
@@ -229,6 +229,31 @@ def test_a_status_stream_of_finished_work_is_one_event_with_all_its_lines(stage,
     assert only["status"] == "COMPLETED"
     assert only["error_type"] == "runner_server_error"
     assert [line["message"] for line in only["logs"]] == ["one", "two"]
+
+
+def test_a_page_may_follow_with_a_token_for_the_app_and_nothing_else(stage, client, anybody):
+    said = submit(client)
+    stage.succeed(said["request_id"], {"text": "ok"})
+    token = token_for(client, "app")
+    path = f"/queue/acme/app/requests/{said['request_id']}"
+
+    def asked(path, token=token, **more):
+        return anybody.get(path, params={"fal_jwt_token": token}, **more)
+
+    (event,) = events(asked(path + "/status/stream"))
+    assert event["status"] == "COMPLETED"
+    for other in (path, path + "/status"):
+        assert asked(other).status_code == 401
+    assert asked(path + "/status/stream", token_for(client, "other")).status_code == 401
+    assert asked(path + "/status/stream", "junk").status_code == 401
+
+
+def test_a_token_for_one_app_follows_no_request_of_another(client, anybody):
+    said = submit(client, "workflows/acme/flow")
+    params = {"fal_jwt_token": token_for(client, "app")}
+    for app in ("acme/app", "workflows/acme/flow"):
+        path = f"/queue/{app}/requests/{said['request_id']}/status/stream"
+        assert anybody.get(path, params=params).status_code == 401
 
 
 def test_a_head_of_a_status_stream_waits_for_nothing(client):

@@ -15,7 +15,7 @@ from handlers import sse
 from handlers.auth import caller_of
 from handlers.bodies import whole
 from handlers.dialect import speaks
-from handlers.dialects.fal import answers, errors, history, paths, wishes, words
+from handlers.dialects.fal import answers, errors, history, paths, tokens, wishes, words
 from handlers.dialects.fal.errors import WrongMethod
 from handlers.dialects.fal.wishes import QUEUE
 from handlers.outcome import error_of
@@ -28,7 +28,8 @@ from pilotlight.ports.feed import Entry, FeedKind
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READ = frozenset({"GET", "HEAD"})
-_VIEWS = frozenset({"", "response", "status", "status/stream"})
+_STREAM = "status/stream"
+_VIEWS = frozenset({"", "response", "status", _STREAM})
 _LOG_PAGE = 1000
 MOST_LOGS = 20_000
 """A status answer never holds more lines; the newest are dropped."""
@@ -40,6 +41,8 @@ async def queue(request: Request) -> Response:
     address = paths.address_of(request.path_params["path"])
     if address is None:
         return await _submit(request)
+    if address.verb == _STREAM and tokens.PARAMETER in request.query_params:
+        return await _followed_by_a_page(request, address.request_id)
     caller = await caller_of(request, "jobs:cancel" if address.verb == "cancel" else "jobs:read")
     if address.verb == "cancel":
         _only(request, {"PUT", "POST"})
@@ -51,7 +54,7 @@ async def queue(request: Request) -> Response:
     job = await ask(services, services.control.job, address.request_id, caller=caller)
     if address.verb == "status":
         return await _status(request, await services.control.glance(job))
-    if address.verb == "status/stream":
+    if address.verb == _STREAM:
         return _follow(request, job)
     return await answers.outcome(request, job)
 
@@ -111,6 +114,17 @@ def _all_logs(services: Services, job_id: str) -> list[Entry]:
         if len(page) < _LOG_PAGE:
             break
     return entries
+
+
+async def _followed_by_a_page(request: Request, request_id: str) -> Response:
+    """With a token for the app in the URL, as the JavaScript client asks with its connection mode
+    ``client``. It is good for that app's requests alone. Raises Unauthenticated."""
+    _only(request, _READ)
+    services, token = services_of(request), request.query_params[tokens.PARAMETER]
+    caller = tokens.caller_for(services, token, request.path_params["path"].strip("/"))
+    job = await ask(services, services.control.job, request_id, caller=caller)
+    tokens.verified(services, token, job.endpoint)
+    return _follow(request, job)
 
 
 def _follow(request: Request, job: Job) -> Response:

@@ -98,6 +98,10 @@ if (way === "fetch") {
   told.live = await live(ECHO, { text: "live" });
   told.liveWrong = await live(ECHO, { text: 5 });
   told.liveUnknown = await live("nobody/nothing", {});
+  const followed = await fal.subscribe(ECHO, {
+    input: { text: "direct", sleep_s: 0.3 }, mode: "streaming", connectionMode: "client",
+  });
+  told.directly = followed.data;
   const direct = await fal.stream("pilotlight/shapes", { input: { prompt: "a red star" }, connectionMode: "client" });
   told.direct = Object.keys(await direct.done());
 }
