@@ -196,9 +196,12 @@ def test_a_poke_wakes_without_losing_anything(queue, submit):
 @pytest.mark.parametrize("sends", ["celery", "loop"])
 def test_a_queue_that_is_deployed_no_more_is_one_that_cannot_be_reached(ministack_account, sends):
     url = ministack_account.endpoint_url
-    with contextlib.closing(SqsStage(url, settings_for(url))) as stage:
-        with contextlib.closing(stage.sender(sends)) as sender, pytest.raises(Unavailable):
-            sender.send(JobMessage(job_id="one", worker="gone"))
+    with (
+        contextlib.closing(SqsStage(url, settings_for(url))) as stage,
+        contextlib.closing(stage.sender(sends)) as sender,
+        pytest.raises(Unavailable),
+    ):
+        sender.send(JobMessage(job_id="one", worker="gone"))
 
 
 @pytest.mark.parametrize("sends", ["celery", "loop"])
