@@ -95,5 +95,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         near = _meant(request, path)
         text = f"nothing is served here; did you mean {near}?" if near else "nothing is served here"
-    body = {"detail": text, "message": text, "method": request.method, "path": request.url.path}
+    # Each client looks for the words elsewhere: fal's, ours, OpenAI's.
+    said = {"detail": text, "message": text, "error": {"message": text}}
+    body = {**said, "method": request.method, "path": request.url.path}
     return JSONResponse(body, error.status_code, headers=error.headers)

@@ -58,6 +58,7 @@ def fleet(
         tables.show(
             ("REPLICA", "WORKER", "STAGE", "SINCE", "LAST ACTIVE", "PID"),
             [_row(replica, now) for replica in live],
+            spare=("PID", "LAST ACTIVE"),
         )
     for words in _failed(replicas, now, data / "logs"):
         tables.nothing(words)

@@ -121,7 +121,9 @@ def test_a_path_that_nobody_serves_is_a_json_404(stage, client):
 def test_a_path_without_its_beginning_is_led_there(client, asked, meant):
     reply = client.get(asked)
     assert reply.status_code == 404
-    assert reply.json()["detail"] == f"nothing is served here; did you mean {meant}?"
+    told = reply.json()
+    assert told["detail"] == f"nothing is served here; did you mean {meant}?"
+    assert told["error"]["message"] == told["message"] == told["detail"]
 
 
 @pytest.mark.parametrize("port", ["", ":8443"])
