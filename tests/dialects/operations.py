@@ -53,6 +53,7 @@ OPS = [
     Op("/cdn/files/upload/multipart", "POST", "/cdn/files/upload/multipart", WRITE),
     Op("/rest/tokens/", "POST", "/rest/tokens/", WRITE, TOKEN),
     Op("/rest/tokens", "POST", "/rest/tokens", WRITE, TOKEN),
+    Op("/rest/tokens/realtime", "POST", "/rest/tokens/realtime", WRITE, TOKEN),
     Op("/run/{path:path}", "POST", "/run/acme/app", WRITE, PROMPT),
     Op("/run/{path:path}", "GET", "/run/acme/app?prompt=x", WRITE),
     Op("/run/{path:path}", "POST", "/run/acme/app/stream", WRITE, ["refused, else it runs on"]),

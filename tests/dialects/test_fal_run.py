@@ -258,6 +258,42 @@ def test_a_token_for_nothing_in_particular_is_refused(client, body):
     assert isinstance(reply.json()["detail"], list)
 
 
+@pytest.mark.parametrize(
+    ("body", "token_of"),
+    [
+        ({"app": "acme/app/realtime", "duration": 60}, lambda said: said),
+        ({"allowed_apps": ["acme/app/realtime"], "duration": 60}, lambda said: said["token"]),
+    ],
+    ids=["as fal takes it", "as fal documents it"],
+)
+def test_a_pages_server_gets_a_token_for_its_full_path(stage, client, clock, body, token_of):
+    token = token_of(client.post("/rest/tokens/realtime", json=body).json())
+
+    def followed():
+        with stage.client(None) as page:
+            path = "/queue/acme/app/requests/nobody/status/stream"
+            return page.get(path, params={"fal_jwt_token": token}).status_code
+
+    assert followed() == 404
+    clock.sleep(61)
+    assert followed() == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"app": ["a"]}, "app"),
+        ({"app": "a b"}, "app"),
+        ({}, "allowed_apps"),
+        ({"app": "a", "duration": "soon"}, "duration"),
+    ],
+)
+def test_a_pages_server_is_told_which_field_is_wrong(client, body, field):
+    reply = client.post("/rest/tokens/realtime", json=body)
+
+    assert (reply.status_code, reply.json()["detail"][0]["loc"]) == (422, ["body", field])
+
+
 def test_ten_thousand_events_arrive_whole_though_the_reader_dawdles(stage):
     """More than any buffer on the way holds: what is not read yet waits in the feed."""
     count = 10_000

@@ -27,19 +27,50 @@ _MOST_APPS = 100
 @speaks(errors.render)
 async def mint(request: Request) -> Response:
     """The reply is a JSON string, which is what both clients expect."""
-    services, caller = services_of(request), await caller_of(request, "jobs:write")
-    asked = json_object(await whole(request, max_bytes=64 * 1024))
-    apps, seconds = asked.get("allowed_apps"), asked.get("token_expiration", DEFAULT_S)
+    caller = await caller_of(request, "jobs:write")
+    asked = await _asked(request)
+    return JSONResponse(_minted(request, caller, asked.get("allowed_apps"), asked))
+
+
+@speaks(errors.render)
+async def mint_for_page(request: Request) -> Response:
+    """``/tokens/realtime``, which the servers of pages call.
+
+    fal itself takes ``app`` and answers with a JSON string; its documentation sends
+    ``allowed_apps`` and reads ``token`` of an object. Both get what they expect.
+    """
+    caller = await caller_of(request, "jobs:write")
+    asked = await _asked(request)
+    if "app" in asked:
+        return JSONResponse(_minted(request, caller, [asked["app"]], asked, field="app"))
+    return JSONResponse({"token": _minted(request, caller, asked.get("allowed_apps"), asked)})
+
+
+async def _asked(request: Request) -> dict[str, Any]:
+    return json_object(await whole(request, max_bytes=64 * 1024))
+
+
+def _minted(
+    request: Request,
+    caller: str,
+    apps: Any,
+    asked: dict[str, Any],
+    *,
+    field: str = "allowed_apps",
+) -> str:
+    name = "duration" if "duration" in asked else "token_expiration"
+    seconds = asked.get(name, DEFAULT_S)
     if not (
         isinstance(apps, list)
         and 0 < len(apps) <= _MOST_APPS
         and all(isinstance(app, str) and app and " " not in app for app in apps)
     ):
-        raise _bad("allowed_apps", "must be a list of app names", apps)
+        expected = "an app's name" if field == "app" else "a list of app names"
+        raise _bad(field, f"must be {expected}", apps)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise _bad("token_expiration", "must be a number of seconds", seconds)
+        raise _bad(name, "must be a number of seconds", seconds)
     scope = " ".join(_scope(app) for app in apps)
-    return JSONResponse(services.tokens.mint(caller, scope, seconds))
+    return services_of(request).tokens.mint(caller, scope, seconds)
 
 
 def caller_for(services: Services, token: str, endpoint: str) -> str:
@@ -77,4 +108,5 @@ def _bad(name: str, message: str, given: object) -> InvalidInput:
 ROUTES = [
     Route(REST + "/tokens/", mint, methods=["POST"]),
     Route(REST + "/tokens", mint, methods=["POST"]),
+    Route(REST + "/tokens/realtime", mint_for_page, methods=["POST"]),
 ]
