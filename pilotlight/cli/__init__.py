@@ -27,8 +27,8 @@ from pilotlight.cli import (
     warm,
     webhooks,
 )
-from pilotlight.cli.plain import plain
 from pilotlight.errors import PilotlightError
+from pilotlight.observability.terminal import plain
 from pilotlight.settings import BadSettings
 
 EXITS = """\

@@ -180,7 +180,7 @@ def _elsewhere(settings: Settings) -> dict[str, Any]:
 def _banner(settings: Settings, serving: Serving) -> str:
     from pilotlight import catalogue
     from pilotlight.cli.banner import Facts, Ink, banner
-    from pilotlight.cli.plain import plain
+    from pilotlight.observability.terminal import plain
     from pilotlight.settings import lacking
 
     found = catalogue.discover(settings.workers, settings.routes, partial(lacking, settings))

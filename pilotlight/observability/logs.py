@@ -10,13 +10,20 @@ import json
 import logging
 import sys
 import traceback
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from pilotlight.observability.terminal import plain
 from pilotlight.observability.trace import current
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 log: Final = logging.getLogger("pilotlight")
 
 
+_INKS: Final = {"warning": "\033[33m", "error": "\033[31m"}
+"""Yellow and red: what somebody at a terminal should not overlook."""
+_PLAIN: Final = "\033[0m"
 _QUOTING: Final = (ValueError, LookupError, TypeError)
 """Their texts hold values: pydantic's error the input, json's the document, KeyError the key."""
 
@@ -36,9 +43,9 @@ def _trace(error: BaseException | None) -> str:
 class _Lines(logging.Formatter):
     """``12:34:56 info  job.leased  job_id=... worker=echo`` on a terminal, else JSON."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, inks: Mapping[str, str]) -> None:
         super().__init__(datefmt="%H:%M:%S")
-        self._json = as_json
+        self._json, self._inks = as_json, inks
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = getattr(record, "fields", {})
@@ -50,13 +57,16 @@ class _Lines(logging.Formatter):
         told = {name: value for name, value in fields.items() if value is not None}
         tail = " ".join(f"{name}={value}" for name, value in told.items())
         level = record.levelname.lower()
-        return f"{self.formatTime(record, self.datefmt)} {level:<7} {record.getMessage()}  {tail}"
+        ink, end = (self._inks[level], _PLAIN) if level in self._inks else ("", "")
+        at = self.formatTime(record, self.datefmt)
+        return f"{at} {ink}{level:<7}{end} {record.getMessage()}  {tail}"
 
 
 def configure(level: str) -> None:
     """Send the events to standard error. Called once per process, never at import."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(as_json=not sys.stderr.isatty()))
+    inks = {} if plain() else _INKS
+    handler.setFormatter(_Lines(as_json=not sys.stderr.isatty(), inks=inks))
     log.handlers[:] = [handler]
     log.setLevel(level.upper())
     log.propagate = False

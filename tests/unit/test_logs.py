@@ -22,6 +22,23 @@ def written(monkeypatch):
     logs.log.handlers[:], logs.log.level, logs.log.propagate = before
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("wish", "level"), [("", "\033[33mwarning\033[0m"), ("1", "warning")])
+def test_a_warning_stands_out_on_a_terminal_that_wants_colours(monkeypatch, written, wish, level):
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("NO_COLOR", wish)
+    logs.configure("info")
+
+    logs.event("jobs.failed", level=logging.WARNING, worker="echo", tls_url=None)
+
+    assert stream.getvalue()[8:] == f" {level} jobs.failed  worker=echo\n"
+
+
 SECRET = "-".join(("a", "secret"))
 """Not as a traceback shows the line that has it."""
 
