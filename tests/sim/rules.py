@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pilotlight.contracts import lifecycle, moves
-from pilotlight.contracts.job import HELD, READY, Job, JobError, JobStatus
+from pilotlight.contracts.job import HELD, Job, JobError, JobStatus
 from pilotlight.errors import IllegalTransition
 from pilotlight.execution import dead_letters
 from pilotlight.execution.reaper import decide
 from tests.sim.auditor import check_birth, check_change
+from tests.sim.questions import check_questions
 from tests.sim.world import EPOCH
 
 if TYPE_CHECKING:
@@ -353,32 +354,4 @@ class Moves(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.model:
-            self._check_questions()
-
-    def _check_questions(self) -> None:
-        """Every index agrees with the rows."""
-        rows, store, now = list(self.model.values()), self.store, self.now
-        due = sorted(r.due_at for r in rows if r.due_at is not None)
-        hooks = sorted(r.webhook_due for r in rows if r.webhook_due is not None)
-        assert {row.id: store.get(row.id) for row in rows} == self.model
-        assert [row.due_at for row in store.due(now=now)] == [one for one in due if one <= now]
-        assert store.next_due() == min(due, default=None)
-        posted = [row.webhook_due for row in store.webhooks_due(now=now)]
-        assert posted == [one for one in hooks if one <= now]
-        assert store.next_webhook_due() == min(hooks, default=None)
-        for owner in OWNERS:
-            held = {row.id for row in rows if row.owner == owner and row.status in HELD}
-            assert {row.id for row in store.held_by(owner)} == held
-        waits = [row for row in rows if row.status in READY and row.not_before <= now]
-        load = store.load(now=now).get("lone")
-        assert (load.queued if load else 0) == len(waits)
-        self._check_histories()
-
-    def _check_histories(self) -> None:
-        """One record for each lease that ended, in order, and none for the one that runs."""
-        for row in self.model.values():
-            records = self.store.attempts_of(row.id)
-            fences = [record.fence for record in records]
-            assert fences == sorted(set(fences)), f"I9: {records}"
-            if row.status in HELD:
-                assert row.fence not in fences, f"I5: {row}, {records}"
+            check_questions(self.model, self.store, self.now, owners=OWNERS)
