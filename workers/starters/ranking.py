@@ -1,6 +1,7 @@
 """How well texts fit: the cosine of their points, from all-MiniLM-L6-v2 (Apache-2.0).
 
-A model that reads both texts at once would judge better; this one is small, and honest about it.
+A large model that reads both texts at once judges better. A small one that was trained here did not:
+docs/starters.md has the figures.
 """
 
 from __future__ import annotations
