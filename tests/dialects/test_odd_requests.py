@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import re
@@ -9,10 +10,19 @@ import socket
 
 import pytest
 
-from tests.dialects.stage import DEADLINE_S, KEY
+from tests.dialects.stage import DEADLINE_S, KEY, until
 
 BODY = json.dumps({"prompt": "hi"}).encode()
 SUBMIT = "/queue/acme/app"
+
+
+MARK = b"half a file "
+
+
+def read(path):
+    with contextlib.suppress(OSError):  # it went away meanwhile
+        return path.read_bytes()[: len(MARK)]
+    return b""
 
 
 def spoken(stage, *requests, until):
@@ -76,6 +86,30 @@ def test_a_body_in_chunks_of_any_size_is_one_body(stage):
     asked = request("POST", SUBMIT, "Transfer-Encoding: chunked", length=False)
 
     assert b'"status":"IN_QUEUE"}' in spoken(stage, asked, pieces, until=b"}")
+
+
+@pytest.mark.parametrize("size", [0, 1, 300_000])
+def test_an_upload_may_come_without_its_length(client, size):
+    pieces = (b"x" * min(7_000, size - at) for at in range(0, size, 7_000))
+    url = client.post("/cdn/files/upload", content=pieces).json()["access_url"]
+    assert client.get(url).content == b"x" * size
+    said = client.post("/rest/storage/upload/initiate", json={"file_name": "a"}).json()
+    assert client.put(said["upload_url"], content=iter([b"ab", b"c"])).status_code == 200
+    assert client.get(said["file_url"]).content == b"abc"
+
+
+def test_an_upload_that_stops_in_the_middle_leaves_nothing(stage, tmp_path):
+    """Not a file, and not half of one."""
+    host, port = stage.url.removeprefix("http://").split(":")
+    head = request("POST", "/cdn/files/upload", "Transfer-Encoding: chunked", length=False)
+
+    def kept():
+        return [path for path in tmp_path.rglob("*") if path.is_file() and MARK in read(path)]
+
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as line:
+        line.sendall(head + b"%x\r\n%s\r\n" % (len(MARK) * 40_000, MARK * 40_000))
+        until(kept)
+    until(lambda: not kept())
 
 
 def test_who_asks_before_sending_is_told_to_go_on(stage):
