@@ -16,7 +16,7 @@ from handlers.upkeep import Chore
 from pilotlight.observability.logs import event
 
 EVERY_S: Final = 2.0
-"""A look is one listing of each package's folder: 0.1 ms for ours."""
+"""A look is one listing of each package's folder: 0.25 ms for ours and the starters."""
 ADVICE: Final = "Ctrl-C and `pilotlight up` again, to have it"
 
 
