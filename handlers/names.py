@@ -13,10 +13,15 @@ _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 def file_name(given: str) -> str:
     """The last part of a path in any system's writing, in characters that need no quoting.
 
-    Empty when nothing of it can stay.
+    Empty when nothing of it can stay. A name in other letters keeps its extension, which tells
+    people and models what the file is.
     """
     last = re.split(r"[/\\]", given)[-1]
-    return _UNSAFE.sub("_", last).strip("._")[-_LONGEST:]
+    safe = _UNSAFE.sub("_", last).strip("._")
+    stem, dot, kind = last.rpartition(".")
+    if dot and stem.strip("._ ") and safe == kind:
+        return f"file.{safe}"[-_LONGEST:]
+    return safe[-_LONGEST:]
 
 
 def as_id(given: object) -> str | None:

@@ -79,6 +79,14 @@ def test_a_hostile_file_name_is_only_a_label(stage, client, anybody, name):
     assert anybody.get(said["file_url"]).content == b"x"
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("日本.png", "file.png"), ("ünï.txt", "n_.txt"), (".png", "png"), ("日本", "upload.bin")],
+)
+def test_a_name_in_other_letters_keeps_its_extension(client, name, label):
+    assert initiate(client, file_name=name)["file_url"].rpartition("/")[2] == label
+
+
 @pytest.fixture
 def small(tmp_path, clock):
     """An ingress that takes little."""
