@@ -1,4 +1,4 @@
-"""What ``enable_safety_checker`` adds to the film starters: processor time of it in one and the same run.
+"""What ``enable_safety_checker`` adds to the starters that draw and film: processor time of it in one run.
 
 Processor time and not seconds by the clock: others' load cancels out of neither figure that way.
 """
@@ -16,6 +16,7 @@ import numpy as np
 from demo.gallery import drawings
 from tests.workers.shelf import Desk
 from training.talking.voices import voice
+from workers import shapes
 from workers.engines.sight.safety import Safety
 from workers.engines.video import hearing
 from workers.starters import image_to_video, speech_to_video, text_to_video
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PICTURE, SOUND = "https://example.org/in.png", "https://example.org/in.wav"
 SPOKEN_S: Final = 3
 ASKED: Final[tuple[tuple[Any, dict[str, Any]], ...]] = (
+    (shapes.WORKER, {"prompt": "a red circle on a white background", "seed": 1}),
     (text_to_video.WORKER, {"prompt": "a green square growing on an orange background", "seed": 1}),
     (
         image_to_video.WORKER,

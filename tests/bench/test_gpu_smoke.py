@@ -38,7 +38,7 @@ def test_it_measures_everything_it_names(tmp_path):
     found = json.loads(output.read_text())
     assert found["device"] == "processor"
     positive = {"load_s", "load_imports_s", "load_weights_s", "load_warm_up_s", "bare_s", "engine_s",
-                "safety_s", "batching_gain", "lora_first_s", "lora_known_s",
+                "safety_s", "batching_gain", "lora_first_s", "lora_known_s", "safety_share_of_shapes",
                 "safety_share_of_text-to-video", "safety_share_of_image-to-video",
                 "safety_share_of_speech-to-video"}  # fmt: skip
     assert positive <= set(found)

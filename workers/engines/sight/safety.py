@@ -21,7 +21,7 @@ FLAG_AT: Final = 0.8
 """From here on a picture is most likely unfit (https://github.com/yahoo/open_nsfw, README)."""
 FRAMES: Final = 8
 """Of a long film, evenly spread, that are looked at."""
-EVERY: Final = 4
+EVERY: Final = 8
 """Of a short one one in so many, and always its first and its last."""
 
 
