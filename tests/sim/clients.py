@@ -128,6 +128,12 @@ class Clients:
         told.job_id = self._until_heard(lambda one: one.submit(wish)).id
         self.waiting -= 1
         self._world.note("client", told.number, "has", told.job_id)
+        try:
+            self._go_on(told, wish)
+        except UnknownJob:
+            raise Violation("I1", f"an accepted job is unknown to its caller: {told}") from None
+
+    def _go_on(self, told: Told, wish: Submission) -> None:
         habit = self._world.rng.random()
         if habit < 0.03:
             self._repeat(told, wish)

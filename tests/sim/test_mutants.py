@@ -19,6 +19,7 @@ JOBS = 150
         ("poison is never given up", "I8"),
         ("idempotency keys are forgotten", "I7"),
         ("a cancel is answered and not done", "I6"),
+        ("a job is answered before it is recorded", "I1"),
         ("a job is anyone's", "I12"),
         ("a success is written before its files", "I3"),
         ("the reaper takes no lease back", "I1"),
