@@ -15,6 +15,10 @@ _WIDEST: Final = 1000
 """Where nobody looks, lines are as long as they are: a cut id is of no use to a program."""
 
 
+_LEAST: Final = 12
+"""Columns of a terminal that the first one leaves to the others."""
+
+
 def show(
     titles: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] = ()
 ) -> None:
@@ -31,8 +35,10 @@ def show(
         console.width = _WIDEST
     titles, rows = fitting(titles, rows, spare=spare, width=console.width)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold")
+    whole = max(len(row[0]) for row in (titles, *rows)) <= console.width - _LEAST
+    for place, title in enumerate(titles):
+        # What is first is what is copied: an id in two pieces is none.
+        table.add_column(title, overflow="fold", no_wrap=whole and place == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

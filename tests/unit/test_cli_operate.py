@@ -306,3 +306,13 @@ def test_a_narrow_terminal_is_spared_what_matters_least(width, titles):
 
     assert list(shown) == titles
     assert [len(row) for row in rows] == [len(titles)]
+
+
+def test_an_id_is_in_one_piece_however_narrow_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    job_id = "01a1fa0c-1511-7113-9091-857409d2ee2a"
+
+    tables.show(("JOB", "URL"), [(job_id, "http://127.0.0.1:8978/a/rather/long/hook")])
+
+    assert job_id in capsys.readouterr().out
