@@ -13,7 +13,7 @@ from handlers import lambda_drop
 from handlers.sources import s3_drop
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
-from pilotlight.contracts.job import JobStatus
+from pilotlight.contracts.job import NO_TEXT, JobStatus
 from pilotlight.settings import load
 from tests.dialects.stage import services_in
 
@@ -136,6 +136,21 @@ def test_a_result_that_cannot_be_written_stops_neither_others_nor_what_comes_in(
 
     assert house.output(f"{ECHO}/later.json.result.json") == "done"
     assert house.drops.ledger.counts() == (2, 1)
+
+
+def test_an_output_that_is_not_kept_any_more_is_not_told_as_nothing(house, tmp_path):
+    house.put(f"{ECHO}/a.json")
+    house.look()
+    (job,) = house.jobs()
+    house.run(job, told=False)
+    with sqlite3.connect(tmp_path / "jobs.db") as rows:
+        rows.execute("UPDATE job SET output = ? WHERE id = ?", (NO_TEXT, job.id))
+    rows.close()
+    house.drops.changed([job.id])
+    house.look(1)
+
+    (said,) = house.results.rglob("a.json.*")
+    assert "not kept any more" in json.loads(said.read_text())["error"]["message"]
 
 
 def test_files_that_are_being_written_and_what_lies_aside_are_no_jobs(house):

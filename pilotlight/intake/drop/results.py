@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from pilotlight.contracts.artifact import ARTIFACTS
-from pilotlight.contracts.job import JobError, JobStatus
+from pilotlight.contracts.job import NO_TEXT, JobError, JobStatus
 from pilotlight.errors import UnknownFile
 from pilotlight.intake.drop import naming
 
@@ -39,6 +39,10 @@ class Results:
         }
         if job.status is not JobStatus.SUCCEEDED:
             self._put(key, {**said, "error": json.loads(job.error or "{}")}, good=False)
+            return
+        if job.output == NO_TEXT:
+            gone = UnknownFile("the output of this job is not kept any more")
+            self._put(key, {**said, "error": asdict(JobError.of(gone))}, good=False)
             return
         names = []
         for number, artifact in enumerate(ARTIFACTS.validate_json(job.artifacts)):
