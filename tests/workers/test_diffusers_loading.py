@@ -39,7 +39,9 @@ def test_a_pickle_is_not_read_even_where_there_is_nothing_else(shelf, tmp_path):
 def test_a_folder_that_is_not_there_is_told_in_words(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
-    with pytest.raises(WeightsMissing, match="acme/none at 8162[0-9a-f]+ is not in the hub's cache"):
+    with pytest.raises(
+        WeightsMissing, match=r"acme/none at 8162[0-9a-f]+ is not in the hub's cache"
+    ):
         load(dataclasses.replace(KREA, repo="acme/none"))
 
 
