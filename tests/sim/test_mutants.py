@@ -33,7 +33,7 @@ JOBS = 150
 )
 def test_the_simulation_notices_that_a_guard_is_gone(name, rule):
     with all_mutants()[name].patch():
-        seen = in_simulation(SEEDS[:4], JOBS)
+        seen = in_simulation(SEEDS[:8], JOBS)
     assert f": {rule}: " in seen
 
 
