@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MEAN_TO_KILL_S: Final = 700.0
 _MEAN_TO_PAUSE_S: Final = 900.0
-_MEAN_TO_PARTITION_S: Final = 450.0
+_MEAN_TO_PARTITION_S: Final = 900.0
 _LONGEST_PARTITION_S: Final = 240.0
 """Four times the lease: the child goes on, another replica takes the job over, and only its own
 clock can tell this one. A pause cannot show that: a parent that wakes up from one writes its beat in
