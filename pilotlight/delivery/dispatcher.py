@@ -44,6 +44,8 @@ _PAGE: Final = 100
 _MAX_PAGES: Final = 100
 _REMEMBERED: Final = 1000
 _SHORTEST_NAP_S: Final = 0.005
+_ROUNDS: Final = 8
+"""Of refusals in a row while rows are called forward: each may be a request to a store."""
 
 
 class Render(Protocol):
@@ -258,21 +260,31 @@ class Dispatcher:
             settled.append((posting.job.id, settling_move(posting.job, outcome)))
             if isinstance(outcome, Delivered):
                 well.add(posting.host)
-        for host in sorted(well):
-            settled += self._called_forward(host, now)
         if settled:
             # A refusal means that the row was replayed or leased again meanwhile: theirs now.
             with self._store.together():
                 for job_id, move in settled:
                     self._store.move(job_id, move)
+                for host in sorted(well):
+                    self._call_forward(host, now)
             self._unsettled = []
 
-    def _called_forward(self, host: str, now: float) -> list[tuple[str, Move]]:
-        """What has waited longest for a host that has just shown that it is there."""
-        rows = self._waiting.forward(host, room=self._hosts.room(host), now=now)
+    def _call_forward(self, host: str, now: float) -> None:
+        """What has waited longest for a host that has just shown that it is there.
+
+        A row that another dispatcher has posted meanwhile gives its place to the next one: else
+        nobody would call the others, and they came by their turns alone.
+        """
+        room = self._hosts.room(host)
+        for _ in range(_ROUNDS):
+            rows = self._waiting.forward(host, room=room, now=now)
+            for row in rows:
+                hastened = moves.hasten_webhook(row.webhook_fence, now=now)
+                room -= self._store.move(row.job_id, hastened) is not None
+            if not rows or room <= 0:
+                break
         if host not in self._waiting:
             self._hosts.caught_up(host)
-        return [(row.job_id, moves.hasten_webhook(row.webhook_fence, now=now)) for row in rows]
 
     def _judge(self, posting: Posting, result: Result, now: float) -> Outcome:
         job, receivers = posting.job, self._receivers

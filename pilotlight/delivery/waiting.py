@@ -8,7 +8,6 @@ another process puts off meanwhile, comes at its turn.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -57,9 +56,18 @@ class Waiting:
             self._hosts.pop(host, None)
 
     def forward(self, host: str, *, room: int, now: float) -> list[PutOff]:
-        """The next ``room`` rows of the host, without those that are due soon anyway. They are
-        forgotten: whether they move is the store's to say."""
-        first = list(islice(self._hosts.get(host, {}).values(), max(0, room)))
-        for row in first:
+        """The next rows of the host, ``room`` of them with those that are due soon anyway. They
+        are forgotten: whether they move is the store's to say.
+
+        One whose turn has come already takes no room: another dispatcher has it, or the next
+        look at the table brings it.
+        """
+        found: list[PutOff] = []
+        for row in list(self._hosts.get(host, {}).values()):
+            if room <= 0:
+                break
             self.drop(host, row.job_id)
-        return [row for row in first if row.due_at > now + SOON_S]
+            room -= row.due_at > now
+            if row.due_at > now + SOON_S:
+                found.append(row)
+        return found

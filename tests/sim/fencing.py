@@ -53,15 +53,16 @@ class Fencing:
         """The child has not stopped by now.
 
         Two turns that far apart, after the lease was over, are enough: the first sees that it is,
-        the second kills what did not heed it. A replica that leaves is excused: it ends anyway.
+        the second kills what did not heed it. The turn that is under way may be the second: what
+        it writes takes its time. A replica that leaves is excused: it ends anyway.
         """
         lease = self._leases.get((job_id, fence))
         if lease is None or (job_id, fence) not in self._models.running:
             return
         if lease.owner in self._processes.told_to_leave:
             return
-        seen = [turn for turn in lease.machine.selector.taken if turn > lease.until]
-        if seen and self._world.now > seen[-1] > seen[0] + self._grace_s:
+        begun = [turn for turn in lease.machine.selector.taken if turn > lease.until]
+        if len(begun) > 1 and begun[-2] > begun[0] + self._grace_s:
             late_s = self._world.now - lease.until
             what = f"{lease.owner} runs {job_id} under {fence}, its lease over for {late_s:.0f} s"
             self._world.accuse(Violation("I5", what))

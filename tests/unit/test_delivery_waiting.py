@@ -47,6 +47,16 @@ def test_a_row_that_is_due_soon_comes_by_itself_and_takes_its_place(rows, make_j
     assert ids(rows.forward("a", room=1, now=NOW)) == [far.id]
 
 
+def test_rows_whose_turn_has_come_already_keep_none_behind_them_from_being_called(rows, make_job):
+    past, far = [make_job() for _ in range(5)], make_job()
+    for job in past:
+        rows.add("a", job, due_at=NOW - 1)
+    rows.add("a", far, due_at=NOW + 9)
+
+    assert ids(rows.forward("a", room=1, now=NOW)) == [far.id]
+    assert len(rows) == 0
+
+
 def test_one_host_calls_nobody_elses_rows(rows, make_job):
     rows.add("a", make_job(), due_at=NOW + 9)
 
