@@ -133,6 +133,23 @@ def test_what_a_dispatcher_before_it_put_off_is_called_forward_too(
     assert sorted(receiver.posted) == sorted(rest)
 
 
+def test_rows_that_another_dispatcher_posts_meanwhile_break_no_chain(store, clock, finished, slow):
+    dispatcher, pool, receiver = slow
+    jobs = finished(6 * WIDTH)
+    dispatcher(clock.now())
+    put_off = [row for row in map(store.get, jobs) if row.webhook_fence == 0]
+    theirs = sorted(put_off, key=lambda row: row.webhook_due)[: 2 * WIDTH]
+    for row in theirs:  # more than there is room for at once, and those that are next
+        leased = store.move(row.id, moves.lease_webhook(row, now=row.webhook_due, lease_s=30))
+        assert store.move(row.id, moves.settle_webhook(leased, due_at=None, state="delivered"))
+
+    while pool.waiting:
+        pool.run()
+        dispatcher(clock.now())
+
+    assert sorted(receiver.posted) == sorted(set(jobs) - {row.id for row in theirs})
+
+
 def test_a_host_that_says_no_gets_none_forward(store, clock, finished, slow):
     dispatcher, pool, receiver = slow
     receiver.status = 503
