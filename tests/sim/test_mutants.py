@@ -12,14 +12,14 @@ JOBS = 150
 
 
 @pytest.mark.parametrize(
-    ("name", "rule"),
+    ("name", "rules"),
     [
         ("T6 announces nothing", "I4"),
         ("T12 from any status", "I2"),
         ("poison is never given up", "I8"),
         ("idempotency keys are forgotten", "I7"),
         ("a cancel is answered and not done", "I6"),
-        ("a job is answered before it is recorded", "I1"),
+        ("a job is answered before it is recorded", "I1 or I7"),  # lost, or its key free again
         ("a job is anyone's", "I12"),
         ("a success is written before its files", "I3"),
         ("the reaper takes no lease back", "I1"),
@@ -31,10 +31,10 @@ JOBS = 150
         ("a node starts before what it needs", "I11"),
     ],
 )
-def test_the_simulation_notices_that_a_guard_is_gone(name, rule):
+def test_the_simulation_notices_that_a_guard_is_gone(name, rules):
     with all_mutants()[name].patch():
         seen = in_simulation(SEEDS[:8], JOBS)
-    assert f": {rule}: " in seen
+    assert any(f": {rule}: " in seen for rule in rules.split(" or "))
 
 
 @pytest.mark.parametrize(
