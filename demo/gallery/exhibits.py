@@ -56,6 +56,15 @@ EXHIBITS: Final = (
         {"prompt": "turn the square into a star", "image_url": drawings.square(), "seed": 1},
     ),
     Exhibit(
+        "One of two changed by an instruction",
+        "pilotlight/edit",
+        {
+            "prompt": "let the green circle become a purple star",
+            "image_url": drawings.pair(),
+            "seed": 1,
+        },
+    ),
+    Exhibit(
         "Painted in where a mask is white",
         "pilotlight/inpaint",
         {

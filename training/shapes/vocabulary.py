@@ -57,12 +57,12 @@ MEANT = [
 WORDS = sorted({*COLOUR_NAMES, *SHAPES, *SMALL_WORDS, *LARGE_WORDS, *MEANT, *STRAY})
 
 
-def clip_tokenizer() -> "CLIPTokenizer":
-    """Byte pairs merged just far enough that each word above becomes one token."""
+def clip_tokenizer(words: Sequence[str] = WORDS) -> "CLIPTokenizer":
+    """Byte pairs merged just far enough that each of the words becomes one token."""
     from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415
     from transformers import CLIPTokenizer  # noqa: PLC0415
 
-    merges = merged_pairs(WORDS)
+    merges = merged_pairs(words)
     letters = sorted(ByteLevel.alphabet())
     ends = [letter + END for letter in letters]
     marks = ["<|startoftext|>", "<|endoftext|>"]

@@ -1,4 +1,8 @@
-"""Changes pictures of flat shapes: the model of ``pilotlight/shapes``, from a picture onwards."""
+"""Changes pictures of flat shapes: as an instruction says, into a description, or under a mask.
+
+Instructions are followed by a model of their own that was taught to (``training/editing``); the rest
+is the model of ``pilotlight/shapes``, from a picture onwards.
+"""
 
 from __future__ import annotations
 
@@ -21,37 +25,59 @@ from pilotlight import (
     WorkerSpec,
 )
 from workers.engines.diffusers.edit import FluxEdit
+from workers.engines.diffusers.instructed import STEPS as FOLLOWING
+from workers.engines.diffusers.instructed import flux_instructed
 from workers.engines.diffusers.text_to_image import flux_text_to_image
 from workers.engines.media import pictures
-from workers.engines.sight import instructions, shape_reading
 from workers.engines.sight.safety import Safety, covered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL.Image import Image as Picture
 
+    Change = Callable[[int, Callable[[int], None]], Picture]
+    """From a seed, and whom to tell each step."""
+
 WEIGHTS: Final = Path(__file__).parent / "shapes"
+INSTRUCTED: Final = Path(__file__).parent / "shapes-edit"
 SIDE: Final = 96
 STRENGTH: Final = 0.85
-"""Changes colour, shape or background, and leaves the place."""
+"""Of a description: changes colour, shape or background, and leaves the place."""
 STEPS: Final = 12
 GUIDANCE: Final = 2.0
-ROOM: Final = 0.06
-"""Around a thing that changes, in sides of the picture: shapes of one size are not as wide."""
+DESCRIBED: Final = "describe"
+REFUSED: Final = {
+    **dict.fromkeys(("left", "right", "up", "down"), "to move something"),
+    "add": "to add something",
+}
+"""Kinds of instruction that the model knows when it hears them, but cannot follow."""
 
 
 class Edit(BaseModel):
     prompt: str = Field(
         min_length=1,
         max_length=500,
-        description="The picture as it should be, all of it; or what to change about it, where "
-        "it shows one or two flat shapes: make it green, turn the circle into a square, put it on "
-        "a yellow background.",
-        examples=["a red square on a blue background", "turn the circle into a square"],
+        description="What to change about a picture of one or two flat shapes: a colour, a shape, "
+        "both, the background, bigger, smaller, one removed; or the picture as it should be, all of it.",
+        examples=["turn the circle into a blue star", "a red square on a blue background"],
     )
     image_url: ImageUrl = Field(description="Of any size; it is looked at as 96 x 96 pixels.")
-    strength: float = Field(default=STRENGTH, gt=0, le=1, description="1 keeps nothing of it.")
-    num_inference_steps: int = Field(default=STEPS, ge=1, le=40)
-    guidance_scale: float = Field(default=GUIDANCE, ge=0, le=20)
+    strength: float = Field(
+        default=STRENGTH,
+        gt=0,
+        le=1,
+        description="Of a description: 1 keeps nothing of the picture.",
+    )
+    num_inference_steps: int = Field(
+        default=STEPS,
+        ge=1,
+        le=40,
+        description=f"Of a description; an instruction takes {FOLLOWING}.",
+    )
+    guidance_scale: float = Field(
+        default=GUIDANCE, ge=0, le=20, description="Of a description; an instruction needs none."
+    )
     seed: int | None = Field(default=None, ge=0, le=2**53 - 1)
     num_images: int = Field(default=1, ge=1, le=10)
     enable_safety_checker: bool = Field(
@@ -93,14 +119,14 @@ class Changer(Worker[Edit, Output]):
                 task="fal/image-edit",
                 input=Edit,
                 output=Output,
-                description="A picture of flat shapes, changed into what a sentence says.",
+                description="A picture of flat shapes, changed as a sentence says.",
             ),
             Endpoint(
                 id="pilotlight/inpaint",
                 task="fal/image-edit",
                 input=Inpaint,
                 output=Output,
-                description="As pilotlight/edit, but only where a mask is white.",
+                description="Drawn anew from a description, but only where a mask is white.",
             ),
         ),
         gpu_memory_gib=0,
@@ -109,37 +135,22 @@ class Changer(Worker[Edit, Output]):
     )
 
     def load(self) -> None:
-        self.model = FluxEdit(flux_text_to_image(WEIGHTS))
+        drawing = flux_text_to_image(WEIGHTS)
+        self.model = FluxEdit(drawing)
+        self.instructed = flux_instructed(INSTRUCTED, drawing)
         self.safety = Safety()
 
     def run(self, job_input: Edit, context: Context) -> Output:
         """Image k is drawn from seed + k; a cancelled job ends at the next step."""
+        if unread := self.instructed.model.unread(job_input.prompt):
+            context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
-        picture = _opened(context, job_input.image_url, "image_url", "RGB")
-        prompt, mask = job_input.prompt, None
-        if isinstance(job_input, Inpaint):
-            mask = _opened(context, job_input.mask_url, "mask_url", "L")
-        else:
-            prompt, mask = _meant(prompt, picture)
-            if prompt != job_input.prompt:
-                context.log(f"the picture should show {prompt}")
-        total, began = job_input.num_images * job_input.num_inference_steps, time.perf_counter()
-        pictures: list[Picture] = []
-        for number in range(job_input.num_images):
-            done = number * job_input.num_inference_steps
-            changed = self.model.change(
-                prompt,
-                picture,
-                mask=mask,
-                seed=seed + number,
-                strength=job_input.strength,
-                steps=job_input.num_inference_steps,
-                guidance=job_input.guidance_scale,
-                on_step=partial(_told, context, done, total),
-            )
-            if mask is not None and not isinstance(job_input, Inpaint):
-                changed = shape_reading.on_the_same_ground(changed, picture, mask)
-            pictures.append(changed)
+        steps, change = self._way(job_input, context)
+        total, began = job_input.num_images * steps, time.perf_counter()
+        pictures = [
+            change(seed + number, partial(_told, context, number * steps, total))
+            for number in range(job_input.num_images)
+        ]
         took = round(time.perf_counter() - began, 4)
         asked = job_input.enable_safety_checker
         unfit = self.safety.unfit(pictures, asked=asked, log=context.log)
@@ -154,37 +165,45 @@ class Changer(Worker[Edit, Output]):
             prompt=job_input.prompt,
         )
 
+    def _way(self, job_input: Edit, context: Context) -> tuple[int, Change]:
+        """How many steps a picture takes, and what takes them."""
+        prompt, mask = job_input.prompt, None
+        picture = _opened(context, job_input.image_url, "image_url", "RGB")
+        if isinstance(job_input, Inpaint):
+            mask = _opened(context, job_input.mask_url, "mask_url", "L")
+        elif (kind := self.instructed.kind(prompt)) != DESCRIBED:
+            _refuse_untaught(prompt, kind)
 
-def _meant(prompt: str, picture: Picture) -> tuple[str, Picture | None]:
-    """What the picture should show, and where it may change: None for anywhere.
+            def follow(seed: int, on_step: Callable[[int], None]) -> Picture:
+                return self.instructed.change(prompt, picture, seed=seed, on_step=on_step)
 
-    A sentence that gives no order describes it. Raises InvalidInput for an order that is not
-    understood.
-    """
-    try:
-        wished = instructions.wish(prompt)
-        if wished is None:
-            return prompt, None
-        after, only = instructions.granted(shape_reading.read(picture), wished)
-        return instructions.described(after), _around(only) if only else None
-    except instructions.NotUnderstood as error:
-        words = str(error)
+            return FOLLOWING, follow
+
+        def draw(seed: int, on_step: Callable[[int], None]) -> Picture:
+            return self.model.change(
+                prompt,
+                picture,
+                mask=mask,
+                seed=seed,
+                strength=job_input.strength,
+                steps=job_input.num_inference_steps,
+                guidance=job_input.guidance_scale,
+                on_step=on_step,
+            )
+
+        return job_input.num_inference_steps, draw
+
+
+def _refuse_untaught(prompt: str, kind: str) -> None:
+    """Raises InvalidInput for what the model was never taught."""
+    if kind in REFUSED:
+        words = (
+            f"asks {REFUSED[kind]}, which the model cannot do: it changes colours, shapes, sizes and "
+            "the background, and takes things away; or describe the whole picture as it should be"
+        )
         raise InvalidInput(
-            f"prompt {words}", Problem(("body", "prompt"), words, "value_error")
-        ) from None
-
-
-def _around(thing: shape_reading.Thing) -> Picture:
-    """A mask with room for another shape of the same size."""
-    from PIL import Image as Pictures
-
-    mask = Pictures.new("L", (SIDE, SIDE), 0)
-    reach = thing.extent / 2 + ROOM
-    x, y = thing.middle
-    box = [max(0, round((one - reach) * SIDE)) for one in (x, y)]
-    box += [min(SIDE, round((one + reach) * SIDE)) for one in (x, y)]
-    mask.paste(255, (box[0], box[1], box[2], box[3]))
-    return mask
+            f"prompt {words}", Problem(("body", "prompt"), words, "value_error", given=prompt)
+        )
 
 
 def _told(context: Context, done: int, total: int, step: int) -> None:
