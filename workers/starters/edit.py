@@ -126,7 +126,7 @@ class Changer(Worker[Edit, Output]):
                 task="fal/image-edit",
                 input=Inpaint,
                 output=Output,
-                description="Drawn anew from a description, but only where a mask is white.",
+                description="A picture of flat shapes, drawn anew from a description where a mask is white.",
             ),
         ),
         gpu_memory_gib=0,

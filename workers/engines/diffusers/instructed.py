@@ -33,8 +33,9 @@ STEPS: Final = 2
 """The levels that training visited."""
 SAME: Final = 24
 """Difference of 255, in any channel, up to which a pixel is as the model left it unchanged."""
-THIN: Final = 1
-"""Pixels that are taken off all around what differs: borders that did not move differ in a line."""
+THIN, NEAR = 1, 12
+"""What differs in a line of at most 2 x THIN pixels is a border that did not move, unless something
+broader differs within NEAR pixels of it."""
 BORDER: Final = 2
 """Pixels around what has changed that are taken from the model too."""
 FRAME: Final = 3
@@ -145,8 +146,9 @@ def _where_changed(changed: Image, unchanged: Image, picture: Image) -> Image:
     away = ImageChops.difference(changed, unchanged).split()
     most = ImageChops.lighter(ImageChops.lighter(away[0], away[1]), away[2])
     mask = most.point(lambda value: 255 * (value > SAME))
-    mask = mask.filter(ImageFilter.MinFilter(2 * THIN + 1))
-    mask = mask.filter(ImageFilter.MaxFilter(2 * (THIN + BORDER) + 1))
+    cores = mask.filter(ImageFilter.MinFilter(2 * THIN + 1))
+    mask = ImageChops.darker(mask, cores.filter(ImageFilter.MaxFilter(2 * NEAR + 1)))
+    mask = mask.filter(ImageFilter.MaxFilter(2 * BORDER + 1))
     return Pictures.composite(_on_the_same_ground(changed, picture), picture, mask)
 
 
