@@ -29,6 +29,8 @@ MAX_INLINE_BYTES: Final = 256 * 1024
 _PROGRESS_EVERY_S: Final = 0.05
 MAX_NOTE: Final = 4096
 """Characters of a note: every write of the row carries it."""
+_SHOWN: Final = 80
+"""Characters of a URL in a message: it may carry its file in itself."""
 
 
 class AttemptContext(Context):
@@ -160,7 +162,11 @@ class AttemptContext(Context):
     def input_file(self, url: str) -> Path:
         path = self._files.get(url)
         if path is None:
-            raise InvalidInput(f"{url!r} is not a file of this job's input")
+            short = url if len(url) <= _SHOWN else f"{url[:_SHOWN]}..."
+            raise InvalidInput(
+                f"{short!r} is not a file of this job's input: a field of a media type is one, "
+                "and what run_once is given as files={url: path}"
+            )
         return Path(path)
 
 

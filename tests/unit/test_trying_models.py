@@ -54,3 +54,21 @@ def test_a_wrong_input_names_its_fields(tmp_path: Path) -> None:
         "the input does not fit acme/paint: place: Field required; "
         "times: Input should be less than or equal to 5"
     )
+
+
+class Copyist(Worker[Wish, Drawn]):
+    spec: ClassVar = WorkerSpec(
+        name="copyist",
+        endpoints=(Endpoint(id="acme/copy", task="acme/copy", input=Wish, output=Drawn),),
+        gpu_memory_gib=0,
+    )
+
+    def run(self, job_input: Wish, context: Context) -> Drawn:
+        raise AssertionError(context.input_file(job_input.place))
+
+
+def test_a_file_that_was_not_given_is_named_and_not_shown_whole(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"files=\{url: path\}") as refused:
+        run_once(Copyist, {"place": "data:image/png;base64," + 9000 * "A"}, folder=tmp_path)
+    assert "'data:image/png;base64,AAA" in str(refused.value)
+    assert len(str(refused.value)) < 250
