@@ -237,3 +237,23 @@ def names(picture):
 
     things = sorted(read(picture).things, key=lambda one: one.x)
     return [(COLOUR_NAMES[one.colour], KNOWN[one.shape]) for one in things]
+
+
+def test_what_is_not_read_of_a_long_prompt_is_told_by_the_model_that_reads_it(changer, tmp_path):
+    prompt = "a red square on a blue background " + "lopsided " * 40
+    unread = changer.model.model.unread(prompt)
+    assert unread != changer.instructed.model.unread(prompt)  # which has other words
+    drawn("red", "circle", "blue").save(tmp_path / "in.png")
+    given = {"image_url": URL, "mask_url": URL, "prompt": prompt, "num_inference_steps": 1}
+    files, said = {URL: tmp_path / "in.png"}, []
+
+    run_once(
+        changer,
+        given,
+        folder=tmp_path,
+        endpoint="pilotlight/inpaint",
+        files=files,
+        hear=said.append,
+    )
+
+    assert repr(unread) in str(said)

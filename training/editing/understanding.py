@@ -7,7 +7,6 @@ widened: looser sentences, the same vectors. A last layer, which is kept, names 
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 from random import Random
@@ -23,13 +22,13 @@ from training.editing.strewn import either, noise, plain
 from training.editing.wordings import Said, dressed, instruction
 from training.shapes.captions import caption, wider_caption
 from training.shapes.drawing import COLOUR_NAMES, SHAPES
-from training.shapes.optimisers import Optimisers
 from training.shapes.scenes import is_column
-from training.shapes.schedule import Progress, Rate
-from training.shapes.text_encoder import WIDTH, build, pooled
+from training.shapes.schedule import Progress
+from training.shapes.text_encoder import WIDTH, pooled, taught, widened
 from training.shapes.vocabulary import WORDS, clip_tokenizer
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import CLIPTextModel, CLIPTokenizer
 
 log = logging.getLogger(__name__)
@@ -63,53 +62,31 @@ def tokenizer() -> CLIPTokenizer:
 
 def train(words: CLIPTokenizer, *, steps: int, seed: int = 23) -> CLIPTextModel:
     """An encoder whose vectors tell instructions apart."""
-    torch.manual_seed(seed)
-    rng = Random(seed)
-    encoder = build(words)
-    questions = nn.Linear(WIDTH, sum(QUESTIONS))
-    both = nn.ModuleDict({"encoder": encoder, "questions": questions})
-    optimisers = Optimisers(both, Rate(2e-3, steps, flat=0.3), muon=lambda _: False)
-    progress = Progress("understanding", steps)
-    for step in range(steps):
+
+    def lesson(rng: Random) -> tuple[list[str], Tensor]:
         asked = [change(rng, rng.choice(KINDS), held_out=False) for _ in range(BATCH)]
         said = [instruction(rng, one, examined=False) for one in asked]
-        with torch.autocast("cpu", torch.bfloat16):
-            vectors = pooled(encoder, words, [one.text for one in said])
-        replies = questions(vectors.float()).split(QUESTIONS, dim=1)
-        right = torch.tensor([answers(*pair) for pair in zip(asked, said, strict=True)])
-        loss = sum(
-            (functional.cross_entropy(r, right[:, k]) for k, r in enumerate(replies)),
-            torch.tensor(0.0),
-        )
-        optimisers.descend(loss, step)
-        progress.add(step, loss.item())
-        if step % 400 == 399:
-            log.info("%s", examine(encoder, questions, words))
-    return encoder.eval().requires_grad_(False)
+        right = [answers(*pair) for pair in zip(asked, said, strict=True)]
+        return [one.text for one in said], torch.tensor(right)
+
+    progress = Progress("understanding", steps)
+    encoder, questions = taught(words, lesson, QUESTIONS, progress, seed=seed)
+    log.info("understood of held-out sentences: %s", examine(encoder, questions, words))
+    return encoder
 
 
 def widen(
     teacher: CLIPTextModel, words: CLIPTokenizer, *, steps: int, seed: int = 17
 ) -> CLIPTextModel:
     """A copy that gives any instruction the vector its teacher gives the plain one."""
-    torch.manual_seed(seed)
-    rng = Random(seed)
-    student = copy.deepcopy(teacher).train().requires_grad_(True)
-    optimisers = Optimisers(student, Rate(8e-4, steps), muon=lambda _: False)
-    progress = Progress("wider wordings", steps)
-    for step in range(steps):
+
+    def twins(rng: Random) -> tuple[list[str], list[str]]:
         asked = [change(rng, rng.choice(MIX), held_out=False) for _ in range(WIDE_BATCH)]
         said = [either(rng, one) for one in asked]
-        given = ["", *(one.text for one in said)]
-        wanted = ["", *(plain(rng, a, s.which) for a, s in zip(asked, said, strict=True))]
-        with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                right = pooled(teacher, words, wanted).float()
-            vectors = pooled(student, words, given).float()
-        loss = functional.mse_loss(vectors, right)
-        optimisers.descend(loss, step)
-        progress.add(step, loss.item())
-    return student.eval().requires_grad_(False)
+        wanted = [plain(rng, a, s.which) for a, s in zip(asked, said, strict=True)]
+        return ["", *(one.text for one in said)], ["", *wanted]
+
+    return widened(teacher, words, twins, Progress("wider wordings", steps), seed=seed)
 
 
 def sorted_by_kind(

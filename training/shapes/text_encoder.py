@@ -6,6 +6,7 @@ Later the encoder is widened: more phrasings, the same vectors.
 """
 
 import copy
+from collections.abc import Callable
 from random import Random
 
 import torch
@@ -27,42 +28,72 @@ QUESTIONS = [len(COLOUR_NAMES), len(LAYOUTS), len(SIZES), 8, 6, 9, 7]
 """Answers to: background, layout, size; colour and shape of the first thing, then of the second."""
 
 
+Lesson = Callable[[Random], tuple[list[str], Tensor]]
+"""A batch of sentences, and the answers to each one's questions."""
+Twins = Callable[[Random], tuple[list[str], list[str]]]
+"""A batch of sentences, and for each the one whose vector it is to have."""
+
+
 def train(tokenizer: CLIPTokenizer, *, steps: int, seed: int = 3) -> CLIPTextModel:
     """An encoder whose vectors tell the scenes apart."""
+
+    def lesson(rng: Random) -> tuple[list[str], Tensor]:
+        batch = [random_scene(rng) for _ in range(BATCH)]
+        said = [caption(rng, scene) for scene in batch]
+        return said, torch.tensor([answers(scene) for scene in batch])
+
+    progress = Progress("text encoder", steps)
+    encoder, _ = taught(tokenizer, lesson, QUESTIONS, progress, seed=seed)
+    return encoder
+
+
+def taught(
+    tokenizer: CLIPTokenizer, lesson: Lesson, sizes: list[int], progress: Progress, *, seed: int
+) -> tuple[CLIPTextModel, nn.Linear]:
+    """An encoder from whose vectors a linear layer, the second, tells the answers."""
     torch.manual_seed(seed)
     rng = Random(seed)
     encoder = build(tokenizer)
-    questions = nn.Linear(WIDTH, sum(QUESTIONS))
+    questions = nn.Linear(WIDTH, sum(sizes))
     both = nn.ModuleDict({"encoder": encoder, "questions": questions})
-    optimisers = Optimisers(both, Rate(2e-3, steps, flat=0.3), muon=lambda _: False)
-    progress = Progress("text encoder", steps)
-    for step in range(steps):
-        batch = [random_scene(rng) for _ in range(BATCH)]
+    rate = Rate(2e-3, progress.steps, flat=0.3)
+    optimisers = Optimisers(both, rate, muon=lambda _: False)
+    for step in range(progress.steps):
+        said, right = lesson(rng)
         with torch.autocast("cpu", torch.bfloat16):
-            vectors = pooled(encoder, tokenizer, [caption(rng, scene) for scene in batch])
-        replies = questions(vectors.float()).split(QUESTIONS, dim=1)
-        right = torch.tensor([answers(scene) for scene in batch])
+            vectors = pooled(encoder, tokenizer, said)
+        replies = questions(vectors.float()).split(sizes, dim=1)
         loss = sum(
             (functional.cross_entropy(r, right[:, k]) for k, r in enumerate(replies)),
             torch.tensor(0.0),
         )
         optimisers.descend(loss, step)
         progress.add(step, loss.item())
-    return encoder.eval().requires_grad_(False)
+    return encoder.eval().requires_grad_(False), questions
 
 
 def widen(
     teacher: CLIPTextModel, tokenizer: CLIPTokenizer, *, steps: int, seed: int = 17
 ) -> CLIPTextModel:
     """A copy that gives any caption the vector its teacher gives the scene's standard caption."""
+
+    def twins(rng: Random) -> tuple[list[str], list[str]]:
+        batch = [random_scene(rng) for _ in range(BATCH - 1)]
+        return ["", *(wider_caption(rng, s) for s in batch)], ["", *map(standard, batch)]
+
+    return widened(teacher, tokenizer, twins, Progress("wider captions", steps), seed=seed)
+
+
+def widened(
+    teacher: CLIPTextModel, tokenizer: CLIPTokenizer, twins: Twins, progress: Progress, *, seed: int
+) -> CLIPTextModel:
+    """A copy that gives each sentence the vector its teacher gives the sentence's twin."""
     torch.manual_seed(seed)
     rng = Random(seed)
     student = copy.deepcopy(teacher).train().requires_grad_(True)
-    optimisers = Optimisers(student, Rate(8e-4, steps), muon=lambda _: False)
-    progress = Progress("wider captions", steps)
-    for step in range(steps):
-        batch = [random_scene(rng) for _ in range(BATCH - 1)]
-        said, plain = ["", *(wider_caption(rng, s) for s in batch)], ["", *map(standard, batch)]
+    optimisers = Optimisers(student, Rate(8e-4, progress.steps), muon=lambda _: False)
+    for step in range(progress.steps):
+        said, plain = twins(rng)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 wanted = pooled(teacher, tokenizer, plain).float()

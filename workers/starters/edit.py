@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image as Picture
 
+    from workers.engines.diffusers.text_to_image import FluxTextToImage
+
     Change = Callable[[int, Callable[[int], None]], Picture]
     """From a seed, and whom to tell each step."""
 
@@ -142,8 +144,6 @@ class Changer(Worker[Edit, Output]):
 
     def run(self, job_input: Edit, context: Context) -> Output:
         """Image k is drawn from seed + k; a cancelled job ends at the next step."""
-        if unread := self.instructed.model.unread(job_input.prompt):
-            context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
         steps, change = self._way(job_input, context)
         total, began = job_input.num_images * steps, time.perf_counter()
@@ -173,11 +173,13 @@ class Changer(Worker[Edit, Output]):
             mask = _opened(context, job_input.mask_url, "mask_url", "L")
         elif (kind := self.instructed.kind(prompt)) != DESCRIBED:
             _refuse_untaught(prompt, kind)
+            _warn_of_unread(self.instructed.model, prompt, context)
 
             def follow(seed: int, on_step: Callable[[int], None]) -> Picture:
                 return self.instructed.change(prompt, picture, seed=seed, on_step=on_step)
 
             return FOLLOWING, follow
+        _warn_of_unread(self.model.model, prompt, context)
 
         def draw(seed: int, on_step: Callable[[int], None]) -> Picture:
             return self.model.change(
@@ -204,6 +206,11 @@ def _refuse_untaught(prompt: str, kind: str) -> None:
         raise InvalidInput(
             f"prompt {words}", Problem(("body", "prompt"), words, "value_error", given=prompt)
         )
+
+
+def _warn_of_unread(reader: FluxTextToImage, prompt: str, context: Context) -> None:
+    if unread := reader.unread(prompt):
+        context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
 
 
 def _told(context: Context, done: int, total: int, step: int) -> None:
