@@ -240,7 +240,7 @@ def names(picture):
 
 
 def test_what_is_not_read_of_a_long_prompt_is_told_by_the_model_that_reads_it(changer, tmp_path):
-    prompt = "a red square on a blue background " + "lopsided " * 40
+    prompt = "turn the circle into a square " + "lopsided " * 40
     unread = changer.model.model.unread(prompt)
     assert unread != changer.instructed.model.unread(prompt)  # which has other words
     drawn("red", "circle", "blue").save(tmp_path / "in.png")
