@@ -63,7 +63,10 @@ class Register(Protocol):
         ...
 
     def silent(self, *, since: float) -> list[str]:
-        """Those of this machine that spoke once, are not over, and were not heard of since."""
+        """Those of this machine that spoke once, are not over, and were not heard of since.
+
+        Raises where nothing could be written either: their silence then means nothing.
+        """
         ...
 
     def forget(self, *, ended_before: float) -> int:

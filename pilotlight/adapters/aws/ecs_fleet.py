@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pilotlight.adapters.aws import replica_items as items
 from pilotlight.errors import Unavailable
+from pilotlight.execution.silence import Silence
 from pilotlight.observability.logs import event
 from pilotlight.ports.fleet import LIVE
 
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 START_PATIENCE_S: Final = 900.0
 """A place that no task took within this counts as a failed start: no machine, no image, no quota.
 Cold starts of a GPU host take 5 to 12 minutes (AWS's own figures for EC2, agent and a 10 GB pull)."""
-
-
-_BENEFIT_S: Final = 15.0
-"""Longer than a beat: who lives says so within."""
 
 
 class Exit(NamedTuple):
@@ -58,9 +55,7 @@ class EcsFleet:
         lease: LeaseSettings,
     ) -> None:
         self._register, self._ecs, self._specs, self._clock = register, ecs, specs, clock
-        self._silent_s = lease.lease_s + lease.margin_s
-        self._silent: dict[str, float] = {}
-        """Tasks that said nothing for too long, and since when that was seen."""
+        self._silence = Silence(lease)
         self.hurry = threading.Event()
         self.on_end: Callable[[], None] = lambda: None
 
@@ -123,21 +118,18 @@ class EcsFleet:
             yield self._end(tasks[task], words)
 
     def _hanging(self, rows: Sequence[Item]) -> Iterator[Exit]:
-        """Its leases are over, busy or idle: it only blocks its place.
-
-        It is given a little more: after an outage of the store everybody has been silent.
-        """
-        now, before = self._clock.now(), self._silent
-        self._silent = {}
-        for row in rows:
-            seen, task = items.moment(row, "seen_at"), items.text(row, "task")
-            if not task or seen is None or seen >= now - self._silent_s:
-                continue
-            first = self._silent[task] = before.get(task, now)
-            if now >= first + _BENEFIT_S:
-                words = f"said nothing for {now - seen:.0f} s"
-                self._ecs.stop(task, words)
-                yield self._end(row, words)
+        now = self._clock.now()
+        silent = {
+            task: row
+            for row in rows
+            if (task := items.text(row, "task"))
+            and (seen := items.moment(row, "seen_at")) is not None
+            and seen < now - self._silence.patience_s
+        }
+        for task in self._silence.hanging(lambda: silent, now=now):
+            words = f"said nothing for {now - (items.moment(silent[task], 'seen_at') or 0):.0f} s"
+            self._ecs.stop(task, words)
+            yield self._end(silent[task], words)
 
     def _late(self, rows: Sequence[Item]) -> Iterator[Exit]:
         asked_before = self._clock.now() - START_PATIENCE_S

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 from pilotlight.adapters.local import processes
 from pilotlight.contracts.pools import Pools
 from pilotlight.execution.jumps import Jumps
+from pilotlight.execution.silence import Silence
 from pilotlight.observability.logs import event
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pilotlight.contracts.worker import WorkerSpec
@@ -76,6 +77,7 @@ class LocalFleet:
         self._kill_at: dict[str, float] = {}
         self._listen_at = float("-inf")
         self._jumps = Jumps(clock, patience_s=settings.lease.lease_s)
+        self._silence = Silence(settings.lease)
         self._pipe: tuple[int, int] | None = None
         self._stopping = False
         self.hurry = threading.Event()
@@ -141,19 +143,19 @@ class LocalFleet:
         """Those that are over since the last call; their rows say so from now on."""
         with self._lock:
             self._kill_stubborn()
-            exits = [
-                self._bury(replica_id, self._words(replica_id, code), clean=code == 0)
-                for replica_id, process in list(self._own.items())
-                if (code := processes.exit_code(process)) is not None
-            ]
-            exits += [
-                self._bury(replica_id, "ended unseen")
-                for replica_id, (pid, start) in list(self._inherited.items())
-                if processes.started_at(pid) != start
-            ]
-            for one in exits:
-                self._tidy(one.replica_id)
+            exits = []
+            for replica_id, words, clean in self._over():
+                self._tidy(replica_id)
+                exits.append(self._bury(replica_id, words, clean=clean))
             return exits
+
+    def _over(self) -> Iterator[tuple[str, str, bool]]:
+        for replica_id, process in list(self._own.items()):
+            if (code := processes.exit_code(process)) is not None:
+                yield replica_id, self._words(replica_id, code), code == 0
+        for replica_id, (pid, start) in list(self._inherited.items()):
+            if not _runs(pid, start):
+                yield replica_id, "ended unseen", False
 
     def _tidy(self, replica_id: str) -> None:
         """One that was killed could not tidy up after itself. Its process must be over."""
@@ -164,10 +166,10 @@ class LocalFleet:
         slept = self._jumps.look()
         if not self.is_empty and now >= self._listen_at and not slept:
             self._listen_at = now + _LISTEN_S
-            lease = self._settings.lease
-            silent_since = self._clock.now() - lease.lease_s - lease.margin_s
-            for replica_id in self._rows.silent(since=silent_since):
-                # It hangs, busy or idle: its leases are over, so it only blocks its place.
+            since = self._clock.now() - self._silence.patience_s
+            for replica_id in self._silence.hanging(
+                lambda: self._rows.silent(since=since), now=now
+            ):
                 self._kill_at.setdefault(replica_id, now)
         for replica_id, kill_at in self._kill_at.items():
             if now < kill_at:
@@ -182,9 +184,10 @@ class LocalFleet:
         return f"{processes.exit_words(code)} ({said})" if said else processes.exit_words(code)
 
     def _bury(self, replica_id: str, words: str, *, clean: bool = False) -> Exit:
+        # The row first: one that stays open is capacity, and whom we forgot nobody would bury.
+        fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
         for known in (self._own, self._inherited, self._kill_at):
             known.pop(replica_id, None)
-        fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
         if fate.error:
             event(
                 "replica.ended",

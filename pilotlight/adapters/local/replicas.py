@@ -29,6 +29,7 @@ _RETIRE: Final = f"""
 UPDATE replica SET stage = 'draining'
 WHERE id = ? AND stage IN ('starting', 'loading', 'ready')
   AND NOT EXISTS (SELECT 1 FROM job WHERE owner = replica.id AND {HELD_SQL})"""
+_SILENT: Final = "SELECT id FROM replica WHERE ended_at IS NULL AND seen_at < ?"
 _FORGET: Final = f"""
 DELETE FROM replica WHERE ended_at < ? AND id NOT IN (
   SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY worker ORDER BY ready_at DESC) AS age
@@ -98,11 +99,15 @@ class ReplicaRows:
         return [Open(*row) for row in rows]
 
     def silent(self, *, since: float) -> list[str]:
-        """Replicas that spoke once, are not over, and were not heard of since then."""
-        rows = self._db.read(
-            "SELECT id FROM replica WHERE ended_at IS NULL AND seen_at < ?", (since,)
-        )
-        return [replica_id for (replica_id,) in rows]
+        """Those that spoke once, are not over, and were not heard of since.
+
+        To say so is a write: where a full disk lets none through, nobody else got a word in either.
+        """
+        found = self._db.read(_SILENT, (since,)).fetchall()
+        if found:
+            with self._db.write() as execute:
+                execute("INSERT OR REPLACE INTO note VALUES ('silent since', ?)", (since,))
+        return [replica_id for (replica_id,) in found]
 
     def forget(self, *, ended_before: float) -> int:
         """Delete old rows but the newest cold starts of each worker; how many."""

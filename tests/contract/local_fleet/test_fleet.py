@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import threading
 
 import pytest
@@ -176,10 +178,59 @@ def test_a_replica_that_falls_silent_is_killed_whether_it_holds_a_job_or_not(mak
         execute("UPDATE replica SET seen_at = ?", (clock.now(),))
     clock.sleep(69)
     assert fleet.poll_exits() == []
-
     clock.sleep(2)
+    assert fleet.poll_exits() == []  # the benefit of the doubt begins
+
+    clock.sleep(15)
 
     assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
+
+
+def test_nobody_is_taken_for_silent_while_the_disk_lets_no_word_through(make_fleet, database):
+    clock = ManualClock()
+    fleet = make_fleet(clock)
+    replica_id = ready(fleet, "stubborn")
+    with database.write() as execute:
+        execute("UPDATE replica SET seen_at = ?", (clock.now(),))
+    for _ in range(3):
+        clock.sleep(100)
+        with full(database), pytest.raises(sqlite3.OperationalError):
+            fleet.poll_exits()
+
+    clock.sleep(10)
+    assert fleet.poll_exits() == []
+    with database.write() as execute:  # it had tried all the time
+        execute("UPDATE replica SET seen_at = ?", (clock.now(),))
+    clock.sleep(20)
+    assert fleet.poll_exits() == []
+
+    assert fleet._kill_at == {}
+    clock.sleep(100)
+    assert fleet.poll_exits() == []
+    clock.sleep(20)
+    assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
+
+
+def test_a_death_that_could_not_be_written_down_is_written_later(make_fleet, database):
+    fleet = make_fleet()
+    replica_id = ready(fleet, "serves")
+    os.kill(only(fleet).pid, signal.SIGKILL)
+    until(lambda: is_gone(only(fleet).pid))
+    with full(database), pytest.raises(sqlite3.OperationalError):
+        fleet.poll_exits()
+
+    assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
+    assert only(fleet).ended_at is not None
+
+
+@contextlib.contextmanager
+def full(database):
+    """As on a full disk: what is there can be read, and no write gets through."""
+    with database._locked():
+        database._writer.execute("PRAGMA query_only = 1")
+    yield
+    with database._locked():
+        database._writer.execute("PRAGMA query_only = 0")
 
 
 class Lid(ManualClock):
@@ -204,4 +255,6 @@ def test_replicas_of_a_machine_that_slept_are_not_taken_for_silent(make_fleet, d
     assert fleet._kill_at == {}
 
     clock.sleep(2)  # time enough to say a word
+    assert fleet.poll_exits() == []
+    clock.sleep(15)
     assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
