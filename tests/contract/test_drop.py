@@ -78,6 +78,17 @@ def test_what_is_not_there_is_none(there):
     assert there.folder.look("") is None
 
 
+def test_what_a_console_makes_for_a_folder_is_no_object(there):
+    """S3 tells of it as of any other: an empty object whose key ends in a slash."""
+    if there.folder.whole:
+        for key in ("", "a/", "a/b/"):
+            there.put(key, b"")
+    there.put("a/b/c.json", b"x")
+
+    assert [one.key for one in there.folder.listing()] == ["a/b/c.json"]
+    assert [there.folder.look(key) for key in ("", "a/", "a/b/")] == [None, None, None]
+
+
 def test_another_content_is_another_version_and_the_old_one_cannot_be_read(there):
     there.put("a.json", b"old")
     old = there.folder.look("a.json")

@@ -14,6 +14,8 @@ from handlers.sources import s3_drop
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import NO_TEXT, JobStatus
+from pilotlight.intake.groups.batches.ticket import ENDPOINT
+from pilotlight.intake.groups.steward import MOST_OPEN
 from pilotlight.settings import load
 from tests.dialects.stage import services_in
 
@@ -44,6 +46,12 @@ class House:
         for _ in range(times):
             self.drops.step()
             self.clock.sleep(3)
+
+    def tend(self):
+        """The steward, until nothing is due."""
+        for _ in range(10):
+            self.services.steward(self.clock.now())
+            self.clock.sleep(1)
 
     def jobs(self):
         return [job for job in self.store.list_jobs(limit=FULL) if job.endpoint == ECHO]
@@ -154,7 +162,10 @@ def test_an_output_that_is_not_kept_any_more_is_not_told_as_nothing(house, tmp_p
 
 
 def test_files_that_are_being_written_and_what_lies_aside_are_no_jobs(house):
-    for name in (".hidden.json", "a.json.part", "b.json.tmp", "c.json~", "_defaults.json"):
+    for name in (
+        ".hidden.json", "a.json.part", "b.json.tmp", "c.json~", "d.json.filepart", "_defaults.json",
+        ".stversions/e.json", ".git/config", "~$f.docx", "Thumbs.db", "desktop.ini",
+    ):  # fmt: skip
         house.put(f"{ECHO}/{name}")
 
     house.look(4)
@@ -163,8 +174,55 @@ def test_files_that_are_being_written_and_what_lies_aside_are_no_jobs(house):
     assert not house.results.exists()
 
 
+def test_the_mark_that_windows_begins_a_text_with_is_no_part_of_an_input(house):
+    house.put(f"{ECHO}/a.json").write_bytes(b'\xef\xbb\xbf{"text": "hi"}')
+
+    house.look()
+
+    assert [json.loads(job.input) for job in house.jobs()] == [{"text": "hi"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\n\n", "the file has no lines"),
+        ('{"text": "a"}\n\n[]\n{', "line 3: this line is not a JSON object (and 1 more)"),
+        (
+            '{"custom_id": "a"}\n{"custom_id": "a"}',
+            "line 2: 'a' is the custom_id of an earlier line too",
+        ),
+    ],
+    ids=["blank", "bad lines", "one custom id twice"],
+)
+def test_a_manifest_that_cannot_be_read_says_where_and_why(house, text, says):
+    house.put(f"{ECHO}/m.jsonl").write_text(text)
+    house.look()
+    house.tend()
+    house.look(12)
+
+    said = json.loads((house.results / f"{ECHO}/m.jsonl.error.json").read_text())
+    assert said["error"]["message"] == says
+
+
+def test_lines_that_never_became_jobs_are_counted_as_what_their_manifest_was(house):
+    count = MOST_OPEN + 300
+    house.put(f"{ECHO}/m.jsonl").write_text('{"text": "a"}\n' * count)
+    house.look()
+    house.tend()
+    (head,) = (job for job in house.store.list_jobs(limit=FULL) if job.endpoint == ENDPOINT)
+
+    house.services.control.cancel(head.id, caller=head.caller)
+    house.tend()
+    house.look(12)
+
+    said = json.loads((house.results / f"{ECHO}/m.jsonl.results/_summary.json").read_text())
+    assert said["counts"] == {
+        "total": count, "succeeded": 0, "failed": 0, "cancelled": count, "expired": 0,
+    }  # fmt: skip
+
+
 HOSTILE = [
-    "..hidden/x.json", "a b\n\t'\"$(rm -rf ~).json", "%2e%2e%2fetc.json", "ünï☃.json",
+    "a..b/x.json", "a b\n\t'\"$(rm -rf ~).json", "%2e%2e%2fetc.json", "ünï☃.json",
     "-rf.json", "x" * 200 + "/" + "y" * 240 + ".json", "con.json", "a;b|c&d.json",
 ]  # fmt: skip
 

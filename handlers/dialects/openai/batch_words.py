@@ -10,7 +10,7 @@ from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.group import Tally
 from pilotlight.contracts.job import Job, JobStatus
 from pilotlight.errors import UnknownFile
-from pilotlight.intake.groups.batches.ticket import Spread, Ticket
+from pilotlight.intake.groups.batches.ticket import Spread, Ticket, unspread
 
 _OVER: Final = {
     JobStatus.SUCCEEDED: "completed",
@@ -49,7 +49,7 @@ def described(services: Services, head: Job) -> Document:
         "request_counts": {
             "total": spread.total,
             "completed": tally.succeeded,
-            "failed": tally.ended - tally.succeeded,
+            "failed": tally.ended - tally.succeeded + unspread(head, tally, spread),
         },
         "metadata": given["metadata"],
     }

@@ -44,10 +44,12 @@ class S3DropFolder:
 
     def listing(self) -> Iterator[Dropped]:
         for entry in self._bucket.entries(DROP):
-            if not entry["Key"].endswith("/"):  # what consoles make for a folder
+            if not _is_folder(entry["Key"]):
                 yield _dropped(entry["Key"], entry["Size"], entry)
 
     def look(self, key: str) -> Dropped | None:
+        if _is_folder(DROP + key):
+            return None
         try:
             head = self._bucket.head(DROP + key)
         except UnknownFile:
@@ -74,6 +76,11 @@ class S3DropFolder:
 
     def remove(self, name: str) -> None:
         self._bucket.delete(_fitting(RESULTS + name))
+
+
+def _is_folder(key: str) -> bool:
+    """What consoles make for one: an empty object, told of like any other."""
+    return key.endswith("/")
 
 
 def _dropped(key: str, size: int, said: dict[str, Any]) -> Dropped:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = "_defaults.json"
 SUMMARY: Final = "_summary.json"
-_UNFINISHED: Final = (".part", ".partial", ".crdownload", ".download", ".tmp", ".swp", "~")
+_UNFINISHED: Final = (
+    ".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".swp", "~",
+)  # fmt: skip
+_OF_SYSTEMS: Final = {"thumbs.db", "desktop.ini"}
+"""What Windows leaves in folders that somebody looked at."""
 _PLAIN: Final = re.compile(r"[\w.-]{1,80}", re.ASCII)
 _ENDING: Final = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 
@@ -25,14 +29,17 @@ class Kind(enum.Enum):
     MEDIA = "media"
     MANIFEST = "manifest"
     ASIDE = "aside"
-    """No wish for a job: other fields, hidden files, what a program is still writing."""
+    """No wish for a job: other fields, hidden files and what lies in hidden folders (versions and
+    drafts that programs keep there), what a program is still writing."""
 
 
 def kind_of(key: str) -> Kind:
-    name = key.rpartition("/")[2]
-    if name == DEFAULTS or name.startswith(".") or name.lower().endswith(_UNFINISHED):
+    name = key.rpartition("/")[2].lower()
+    if name == DEFAULTS or name in _OF_SYSTEMS or name.startswith("~$"):
         return Kind.ASIDE
-    ending = name.lower().rpartition(".")[2]
+    if name.endswith(_UNFINISHED) or any(part.startswith(".") for part in key.split("/")):
+        return Kind.ASIDE
+    ending = name.rpartition(".")[2]
     return {"json": Kind.INPUT, "jsonl": Kind.MANIFEST}.get(ending, Kind.MEDIA)
 
 

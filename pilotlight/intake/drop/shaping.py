@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import dataclass
 from itertools import chain
@@ -37,12 +38,15 @@ class Shaping:
     """How long our copy of a file outlives its submit."""
 
     def document(self, dropped: Dropped) -> bytes:
-        """A JSON file as it is. Raises InvalidInput, Replaced."""
+        """A JSON file as it is, but for the mark that Windows begins a text with.
+
+        Raises InvalidInput, Replaced.
+        """
         if dropped.size == 0:
             raise _wrong((), "empty_file", "the file is empty")
         if dropped.size > self.most_bytes:
             raise _wrong((), "file_too_large", f"the file has more than {self.most_bytes} bytes")
-        return b"".join(self.folder.read(dropped))
+        return b"".join(self.folder.read(dropped)).removeprefix(codecs.BOM_UTF8)
 
     def with_media(self, dropped: Dropped, endpoint: str, *, caller: str, key: str) -> bytes:
         """A media file in the field that takes it, and what lies beside it for the others.

@@ -14,7 +14,7 @@ from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import Unavailable
 from pilotlight.intake.drop import naming
 from pilotlight.intake.drop.taking import MOST_PENDING
-from pilotlight.intake.groups.batches.ticket import ENDPOINT, Spread
+from pilotlight.intake.groups.batches.ticket import ENDPOINT, Spread, unspread
 from pilotlight.observability import logs
 
 if TYPE_CHECKING:
@@ -168,11 +168,14 @@ class Drops:
             self.results.copied(naming.beside_lines(key, name), file)
         tally = self.members.tally(job.id)
         if tally is not None:
+            spread = Spread.read(tally.cursor)
             counts = {
-                "total": max(tally.total, Spread.read(tally.cursor).total),
+                "total": max(tally.total, spread.total),
                 "succeeded": tally.succeeded,
                 "failed": tally.failed,
                 "cancelled": tally.cancelled,
                 "expired": tally.expired,
             }
+            if never := unspread(job, tally, spread):
+                counts[str(job.status)] += never
             self.results.summary(key, job, counts)

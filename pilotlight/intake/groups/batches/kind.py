@@ -131,9 +131,7 @@ class Batches:
             ).problems
         except UnknownFile:
             problems = ()
-        count = len(problems)
-        message = f"{count} lines cannot be read: the first is line {_line(problems)}"
-        return JobError(BadLine.code, message, 422, problems)
+        return JobError(BadLine.code, _said(problems), 422, problems)
 
     def wind_up(self, head: Job, tally: Tally) -> None:
         form = self.formats[head.origin]
@@ -171,5 +169,11 @@ def _nothing_more(spread: Spread) -> Chunk:
     return Chunk(cursor=spread.text(), last=True)
 
 
-def _line(problems: Sequence[Problem]) -> object:
-    return problems[0].context.get("line", 1) if problems else 1
+def _said(problems: Sequence[Problem]) -> str:
+    """The first of them in full; none when the file went away between two looks."""
+    if not problems:
+        return "the file with the lines is not there any more"
+    first, more = problems[0], len(problems) - 1
+    line = first.context.get("line")
+    where = "" if line is None else f"line {line}: "
+    return f"{where}{first.message}" + (f" (and {more} more)" if more else "")

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pilotlight.contracts.job import JobStatus
 from pilotlight.intake.groups.opening import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pilotlight.contracts.group import Tally
     from pilotlight.contracts.job import Job
 
 KIND: Final = "batch"
@@ -61,6 +63,13 @@ class Spread:
     def text(self) -> str:
         said = {name: getattr(self, name) for name in self.__slots__}
         return json.dumps(said, separators=(",", ":"))
+
+
+def unspread(head: Job, tally: Tally, spread: Spread) -> int:
+    """Lines that never become jobs, because the batch was cancelled or its window is over."""
+    if head.status in (JobStatus.CANCELLED, JobStatus.EXPIRED):
+        return max(0, spread.total - tally.total)
+    return 0
 
 
 def line_key(number: int) -> str:
