@@ -66,10 +66,12 @@ class Duties:
     def _timed(self) -> None:
         """A timer calls the chores, a submit the scaler."""
         scale = upkeep.Chore("scale", TIMER_S, upkeep.scale(self.controller))
+        fleet, lit = self._services.fleet, self.controller.lit
         chores = (
+            upkeep.Chore("exits", TIMER_S, upkeep.free_jobs_of_the_dead(fleet, self.reaper, lit)),
             upkeep.Chore("reap", TIMER_S, upkeep.reap(self._services.store, self.reaper)),
             scale,
-            upkeep.Chore("replicas", TIMER_S, upkeep.forget_replicas(self._services.fleet)),
+            upkeep.Chore("replicas", TIMER_S, upkeep.forget_replicas(fleet)),
         )
         letters = self._services.dead_letters
         assert letters is not None

@@ -45,6 +45,8 @@ class ReplicaProcesses:
         self.starting: dict[str, int] = {}
         """Asked for and not there yet, with the number of the supervisor that asked."""
         self.told_to_leave: set[str] = set()
+        self._given_up: set[str] = set()
+        """Over for the fleet, though nobody may have been able to tell them yet."""
         self._supervisor = 0
         self._asked = 0
         self.crashes: list[str] = []
@@ -134,6 +136,27 @@ class ReplicaProcesses:
             self.told_to_leave.add(replica_id)
             running.machine.terminate()
             self._world.after(_KILL_AFTER_S, lambda: running.process.kill("SIGKILL"))
+
+    def end_hanging(self, replica_id: str) -> bool:
+        """Whether it is over at once, as far as the fleet can tell.
+
+        A machine that is frozen, or cut off, hears of its end when it is back.
+        """
+        running = self.running.get(replica_id)
+        if running is None:
+            return False
+        process, world = running.process, self._world
+        if not self._site.remote:
+            process.kill("said nothing")
+            return False
+        self._given_up.add(replica_id)
+        back_at = max(world.now, process.paused_until, process.cut_off_until)
+        world.at(back_at + world.rng.uniform(0, 10), lambda: process.kill("said nothing"))
+        return True
+
+    def lives(self, replica_id: str | None) -> bool:
+        """Whether nobody may take its place."""
+        return replica_id in self.running and replica_id not in self._given_up
 
     def supervisor_died(self) -> None:
         self._supervisor += 1

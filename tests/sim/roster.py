@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.execution.silence import Silence
 from pilotlight.ports.fleet import LIVE, ColdStart, Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pilotlight.ports.fleet import Stage
+    from pilotlight.settings import LeaseSettings
     from tests.sim.process import Process
     from tests.sim.table import Table
 
@@ -79,6 +81,13 @@ class Replicas:
         ended_at = row.ended_at if row.ended_at is not None else now
         self._put(replace(row, stage=stage, ended_at=ended_at))
 
+    def silent(self, since: float) -> list[str]:
+        return [
+            row.id
+            for row in self.rows.values()
+            if row.ended_at is None and row.seen_at is not None and row.seen_at < since
+        ]
+
     def recent(self, now: float) -> list[Replica]:
         return [r for r in self.rows.values() if r.ended_at is None or r.ended_at > now - RECENT_S]
 
@@ -108,7 +117,7 @@ class SimRoster:
 
 
 class SimFleet:
-    """The scaler's side, as one process sees it."""
+    """The scaler's side, as one process sees it; who hangs is for the product's code to say."""
 
     def __init__(
         self,
@@ -117,10 +126,13 @@ class SimFleet:
         *,
         launch: Callable[[str], None],
         terminate: Callable[[str], None],
+        kill: Callable[[str], bool],
+        lease: LeaseSettings,
         exits: Callable[[], Sequence[str]],
     ) -> None:
         self._replicas, self._process = replicas, process
         self._launch, self._terminate, self._exits = launch, terminate, exits
+        self._kill, self._silence = kill, Silence(lease)
 
     def replicas(self) -> list[Replica]:
         now = self._process.clock.now()
@@ -146,7 +158,12 @@ class SimFleet:
         return all(row.ended_at is not None for row in self._replicas.rows.values())
 
     def poll_exits(self) -> list[Exit]:
-        over = list(self._exits())
+        call, now = self._process.call, self._process.clock.now()
+        since = now - self._silence.patience_s
+        hanging = self._silence.hanging(
+            lambda: call("roster.silent", self._replicas.silent, since), now=now
+        )
+        over = [*self._exits(), *filter(self._kill, hanging)]
         for replica_id in over:
             self._replicas.end(replica_id, self._process.clock.now(), clean=False)
         return [Exit(replica_id) for replica_id in over]

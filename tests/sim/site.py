@@ -143,6 +143,8 @@ class Site:
             process,
             launch=self.processes.launch,
             terminate=self.processes.terminate,
+            kill=self.processes.end_hanging,
+            lease=self.settings.lease,
             exits=self.processes.exits,
         )
 
@@ -196,7 +198,7 @@ class Site:
             move,
             now=self.world.now,
             skew_s=2 * SKEW_S,
-            owner_lives=old.owner in self.processes.running,
+            owner_lives=self.processes.lives(old.owner),
         )
         if (old.status in HELD and new.fence != old.fence) or new.status.is_terminal:
             self.models.fence_rose(old.id, old.fence, name)
