@@ -29,7 +29,10 @@ class BadTemplate(ValueError):
 
 
 class Missing(LookupError):
-    """There is no such thing in the value; ``at`` is how far the path went."""
+    """There is no such thing in the value."""
+
+    code = "missing"
+    """Of the problem that it becomes."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

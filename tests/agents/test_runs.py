@@ -9,6 +9,7 @@ import pytest
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import LOW_PRIORITY, JobStatus
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, QueueQuotaReached
+from pilotlight.intake.groups.agents import values
 from tests.agents.hands import Hands
 from tests.dialects.stage import services_in
 
@@ -135,7 +136,7 @@ def test_a_failure_cancels_dependants_with_the_reason_and_lets_the_rest_end(hand
     }  # fmt: skip
     assert hands.error(head, "b").message == "node ideas failed: no ideas today"
     assert hands.error(head, "c").code == "upstream_failed"
-    assert hands.error(head, "c").message.startswith("node b cancelled")
+    assert hands.error(head, "c").message == "node ideas failed: no ideas today"
     assert hands.head(head).status is JobStatus.WAITING
     hands.does(head, "alone", {"text": "x"})
     row = hands.head(head)
@@ -193,6 +194,54 @@ def test_a_map_over_what_turns_out_to_be_no_list_fails(hands):
 
     assert hands.statuses(head)["each"] == "failed"
     assert "a list of at most" in hands.error(head).message
+
+
+WORD = "w" * 1_000_000
+
+
+def test_an_input_of_more_copies_than_an_output_may_be_long_is_refused_before_it_is_made(hands):
+    head = hands.start(
+        IDEAS,
+        texts("b", *["{{nodes.ideas.output.ideas.0}}"] * 16),
+        texts("c", "{{nodes.ideas.output.ideas.0}}" * 1_000),
+        **TOPIC,
+    )
+    hands.does(head, "ideas", {"ideas": [WORD]})
+
+    assert hands.statuses(head) == {"ideas": "succeeded", "b": "queued", "c": "failed"}
+    refused = hands.error(head, "c")
+    assert refused.message.startswith("c.payload.texts: what is put in is more than 16777216")
+    assert refused.problems[0].type == "too_large"
+
+
+def test_a_run_whose_input_is_copied_too_often_does_not_begin(hands):
+    with pytest.raises(InvalidInput, match="nodes.a.payload: what is put in is more than 16777216"):
+        hands.start(texts("a", "{{input.word}}" * 1_000), given={"word": WORD})
+
+
+@pytest.mark.parametrize(
+    "output", [["{{nodes.ideas.output.ideas.0}}"] * 17, None], ids=["asked for", "by default"]
+)
+def test_a_runs_output_is_no_longer_than_one_of_a_node_may_be(hands, output):
+    more = [texts(f"n{number}", "x") for number in range(16)]
+    head = hands.start(IDEAS, *more, output=output, **TOPIC)
+    hands.does(head, "ideas", {"ideas": [WORD]})
+    for node in more:
+        hands.does(head, node["id"], {"text": WORD})
+
+    assert hands.head(head).status is JobStatus.FAILED
+    assert hands.error(head).code == "output_too_large"
+
+
+def test_a_node_over_many_items_is_read_as_far_as_memory_goes(hands, monkeypatch):
+    monkeypatch.setattr(values, "MOST_READ", 3_000_000)
+    each = texts("each", "{{item}}", map=["1", "2", "3"])
+    head = hands.start(each, JOIN | {"payload": {"texts": "{{nodes.each.output.*.text}}"}})
+    for number in range(3):
+        hands.does(head, f"each.{number:06d}", {"text": WORD})
+
+    assert hands.error(head, "join").message.startswith("join.payload.texts: what node each gave")
+    assert hands.head(head).status is JobStatus.FAILED
 
 
 def test_a_cancel_reaches_every_node_and_nothing_starts_after_it(hands):

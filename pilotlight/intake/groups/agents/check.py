@@ -20,6 +20,7 @@ from pilotlight.errors import InvalidInput, Problem
 from pilotlight.intake.groups.agents import shapes
 from pilotlight.intake.groups.agents.graph import at_node, refusal, sound
 from pilotlight.intake.groups.agents.naming import served_by
+from pilotlight.intake.groups.agents.room import Room
 from pilotlight.intake.groups.agents.shapes import NoSuchField, Schema
 from pilotlight.intake.reading import read
 
@@ -210,10 +211,10 @@ class _Look:
         wanted_in = self._input(step)
         made_up: list[Loc] = []
         try:
-            body = self._filled(step.node.payload, (), wanted_in, known, made_up)
+            body = self._filled(step.node.payload, (), wanted_in, known, made_up, Room())
             read(step.served, json.dumps(body).encode())
         except Missing as error:
-            yield at_node(step.node, ("payload",), error.message, "template")
+            yield at_node(step.node, ("payload",), error.message, error.code)
         except InvalidInput as error:
             for problem in error.problems:
                 loc = problem.loc[1:]
@@ -221,15 +222,23 @@ class _Look:
                     yield at_node(step.node, ("payload", *loc), problem.message, problem.type)
 
     def _filled(
-        self, value: Any, loc: Loc, wanted: Schema, known: dict[str, Any], made_up: list[Loc]
+        self,
+        value: Any,
+        loc: Loc,
+        wanted: Schema,
+        known: dict[str, Any],
+        made_up: list[Loc],
+        room: Room,
     ) -> Any:
         """With every template replaced: by its value, or by one that fits, noted in ``made_up``."""
         if isinstance(value, dict):
             inner = ((key, item, (*loc, key)) for key, item in value.items())
-            return {k: self._filled(item, at, wanted, known, made_up) for k, item, at in inner}
+            return {
+                key: self._filled(item, at, wanted, known, made_up, room) for key, item, at in inner
+            }
         if isinstance(value, list):
             return [
-                self._filled(item, (*loc, index), wanted, known, made_up)
+                self._filled(item, (*loc, index), wanted, known, made_up, room)
                 for index, item in enumerate(value)
             ]
         if not isinstance(value, str) or not any(uses(value)):
@@ -237,7 +246,7 @@ class _Look:
         roots = {use.path[0] for use in uses(value)}
         if roots <= {*known, *(() if self.given is _NO_INPUT else ("input",))}:
             scope = {"input": self.given, **known}
-            return templates.rendered(value, lambda path: templates.at(scope, path))
+            return templates.rendered(value, lambda path: room.take(templates.at(scope, path)))
         made_up.append(loc)
         return shapes.sample(shapes.below(wanted, tuple(map(str, loc))))
 

@@ -12,6 +12,7 @@ from pilotlight.contracts.agent import MOST_ITEMS, NOTHING
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.contracts.templates import Missing
 from pilotlight.errors import InvalidInput, PilotlightError, Problem
+from pilotlight.intake.groups.agents.room import MOST_READ, Room
 from pilotlight.intake.groups.agents.run import DROPPED, SKIPPED, Run, Spread, item_key
 from pilotlight.intake.groups.agents.values import Outputs, Values
 from pilotlight.intake.groups.kind import Chunk, Result
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pilotlight.settings import JobSettings
 
 KIND: Final = "agent-run"
+_FELL: Final = "upstream_failed"
 _REMEMBERED: Final = 256
 """Runs; one that is not is read again from its rows."""
 
@@ -166,13 +168,17 @@ class AgentRuns:
 
     def _drop(self, run: Run, node: Node, upstream: str) -> None:
         """It will never have its inputs: it is cancelled with the reason, and so are its own."""
-        why = JobError("upstream_failed", f"node {upstream} did not succeed", 424)
+        why = JobError(_FELL, f"node {upstream} did not succeed", 424)
         key = run.failed(upstream)
         job = None if key is None else self.store.get(run.member_id(key))
         if job is not None:
             error = json.loads(job.error or "{}")
-            message = f"node {upstream} {job.status}: {error.get('message', '')}"
-            why = JobError("upstream_failed", message, 424)
+            said = error.get("message", "")
+            # What fell with another says so already: a chain of twenty names the one that broke.
+            message = (
+                said if error.get("code") == _FELL else f"node {upstream} {job.status}: {said}"
+            )
+            why = JobError(_FELL, message, 424)
         self._move(run, node, moves.cancel, why=why)
 
     def _release(self, head: Job, run: Run, node: Node, values: Values) -> None:
@@ -215,10 +221,11 @@ class AgentRuns:
         try:
             if wanted is None:
                 output = {node.id: values.output(node.id) for node in definition.last}
+                Room().take(output)
             else:
-                output = values.rendered(wanted)
+                output = values.rendered(wanted, Room())
         except Missing as error:
-            return JobError("output_missing", f"output: {error.message}", 422)
+            return JobError(f"output_{error.code}", f"output: {error.message}", 422)
         text = json.dumps(output, separators=(",", ":"), ensure_ascii=False)
         artifacts = json.dumps([one.model_dump() for one in values.artifacts])
         self._runs.pop(head.id, None)
@@ -251,12 +258,14 @@ def _wish(head: Job, run: Run, node: Node, body: bytes) -> Submission:
 def _body(node: Node, values: Values, **more: Any) -> bytes:
     """Raises InvalidInput that names the node and the field."""
     document: dict[str, Any] = {}
+    room = Room()
     for name, value in node.payload.items():
         try:
-            document[name] = values.rendered(value, **more)
+            document[name] = values.rendered(value, room, **more)
         except Missing as error:
             message = f"{node.id}.payload.{name}: {error.message}"
-            problem = Problem(("body", "nodes", node.id, "payload", name), error.message, "missing")
+            loc = ("body", "nodes", node.id, "payload", name)
+            problem = Problem(loc, error.message, error.code)
             raise InvalidInput(message, problem) from None
     return json.dumps(document).encode()
 
@@ -264,7 +273,9 @@ def _body(node: Node, values: Values, **more: Any) -> bytes:
 def _list(node: Node, values: Values) -> list[Any]:
     """Raises InvalidInput."""
     try:
-        found = values.rendered(node.map) if isinstance(node.map, str) else node.map
+        found = (
+            values.rendered(node.map, Room(MOST_READ)) if isinstance(node.map, str) else node.map
+        )
         if isinstance(found, list) and len(found) <= MOST_ITEMS:
             return found
         message = f"a list of at most {MOST_ITEMS} is wanted"

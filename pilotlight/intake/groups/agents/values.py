@@ -10,8 +10,11 @@ from pilotlight.contracts import templates
 from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS
 from pilotlight.contracts.templates import Missing
 from pilotlight.intake import outputs
+from pilotlight.intake.groups.agents.room import MOST_READ, Room, TooMuch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pilotlight.contracts.agent import Node
     from pilotlight.contracts.artifact import Artifact
     from pilotlight.contracts.job import Job
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Values:
-    """Reads each output once. Raises Missing for what an output turned out not to have."""
+    """Reads each output once. Raises Missing for what an output turned out not to have, TooMuch for
+    more of it than fits into one input."""
 
     run: Run
     spread: Spread
@@ -30,9 +34,9 @@ class Values:
     blobs: Blobs
     _outputs: dict[str, Any] = field(default_factory=dict)
 
-    def rendered(self, value: Any, **more: Any) -> Any:
+    def rendered(self, value: Any, room: Room, **more: Any) -> Any:
         """``more`` are ``item`` and ``index``."""
-        return templates.rendered(value, lambda path: self._at(path, more))
+        return templates.rendered(value, lambda path: room.take(self._at(path, more)))
 
     def holds(self, node: Node) -> bool:
         """Whether the node is to run, now that all it needs is there."""
@@ -40,7 +44,7 @@ class Values:
             return node.when is None or bool(node.when)
         wanted, template = node.condition
         try:
-            return bool(self.rendered(template)) is wanted
+            return bool(self.rendered(template, Room(MOST_READ))) is wanted
         except Missing:
             return not wanted
 
@@ -57,15 +61,20 @@ class Values:
         if self.run.skipped(self.store, node_id, self.spread):
             return None
         if node_id not in self._outputs:
-            found = [self._of(key) for key in self.run.keys(node_id, self.spread) if key]
+            found = list(self._all_of(node_id))
             plain = self.run.definition.node(node_id).map is None
             self._outputs[node_id] = found[0] if plain else found
         return self._outputs[node_id]
 
-    def _of(self, key: str) -> Any:
-        job = self.store.get(self.run.member_id(key))
-        assert job is not None
-        return self._read(job)
+    def _all_of(self, node_id: str) -> Iterator[Any]:
+        read = 0
+        for key in filter(None, self.run.keys(node_id, self.spread)):
+            job = self.store.get(self.run.member_id(key))
+            assert job is not None
+            read += len(job.output or "")
+            if read > MOST_READ:
+                raise TooMuch(f"what node {node_id} gave", MOST_READ)
+            yield self._read(job)
 
     def _read(self, job: Job) -> Any:
         """Files as URLs that a submit knows for its own."""
