@@ -118,9 +118,9 @@ class AttemptFiles:
 
         self._background.do(work, then)
 
-    def forget_checkpoint(self, job_id: str) -> None:
+    def forget_checkpoint(self, job: Job) -> None:
         """The job has ended: nobody will go on from there."""
-        self._background.do(lambda: self._checkpoints.delete(job_id), lambda _error: None)
+        self._background.do(lambda: self._checkpoints.delete(job), lambda _error: None)
 
     def delete(self, results: list[Succeeded]) -> None:
         """Nobody will ever see these results: take their files out of the blob store."""

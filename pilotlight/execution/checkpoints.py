@@ -1,12 +1,15 @@
 """What a long job has come to, kept for the attempt after this one.
 
-One file a job, in the blob store beside its results: a put replaces the one before, whole or not at
-all. It goes when the replica sees the job end; where nobody saw that, it counts as a file that no
-row leads to (:mod:`pilotlight.execution.orphans`), and it expires at the latest.
+One file an attempt, in the blob store beside its results: a put replaces the one before, whole or
+not at all, and takes those of earlier attempts away. The newest attempt's counts, so that one that
+was paused and saves too late undoes nothing. It goes when the replica sees the job end; where nobody
+saw that, it counts as a file that no row leads to (:mod:`pilotlight.execution.orphans`), and it
+expires at the latest.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,9 +30,9 @@ _WAITS_S: Final = (0.5, 2.0, 8.0)
 """Between the tries to save one: a hiccup of the blob store costs no minutes of a GPU."""
 
 
-def key_of(job_id: str) -> str:
+def key_of(job_id: str, fence: int) -> str:
     """No attempt's results can lie there: those are below a fence, which is a number."""
-    return f"{RESULTS}{job_id}/checkpoint"
+    return f"{RESULTS}{job_id}/checkpoint/{fence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ class Checkpoints:
 
     def fetch(self, job: Job, folder: Path) -> str:
         """A local path; empty where no attempt has saved any. Raises what the blob store raises."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return str(self.blobs.local_copy(key_of(job.id), folder))
-        except UnknownFile:
-            return ""
+        folder.mkdir(parents=True, exist_ok=True)
+        for fence in range(job.fence - 1, 0, -1):  # two an attempt: one look each for the misses
+            with contextlib.suppress(UnknownFile):
+                return str(self.blobs.local_copy(key_of(job.id, fence), folder))
+        return ""
 
     def save(self, job: Job, path: Path, *, folder: Path) -> None:
         """Raises WorkerError for a file outside of ``folder``, else what the blob store raised."""
@@ -59,19 +62,24 @@ class Checkpoints:
                 self.clock.sleep(wait_s)
         return self._put(job, path)
 
-    def delete(self, job_id: str) -> None:
-        """Best effort: one that stays is swept."""
-        try:
-            self.blobs.delete(key_of(job_id))
-        except Exception:  # noqa: BLE001 - as above
-            logs.failure("checkpoint.not_deleted", job_id=job_id)
+    def delete(self, job: Job) -> None:
+        """What this attempt and those before it saved. Best effort: what stays is swept."""
+        self._delete(job, upto=job.fence)
 
     def _put(self, job: Job, path: Path) -> None:
         expires_at = self.clock.now() + KEPT_S
         self.blobs.put(
-            key_of(job.id),
+            key_of(job.id, job.fence),
             path,
             content_type="application/octet-stream",
             file_name=path.name,
             expires_at=expires_at,
         )
+        self._delete(job, upto=job.fence - 1)
+
+    def _delete(self, job: Job, *, upto: int) -> None:
+        try:
+            for fence in range(upto, 0, -1):
+                self.blobs.delete(key_of(job.id, fence))
+        except Exception:  # noqa: BLE001 - a port may fail in its vendor's own words
+            logs.failure("checkpoint.not_deleted", job_id=job.id)

@@ -170,7 +170,7 @@ class Slots:
         for attempt in [a for a in self._attempts.values() if a.gone]:
             del self._attempts[attempt.id]
             if attempt.ended and attempt.has_checkpoint:
-                self._files.forget_checkpoint(attempt.id)
+                self._files.forget_checkpoint(attempt.job)
             self.buffer.forget(attempt.id)
             self._untidy = True
         if self._untidy and self._files.tidy(self._attempts, now=now):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pilotlight.adapters.aws.blobs import S3Blobs
 from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.contracts.job import Job, JobStatus
-from pilotlight.errors import WorkerError
+from pilotlight.errors import UnknownFile, WorkerError
 from pilotlight.execution.checkpoints import Checkpoints, key_of
 
 CLOCK = SystemClock()
@@ -46,36 +49,61 @@ def work(tmp_path):
     return made
 
 
-def saved(kept, work, content):
+def attempt(fence):
+    return replace(JOB, fence=fence)
+
+
+def saved(kept, work, content, *, fence=1):
     (work / "state.safetensors").write_bytes(content)
-    kept.save(JOB, work / "state.safetensors", folder=work)
+    kept.save(attempt(fence), work / "state.safetensors", folder=work)
+
+
+def found(kept, folder, *, fence):
+    path = kept.fetch(attempt(fence), folder)
+    return path and Path(path).read_bytes()
 
 
 def test_the_last_one_is_found_and_no_other(kept, work, tmp_path):
-    assert kept.fetch(JOB, tmp_path / "first") == ""
+    assert kept.fetch(attempt(3), tmp_path / "first") == ""
     saved(kept, work, b"step 3")
     saved(kept, work, b"step 6" * 100_000)
 
-    path = kept.fetch(JOB, tmp_path / "second")
+    path = kept.fetch(attempt(3), tmp_path / "second")
 
     assert path.endswith(".safetensors")
-    with open(path, "rb") as file:  # noqa: PTH123 - a path as the child gets it
-        assert file.read() == b"step 6" * 100_000
+    assert Path(path).read_bytes() == b"step 6" * 100_000
+
+
+def test_an_attempt_that_saves_too_late_undoes_nothing_of_a_newer_one(kept, work, tmp_path):
+    saved(kept, work, b"step 3", fence=1)
+    saved(kept, work, b"step 9", fence=3)
+
+    saved(kept, work, b"step 4", fence=1)  # it was paused meanwhile
+
+    assert found(kept, tmp_path / "then", fence=7) == b"step 9"
+
+
+def test_a_save_takes_those_of_earlier_attempts_away(kept, work):
+    for fence in (1, 3):
+        saved(kept, work, b"step", fence=fence)
+
+    with pytest.raises(UnknownFile):
+        kept.blobs.info(key_of(JOB.id, 1))
 
 
 def test_it_goes_with_the_job_and_going_twice_is_fine(kept, work, tmp_path):
-    saved(kept, work, b"step 3")
+    saved(kept, work, b"step 3", fence=1)
 
-    kept.delete(JOB.id)
-    kept.delete(JOB.id)
+    kept.delete(attempt(3))
+    kept.delete(attempt(3))
 
-    assert kept.fetch(JOB, tmp_path / "then") == ""
+    assert kept.fetch(attempt(5), tmp_path / "then") == ""
 
 
 def test_it_expires_where_nobody_deletes_it(kept, work):
     saved(kept, work, b"step 3")
 
-    assert kept.blobs.info(key_of(JOB.id)).expires_at > CLOCK.now() + 13 * 24 * 3600
+    assert kept.blobs.info(key_of(JOB.id, 1)).expires_at > CLOCK.now() + 13 * 24 * 3600
 
 
 def test_a_file_from_elsewhere_is_not_taken(kept, work, tmp_path):
