@@ -215,7 +215,9 @@ def test_an_input_of_more_copies_than_an_output_may_be_long_is_refused_before_it
 
 
 def test_a_run_whose_input_is_copied_too_often_does_not_begin(hands):
-    with pytest.raises(InvalidInput, match="nodes.a.payload: what is put in is more than 16777216"):
+    with pytest.raises(
+        InvalidInput, match=r"nodes\.a\.payload: what is put in is more than 16777216"
+    ):
         hands.start(texts("a", "{{input.word}}" * 1_000), given={"word": WORD})
 
 
