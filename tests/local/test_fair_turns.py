@@ -219,3 +219,30 @@ def test_finding_a_turn_reads_a_few_rows_however_many_there_are(queue):
     turns.of(reader.execute, queue.store.list_jobs(caller="alice")[0])
     reader.close()
     assert len(steps) < 40  # a scan of 5,000 rows takes thousands of steps of ten instructions
+
+
+def kept(queue):
+    return dict(queue.database.read("SELECT caller, level FROM turn ORDER BY caller").fetchall())
+
+
+def test_callers_that_left_are_forgotten_once_it_makes_no_difference(queue):
+    queue.bring("alice"), queue.bring("bob", 20)
+    queue.served(21)
+    queue.store.purge(now=0.0)
+    assert set(kept(queue)) == {"bob"}  # whose credit is not back yet
+
+    queue.bring("carol", 30, worker="other")
+    queue.bring("alice")
+    queue.store.purge(now=0.0)
+    assert set(kept(queue)) == {"alice", "bob", "carol"}  # somebody waits there
+
+    queue.served(1)
+    queue.store.purge(now=0.0)
+    assert set(kept(queue)) == {"alice", "carol"}
+
+
+@given(row=st.integers(1, 200), had=st.integers(1, 200), left=st.integers(0, MOST_CREDIT))
+def test_what_is_swept_is_what_gives_the_same_turn_as_nothing(row, had, left):
+    """In a queue in which nobody lives; ``row`` is the next row's number."""
+    if had - left + MOST_CREDIT + 1 <= row:
+        assert reckon(None, None, row - 1, had, left) == reckon(None, None, row - 1, None, None)

@@ -210,6 +210,8 @@ class SqliteStore:
                 if job.group_id == job.id:
                     execute("DELETE FROM tally WHERE group_id = ?", (job.id,))
                 execute("DELETE FROM job WHERE id = ?", (job.id,))
+            if len(forgotten) < limit:
+                turns.sweep(execute)
         return forgotten
 
     def _jobs(self, where: str, *args: object) -> list[Job]:

@@ -40,6 +40,12 @@ SELECT (SELECT max(level) FROM job WHERE {_QUEUE} AND {HELD_SQL}),
         ORDER BY turn, seq LIMIT 1),
     (SELECT max(seq) FROM job), (SELECT level {_OWN}), (SELECT credit {_OWN})
 """
+# A queue without any row that lives stands at the next row's own number, and no level in it will
+# ever be lower: to have had that much less, with so much credit, is to have had nothing.
+_SWEEP: Final = f"""
+DELETE FROM turn WHERE level - credit + {MOST_CREDIT + 1} <= 1 + (SELECT max(seq) FROM job)
+    AND (worker, priority) NOT IN (SELECT worker, priority FROM job WHERE due_at IS NOT NULL)
+"""
 
 
 class Turn(NamedTuple):
@@ -74,3 +80,8 @@ def of(execute: Execute, job: Job) -> Turn:
     newest = (job.caller, job.worker, job.priority, turn.level, turn.credit)
     execute("INSERT OR REPLACE INTO turn VALUES (?, ?, ?, ?, ?)", newest)
     return turn
+
+
+def sweep(execute: Execute) -> None:
+    """Forget what makes no difference to anybody's next turn."""
+    execute(_SWEEP)
