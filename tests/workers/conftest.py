@@ -30,3 +30,28 @@ def draw(shelf, tmp_path_factory):
         return worker.run(takes.model_validate(given), desk)
 
     return draw
+
+
+@pytest.fixture
+def lora(shelf, tmp_path):
+    """A random adaptation of the twin of FLUX.1 dev, as trainers save them."""
+    import torch
+    from diffusers import FluxPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    def made(seed):
+        pipe = FluxPipeline.from_pretrained(
+            shelf.saved("black-forest-labs/FLUX.1-Krea-dev"), use_safetensors=True
+        )
+        config = LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            pipe.transformer.add_adapter(config)
+        folder = tmp_path / f"lora-{seed}"
+        layers = {one: 20 * value for one, value in
+                  get_peft_model_state_dict(pipe.transformer).items()}  # fmt: skip
+        FluxPipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+        return folder / "pytorch_lora_weights.safetensors"
+
+    return made

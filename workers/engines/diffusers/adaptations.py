@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight import InvalidInput, Problem
+from pilotlight import InvalidInput, PilotlightError, Problem
+from workers.engines.diffusers.fitting import misfit
+from workers.engines.diffusers.memory import bounded
 from workers.engines.quiet import quiet
 
 if TYPE_CHECKING:
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_KEPT: Final = 8
-"""Files held in memory; the one that was unused for longest goes first."""
+"""Files held in memory, and more only while one job wants more; what was unused for longest goes
+first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +45,71 @@ class Adaptations:
         if not wanted:
             yield
             return
-        names = [self._loaded(one) for one in wanted]
-        scales: dict[str, float] = {}
-        for name, one in zip(names, wanted, strict=True):
-            scales[name] = scales.get(name, 0.0) + one.scale
-        self.pipe.enable_lora()
-        self.pipe.set_adapters(list(scales), list(scales.values()))
         try:
+            scales = self._loaded(wanted)
+            self.pipe.enable_lora()
+            self.pipe.set_adapters(list(scales), list(scales.values()))
             yield
         finally:
-            self.pipe.disable_lora()
+            self.pipe.disable_lora()  # also what was added before another one was refused
 
-    def _loaded(self, one: Wanted) -> str:
-        digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
-        name = f"lora-{digest[:16]}"
-        if name in self._kept:
-            del self._kept[name]
-        else:
-            self._load(one, name)
-        self._kept[name] = None
-        while len(self._kept) > MOST_KEPT:
-            oldest = next(iter(self._kept))
+    def _loaded(self, wanted: Sequence[Wanted]) -> dict[str, float]:
+        """Their scales by name; a file that comes twice counts for both."""
+        names = [_name(one.path) for one in wanted]
+        self._make_room(names)
+        scales: dict[str, float] = {}
+        for name, one in zip(names, wanted, strict=True):
+            if name in self._kept:
+                del self._kept[name]  # to the end of the row
+            else:
+                self._load(one, name)
+            self._kept[name] = None
+            scales[name] = scales.get(name, 0.0) + one.scale
+        return scales
+
+    def _make_room(self, names: Sequence[str]) -> None:
+        """Before more are read; never by what is wanted now."""
+        spare = [one for one in self._kept if one not in names]
+        most = max(0, MOST_KEPT - len(set(names)))
+        for oldest in spare[: max(0, len(spare) - most)]:
             del self._kept[oldest]
-            self.pipe.delete_adapters(oldest)
-        return name
+            self._take_off(oldest)
 
     def _load(self, one: Wanted, name: str) -> None:
-        from safetensors import SafetensorError
+        added = False
+        try:
+            bounded(lambda: self._add(one, name))
+            added = True
+        except (PilotlightError, MemoryError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - readers raise anything for what is not theirs
+            raise _refused(one, f"cannot be added to this model: {error}") from None
+        finally:
+            if not added:
+                self._take_off(name)
+
+    def _add(self, one: Wanted, name: str) -> None:
         from safetensors.torch import load_file
 
-        try:
-            weights = load_file(one.path)
-            with quiet(), warnings.catch_warnings():
-                # Several at once are what this is for.
-                warnings.filterwarnings("ignore", "Already found a `peft_config` attribute")
-                self.pipe.load_lora_weights(weights, adapter_name=name)
-            fitted = name in {n for part in self.pipe.get_list_adapters().values() for n in part}
-        except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
-            raise _refused(one, f"cannot be added to this model: {error}") from None
-        if not fitted:
+        weights = load_file(one.path)
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # several at once are what this is for
+            if words := misfit(self.pipe, weights):
+                raise _refused(one, words)
+            self.pipe.load_lora_weights(weights, adapter_name=name)
+        if name not in {n for part in self.pipe.get_list_adapters().values() for n in part}:
             raise _refused(one, "holds nothing that fits this model")
+
+    def _take_off(self, name: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it was the one at work
+            self.pipe.delete_adapters(name)
+
+
+def _name(path: Path) -> str:
+    """By what is in it: a URL may lead to another file tomorrow."""
+    with path.open("rb") as file:
+        return f"lora-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
 def _refused(one: Wanted, words: str) -> InvalidInput:
