@@ -33,9 +33,9 @@ class Shelf:
 
     def saved(self, repo):
         """As the model's makers would have it on a hub."""
-        from tests.workers import twins
+        from tests.workers import twin_beside, twins
 
-        made = twins.BY_REPO[repo]
+        made = {**twins.BY_REPO, "xiabs/DreamOmni2": twin_beside.dreamomni}[repo]
         place = self.folder / made.__name__
         if not place.is_dir():
             with warnings.catch_warnings():
@@ -47,17 +47,26 @@ class Shelf:
         """Loaded through its own ``load``."""
         if name not in self.loaded:
             kind = DRAWN[name]
-            worker = type(kind.__name__, (kind,), shrunk(kind, self.saved(kind.model.repo)))()
+            small = shrunk(kind, self.saved(kind.model.repo), self.beside(kind.model))
+            worker = type(kind.__name__, (kind,), small)()
             worker.load()
             self.loaded[name] = worker
         return self.loaded[name]
+
+    def beside(self, model):
+        """What lies in repositories of its own and is no part of the pipeline."""
+        return {
+            name: dataclasses.replace(one, repo=str(self.saved(one.repo)))
+            for name in ("adaptation", "reader")
+            if (one := getattr(model, name))
+        }
 
     def close(self):
         for worker in self.loaded.values():
             worker.close()
 
 
-def shrunk(kind, folder):
+def shrunk(kind, folder, beside):
     """The same declaration, but for the place of the weights and what would take a CPU too long."""
     parts = {
         name: dataclasses.replace(part, repo=str(folder / name), subfolder="")
@@ -67,7 +76,9 @@ def shrunk(kind, folder):
         name: Part(repo=str(folder / "transformer"), kind=part.kind, attention=part.attention)
         for name, part in kind.model.variants.items()
     }
-    model = dataclasses.replace(kind.model, repo=str(folder), parts=parts, variants=variants)
+    model = dataclasses.replace(
+        kind.model, repo=str(folder), parts=parts, variants=variants, **beside
+    )
     serves = tuple(
         dataclasses.replace(
             one,

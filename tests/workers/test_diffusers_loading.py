@@ -10,8 +10,7 @@ import pytest
 from pilotlight import WeightsMissing
 from tests.workers.shelf import DRAWN
 from workers.engines.diffusers.declared import Diffused
-from workers.engines.diffusers.loading import _part as read_part
-from workers.engines.diffusers.loading import load
+from workers.engines.diffusers.loading import load, read_part
 from workers.engines.diffusers.sizes import frames, of_edit, of_film, sides
 
 KREA = DRAWN["flux-krea-lora"].model

@@ -20,6 +20,7 @@ from pilotlight.contracts.example import example_of
 from pilotlight.testing import run_once
 from tests.live import ROOT, environment
 from tests.workers.shelf import DRAWN, SIDE
+from workers.engines.diffusers import rephrasing
 from workers.engines.diffusers import sizes as diffusers_sizes
 from workers.engines.diffusers.easel import Sketch
 from workers.engines.diffusers.films import Filming
@@ -55,6 +56,10 @@ def asked(endpoint, tmp_path, *, masked):
             given[name] = f"https://example.org/{name}.png"
             files[given[name]] = tmp_path / f"{name}.png"
             Image.effect_noise((SIDE, SIDE), 90).convert(mode).save(files[given[name]])
+    if "image_urls" in endpoint.input.model_fields:
+        given["image_urls"] = ["https://example.org/image_url.png"] * 2
+        files[given["image_urls"][0]] = tmp_path / "image_url.png"
+        Image.effect_noise((SIDE, SIDE), 90).save(tmp_path / "image_url.png")
     base = {**example_of(endpoint.input), "prompt": "a red circle", "seed": 7}
     known = endpoint.input.model_fields
     few = {"num_inference_steps": 2, "enable_safety_checker": False, "loras": []}
@@ -69,6 +74,7 @@ def test_it_runs_with_the_words_of_its_declaration(
     shelf, name, endpoint, masked, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(diffusers_sizes, "of_film", lambda *_: (SIDE, SIDE))
+    monkeypatch.setattr(rephrasing, "MOST_TOKENS", 6)
     worker = shelf.worker(name)
     serves = next(one for one in worker.serves if one.endpoint.id == endpoint)
     given, files = asked(serves.endpoint, tmp_path, masked=masked)
@@ -87,9 +93,16 @@ def test_it_runs_with_the_words_of_its_declaration(
         assert film.frames == serves.way.frames
         assert film.rate == Fraction(given.get("fps", serves.way.rate))
     else:
-        for one in getattr(output, "images", None) or output.data:
+        for one in made(output):
             with Image.open(path_of(one)) as picture:
                 assert picture.size == (one.width, one.height)
+
+
+def made(output):
+    for name in ("images", "data"):
+        if hasattr(output, name):
+            return getattr(output, name)
+    return [output.image]
 
 
 def path_of(file):

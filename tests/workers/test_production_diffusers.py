@@ -16,6 +16,7 @@ from pilotlight.contracts.tasks import TASKS, shapes
 from pilotlight.settings import RouteSettings
 from tests.live import ROOT
 from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.loading import pipeline_class
 from workers.engines.diffusers.pictures import Painting
 
 PACKAGE = "workers.production"
@@ -31,6 +32,7 @@ OTHERS = {
     "flux-kontext-lora": "FLUX.1 [dev] Non-Commercial",
     "hidream-i1-full": "MIT; Llama 3.1 Community for the reader",
     "ltx2-distilled": "LTX-2 Community",
+    "dreamomni2": "FLUX.1 [dev] Non-Commercial; Apache-2.0 for what DreamOmni2 adds",
 }
 """Said in so many words, since they bind whoever runs them."""
 
@@ -66,6 +68,7 @@ def test_the_models_are_those_that_callers_name():
         "fal-ai/flux-kontext-lora": "fal/image-edit",
         "fal-ai/flux-kontext-lora/inpaint": "fal/image-edit",
         "fal-ai/flux-kontext-lora/text-to-image": "fal/text-to-image",
+        "fal-ai/dreamomni2/edit": "fal/image-edit",
         "fal-ai/hidream-i1-full": "fal/text-to-image",
         "fal-ai/kandinsky5/text-to-video": "fal/text-to-video",
         "fal-ai/kandinsky5/text-to-video/distill": "fal/text-to-video",
@@ -145,22 +148,20 @@ def test_what_callers_send_and_get_is_the_contract_to_the_letter(name):
 
 @pytest.mark.parametrize(("worker", "way"), ways())
 def test_every_class_and_argument_is_one_that_the_installed_diffusers_has(worker, way):
-    import diffusers
+    kind, loads = pipeline_class(way.pipeline), pipeline_class(worker.model.pipeline)
+    takes = {name for one in kind.__mro__ for name in inspect.signature(one.__call__).parameters}
 
-    kind = getattr(diffusers, way.pipeline)
-    takes = inspect.signature(kind.__call__).parameters
-
-    assert way.words <= set(takes)
+    assert way.words <= takes
     if way.is_film:
         assert "output_type" in takes
-    loaded = inspect.signature(getattr(diffusers, worker.model.pipeline).__init__).parameters
+    loaded = inspect.signature(loads.__init__).parameters
     assert set(worker.model.parts) <= set(loaded)
     # Another class over the same weights: all it needs is there.
     needs = {name for name, one in inspect.signature(kind.__init__).parameters.items()
              if one.default is one.empty and name != "self"}  # fmt: skip
     assert needs <= set(loaded)
-    if worker.model.loras:
-        assert hasattr(getattr(diffusers, worker.model.pipeline), "load_lora_weights")
+    if worker.model.loras or worker.model.adaptation:
+        assert hasattr(loads, "load_lora_weights")
 
 
 @pytest.mark.parametrize("name", sorted(DRAWN))
@@ -169,7 +170,8 @@ def test_every_part_of_a_repository_of_its_own_is_a_class_that_is_installed(name
     import transformers
 
     model = DRAWN[name].model
-    for part in [*model.parts.values(), *model.variants.values()]:
+    beside = [model.reader] if model.reader else []
+    for part in [*model.parts.values(), *model.variants.values(), *beside]:
         assert hasattr(transformers, part.kind) or hasattr(diffusers, part.kind)
 
 

@@ -31,6 +31,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """A LoRA that belongs to the model: it is melted into the weights when they are loaded."""
+
+    repo: str
+    file: str
+    """Its path in the repository."""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much of other jobs one call of the pipeline may do at the same time.
 
@@ -55,7 +65,7 @@ class Way:
     """
 
     pipeline: str
-    """Class of diffusers."""
+    """Class of diffusers, or ``module:Class`` of one of ours."""
     steps: int
     guidance: float | None
     """None: not said, and callers' is not heard; distilled models have none."""
@@ -68,6 +78,10 @@ class Way:
     negative: bool = False
     """It takes a negative prompt."""
     image_as: str = ""
+    several_as: str = ""
+    """Takes the list of a caller's ``image_urls``."""
+    most_pictures: int = 1
+    """Of that list."""
     mask_as: str = ""
     reference_as: str = ""
     strength: float | None = None
@@ -99,6 +113,7 @@ class Way:
             "negative_prompt": self.negative,
             self.guidance_as: self.guidance is not None,
             self.image_as: True,
+            self.several_as: True,
             self.mask_as: True,
             self.reference_as: True,
             "strength": self.strength is not None,
@@ -131,6 +146,10 @@ class Diffused:
     parts: Mapping[str, Part] = field(default_factory=dict)
     variants: Mapping[str, Part] = field(default_factory=dict)
     """Transformers that take the place of the pipeline's own, by the name that ways give."""
+    adaptation: Adaptation | None = None
+    reader: Part | None = None
+    """A model that looks at the pictures and puts into words what is to be drawn, beside the
+    pipeline; its tokenizer and image processor lie with it."""
     full_parts: tuple[str, ...] = ()
     """Components kept in float32, such as an autoencoder that loses too much otherwise."""
     loras: bool = True
@@ -154,5 +173,6 @@ class Diffused:
     @property
     def weights(self) -> dict[str, str]:
         """Every repository, with its commit."""
-        parts = (*self.parts.values(), *self.variants.values())
+        beside = [one for one in (self.adaptation, self.reader) if one]
+        parts = (*self.parts.values(), *self.variants.values(), *beside)
         return {self.repo: self.revision} | {one.repo: one.revision for one in parts}

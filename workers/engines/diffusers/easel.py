@@ -58,10 +58,11 @@ class Sketch:
     @property
     def kind(self) -> Hashable:
         """What sketches of one call have in common; None for one that goes alone."""
-        if self.spare or self.way.image_as in self.words or self.way.mask_as in self.words:
+        way = self.way
+        if self.spare or {way.image_as, way.several_as, way.mask_as} & set(self.words):
             return None
         return (
-            self.way.pipeline, self.way.variant, self.negative is None, self.steps,
+            way.pipeline, way.variant, self.negative is None, self.steps,
             self.loras, self.acceleration, tuple(sorted(self.words.items(), key=str)),
         )  # fmt: skip
 

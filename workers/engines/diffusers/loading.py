@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from workers.engines.quiet import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workers.engines.diffusers.declared import Diffused, Part, Way
+    from workers.engines.diffusers.declared import Adaptation, Diffused, Part, Way
 
 EIGHT_BITS: Final = "fp8"
 
@@ -30,9 +31,7 @@ def load(model: Diffused) -> Pipes:
         import torch
 
         with quiet():
-            import diffusers
-
-            kind = getattr(diffusers, model.pipeline)
+            kind = pipeline_class(model.pipeline)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with stage("weights") as reading, quiet():
         parts = _parts(model, device, reading.progress)
@@ -43,8 +42,17 @@ def load(model: Diffused) -> Pipes:
     if device != "cpu":
         with stage("device"):
             pipe.to(device)
+    if model.adaptation:
+        with stage("weights") as melting, quiet():
+            _melt(pipe, model.adaptation, melting.progress)
     pipe.set_progress_bar_config(disable=True)
     return Pipes(model, pipe, device)
+
+
+def pipeline_class(name: str) -> Any:
+    """Of diffusers, or ``module:Class`` of ours."""
+    module, _, kind = name.rpartition(":")
+    return getattr(importlib.import_module(module or "diffusers"), kind)
 
 
 @dataclass
@@ -93,9 +101,7 @@ class Pipes:
     def _make(self, way: Way) -> Any:
         if way.pipeline == self.model.pipeline and not way.variant:
             return self.base
-        import diffusers
-
-        kind = getattr(diffusers, way.pipeline)
+        kind = pipeline_class(way.pipeline)
         takes = set(inspect.signature(kind.__init__).parameters)
         facts = {name: value for name, value in self.base.config.items()
                  if name in takes and not isinstance(value, (tuple, list))}  # fmt: skip
@@ -106,7 +112,7 @@ class Pipes:
 
     def _transformer(self, variant: str) -> Any:
         if variant not in self._variants:
-            part = _part(self.model.variants[variant], _dtype(self.model, self.device), _unheard)
+            part = read_part(self.model.variants[variant], dtype(self.model, self.device), _unheard)
             if self.device != "cpu":
                 part.to(self.device)
             _arrange_transformer(part, self.model)
@@ -114,7 +120,8 @@ class Pipes:
         return self._variants[variant]
 
 
-def _dtype(model: Diffused, device: str) -> Any:
+def dtype(model: Diffused, device: str) -> Any:
+    """In which its weights are held there."""
     import torch
 
     return getattr(torch, model.dtype) if device != "cpu" else torch.float32
@@ -123,18 +130,19 @@ def _dtype(model: Diffused, device: str) -> Any:
 def _dtypes(model: Diffused, device: str) -> Any:
     import torch
 
-    kind = _dtype(model, device)
+    kind = dtype(model, device)
     return {**dict.fromkeys(model.full_parts, torch.float32), "default": kind} if (
         model.full_parts
     ) else kind  # fmt: skip
 
 
 def _parts(model: Diffused, device: str, told: Callable[[float], None]) -> dict[str, Any]:
-    kind = _dtype(model, device)
-    return {name: _part(part, kind, told) for name, part in model.parts.items()}
+    kind = dtype(model, device)
+    return {name: read_part(part, kind, told) for name, part in model.parts.items()}
 
 
-def _part(part: Part, kind: Any, told: Callable[[float], None]) -> Any:
+def read_part(part: Part, kind: Any, told: Callable[[float], None]) -> Any:
+    """On the processor. Raises WeightsMissing."""
     import diffusers
     import transformers
 
@@ -168,17 +176,39 @@ def _about(part: Part, found: Any, kind: Any) -> dict[str, Any]:
 
 
 def _read(kind: Any, repo: str, revision: str, told: Callable[[float], None], **more: Any) -> Any:
-    """From a folder or S3, read in parallel before, or from the hub."""
-    snapshot = _snapshot(repo, revision)
-    here = urlsplit(snapshot).scheme == "s3" or Path(snapshot).is_dir()
-    place = _brought(snapshot, told) if here else snapshot
-    pinned = {} if here or not revision else {"revision": revision}
+    """Raises WeightsMissing."""
+    place, how = _place(repo, revision, told)
     if hasattr(kind, "load_config") and "use_safetensors" not in more:
         more["use_safetensors"] = True
     try:
-        return kind.from_pretrained(place, local_files_only=here, **pinned, **more)
+        return kind.from_pretrained(place, **how, **more)
     except OSError as error:
         raise WeightsMissing(f"{repo} cannot be read: {error}"[:2000]) from error
+
+
+def _melt(pipe: Any, lora: Adaptation, told: Callable[[float], None]) -> None:
+    """What callers bring is added to the sum, and costs no more than without."""
+    place, how = _place(lora.repo, lora.revision, told)
+    path = PurePosixPath(lora.file)
+    within = {"subfolder": str(path.parent)} if path.parent.name else {}
+    try:
+        pipe.load_lora_weights(
+            place, weight_name=path.name, use_safetensors=True, adapter_name="own", **within, **how
+        )
+    except OSError as error:
+        raise WeightsMissing(
+            f"{lora.file} of {lora.repo} cannot be read: {error}"[:2000]
+        ) from error
+    pipe.fuse_lora(adapter_names=["own"])
+    pipe.unload_lora_weights()
+
+
+def _place(repo: str, revision: str, told: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+    """A folder or what S3 has, read in parallel before, or the hub; and how to read from there."""
+    snapshot = _snapshot(repo, revision)
+    here = urlsplit(snapshot).scheme == "s3" or Path(snapshot).is_dir()
+    pinned = {} if here or not revision else {"revision": revision}
+    return _brought(snapshot, told) if here else snapshot, {"local_files_only": here, **pinned}
 
 
 def _snapshot(repo: str, revision: str) -> str:

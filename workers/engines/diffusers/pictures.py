@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.engines.diffusers.contracts import Serves
     from workers.engines.diffusers.declared import Diffused, Way
     from workers.engines.diffusers.wishes import Opened, Wish
+    from workers.engines.media.decoder import Field
     from workers.engines.media.pictures import Mode
 
 MOST_LOOKS: Final = 8
@@ -62,14 +63,14 @@ class Painting(Worker[Any, Any]):
         serves = next(one for one in self.serves if one.endpoint.id == context.endpoint)
         began = time.perf_counter()
         asked = wish(job_input, self.model, serves.way, serves.masked, opener(context))
+        asked = self.understood(asked, context)
         loras = adaptations(job_input, self.model, context.input_file)
         alone = serves.alone_when_followed and context.streaming
         sheet = _Sheet(job_input, asked, context, 1 if alone else asked.count,
                        serves.endpoint.output)  # fmt: skip
         sketches = [sheet.sketch(number, loras) for number in range(sheet.count)]
         drawn = [
-            _as_asked(one, asked)
-            for one in self.easel.draw(sketches, check=lambda: _check(context))
+            _as_asked(one, asked) for one in self.easel.draw(sketches, check=lambda: heed(context))
         ]
         inferred = time.perf_counter() - began
         wanted = bool(getattr(job_input, "enable_safety_checker", False))
@@ -80,6 +81,10 @@ class Painting(Worker[Any, Any]):
         return sheet.output(
             files, {"inference": round(inferred, 4), "safety_and_files": round(checked, 4)}, unfit
         )
+
+    def understood(self, asked: Wish, _context: Context) -> Wish:
+        """What is drawn for it, where that is not what the caller said word by word."""
+        return asked
 
     def close(self) -> None:
         self.easel.close()
@@ -138,6 +143,7 @@ class _Sheet:
         return self.gives.model_validate(
             {
                 "images": files,
+                "image": files[0],
                 "data": files,
                 "seed": self.asked.seed,
                 "timings": timings,
@@ -156,7 +162,8 @@ def _as_asked(picture: Picture, asked: Wish) -> Picture:
     return picture.resize(asked.size)
 
 
-def _check(context: Context) -> None:
+def heed(context: Context) -> None:
+    """Raises Cancelled."""
     if context.cancelled:
         context.progress(0)  # raises Cancelled
 
@@ -166,7 +173,7 @@ def _patient() -> None:
 
 
 def opener(context: Context) -> Opened:
-    def opened(url: str, field: str, mode: Mode) -> Picture:
+    def opened(url: str, field: Field, mode: Mode) -> Picture:
         return pictures.picture(context.input_file(url), field, mode=mode)
 
     return opened
@@ -178,6 +185,8 @@ def _nothing(way: Way) -> Sketch:
     words: dict[str, Any] = {"width": _WARM_UP_SIDE, "height": _WARM_UP_SIDE}
     blank = Pictures.new("RGB", (_WARM_UP_SIDE, _WARM_UP_SIDE))
     words |= {name: blank for name in (way.image_as, way.reference_as) if name}
+    if way.several_as:
+        words[way.several_as] = [blank]
     if way.mask_as:
         words[way.mask_as] = blank.convert("L")
     if way.own_area:

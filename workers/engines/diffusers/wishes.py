@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from workers.engines.diffusers.declared import Diffused, Size, Way
+    from workers.engines.media.decoder import Field
     from workers.engines.media.pictures import Mode
 
-    Opened = Callable[[str, str, Mode], Image]
+    Opened = Callable[[str, Field, Mode], Image]
     """The picture behind a URL of the input, the field it stands in, and the mode."""
 
 HALF_THE_STEPS: Final = frozenset({"low"})
@@ -51,7 +52,9 @@ def wish(job_input: Any, model: Diffused, way: Way, masked: Way | None, opened: 
     source = getattr(job_input, "image_url", None)
     if way.image_as and source:
         words[way.image_as] = opened(source, "image_url", "RGB")
-    size = _size(job_input, way, words.get(way.image_as))
+    if way.several_as:
+        words[way.several_as] = _several(job_input, way, opened)
+    size = _size(job_input, way, words)
     words |= {"width": size[0], "height": size[1], **_pictures(job_input, way, opened)}
     if way.own_area:
         words["max_area"] = size[0] * size[1]
@@ -105,12 +108,24 @@ def _chosen(job_input: Any, way: Way, masked: Way | None) -> Way:
     return masked
 
 
-def _size(job_input: Any, way: Way, picture: Image | None) -> Size:
+def _several(job_input: Any, way: Way, opened: Opened) -> list[Image]:
+    urls = job_input.image_urls
+    if len(urls) > way.most_pictures:
+        raise sizes.wrong(
+            "image_urls", f"are {len(urls)}; this model takes {way.most_pictures} at most"
+        )
+    return [opened(url, ("image_urls", number), "RGB") for number, url in enumerate(urls)]
+
+
+def _size(job_input: Any, way: Way, words: dict[str, Any]) -> Size:
     if way.is_film:
         ratio = getattr(job_input, "aspect_ratio", None)
         return sizes.of_film(getattr(job_input, "resolution", None), ratio, way)
-    if picture is not None:
-        return sizes.of_edit(getattr(job_input, "resolution_mode", None), picture.size, way)
+    if way.several_as:
+        return sizes.of_edit("auto", words[way.several_as][0].size, way)
+    if way.image_as in words:
+        mode = getattr(job_input, "resolution_mode", None)
+        return sizes.of_edit(mode, words[way.image_as].size, way)
     field = "image_size" if hasattr(job_input, "image_size") else "size"
     return sizes.sides(getattr(job_input, field, None), way, field=field)
 
