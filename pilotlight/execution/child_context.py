@@ -112,6 +112,10 @@ class AttemptContext(Context):
     def keep(self, note: str) -> None:
         if len(note) > MAX_NOTE:
             raise WorkerError(f"a note of {len(note)} characters; {MAX_NOTE} are kept")
+        try:
+            note.encode()
+        except UnicodeEncodeError as error:  # no row takes it, and the parent would try for ever
+            raise WorkerError(f"a note must be text that UTF-8 can write: {error}") from None
         self.check()
         self._answered.clear()
         self._noted = False

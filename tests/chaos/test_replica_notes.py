@@ -74,6 +74,15 @@ def test_a_note_too_long_for_the_row_is_the_workers_error(rig_of):
     )
 
 
+def test_a_note_that_no_row_can_take_is_the_workers_error_and_not_the_replicas_end(rig_of):
+    rig = rig_of(WORKER)
+
+    message = rig.error(rig.submit({"text": "half a character"}))["message"]
+
+    assert "UTF-8" in message
+    assert rig.output(rig.submit())["text"].startswith("[1]")
+
+
 def left(tmp_path):
     return (tmp_path / "gate.left").read_text() if (tmp_path / "gate.left").exists() else None
 

@@ -31,6 +31,8 @@ class KeepsNotes(Worker):
             raise Busy("come back later", retry_after_s=0.5)
         if job_input.text == "too long":
             context.keep("x" * 5000)
+        if job_input.text == "half a character":
+            context.keep("\ud83d")
         try:
             while job_input.gate and not Path(job_input.gate).exists():
                 context.progress(0.5)
