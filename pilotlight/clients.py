@@ -5,9 +5,10 @@
     connect_fal("http://127.0.0.1:8000")
     fal_client.submit("pilotlight/echo", arguments={"text": "hi"})
 
-Over TLS no code is needed: fal_client reads ``FAL_RUN_HOST`` and ``FAL_QUEUE_RUN_HOST``, but it
-puts ``https://`` before them. This sets the five module globals it builds its URLs from; it reads
-them at every call (fal-client 1.0.3). The key still comes from ``FAL_KEY``.
+Over TLS no code is needed but for uploads: fal_client reads ``FAL_RUN_HOST`` and
+``FAL_QUEUE_RUN_HOST``, but it puts ``https://`` before them. This sets the five module globals it
+builds its URLs from, and two that say from which size on a file goes up in parts; it reads them at
+every call (fal-client 1.0.3). The key still comes from ``FAL_KEY``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _GLOBALS: Final = {
     "REST_URL": "{base}/rest",
     "CDN_URL": "{base}/cdn",
 }
+_SIZES: Final = ("MULTIPART_THRESHOLD", "MULTIPART_CHUNK_SIZE")
+PART_BYTES: Final = 4 * 1024 * 1024
+"""fal_client sends 100 MiB in one POST, then parts of 10 MiB. A Lambda's URL takes 6 MB of a body in
+base64, 4.5 of a file's own bytes, and presigned URLs of S3 refuse the key that it sends along."""
 
 
 def connect_fal(url: str) -> None:
@@ -42,9 +47,11 @@ def connect_fal(url: str) -> None:
         client = importlib.import_module("fal_client.client")
     except ModuleNotFoundError:
         raise SettingsError("fal_client is not installed; run: pip install fal-client") from None
-    missing = [name for name in _GLOBALS if not hasattr(client, name)]
+    missing = [name for name in (*_GLOBALS, *_SIZES) if not hasattr(client, name)]
     if missing:
         raise SettingsError(f"this release of fal_client has no {', '.join(missing)}; use 1.0.3")
     socket = "ws" + base.removeprefix("http")
     for name, form in _GLOBALS.items():
         setattr(client, name, form.format(base=base, socket=socket))
+    for name in _SIZES:
+        setattr(client, name, PART_BYTES)

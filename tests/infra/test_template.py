@@ -10,6 +10,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infra.template import bundle
 from infra.template.facts import GRACE_S
 from pilotlight.adapters.aws import tables
+from pilotlight.intake.drop.shaping import MOST_MEDIA_BYTES
 from pilotlight.settings import Settings
 
 SETTINGS = Settings()
@@ -20,6 +21,14 @@ def test_cfn_lint_finds_no_error(packaged):
     found = lint(packaged.path.read_text(), regions=[packaged.region])
     assert [str(one) for one in found if one.rule.id.startswith("E")] == []
     assert {one.rule.id for one in found} <= {"W3005"}  # osls says twice that functions need roles
+
+
+def test_functions_through_which_files_go_have_room_for_the_largest(packaged):
+    """512 MB are what a Lambda has unless told; what is joined or copied lies there for a while."""
+    most = max(MOST_MEDIA_BYTES, SETTINGS.ingress.max_upload_bytes)
+    for name in ("Ingress", "Drop", "Upkeep"):
+        room = packaged.properties(f"{name}LambdaFunction")["EphemeralStorage"]["Size"]
+        assert room * 1024**2 > most + 512 * 1024**2, name
 
 
 def test_a_message_stays_hidden_for_more_than_three_beats_and_a_lease(packaged):
