@@ -20,12 +20,15 @@ def wall(shift):
     return np.stack((red, green, blue), 2).clip(0, 255).round().astype(np.uint8)
 
 
-def a_film(path, *, seconds, rate, speed=4, sound=False, cut_at=None, codec="aac"):
-    """``speed`` in pixels a frame; from frame ``cut_at`` on everything is black."""
+def a_film(
+    path, *, seconds, rate, speed=4, sound=False, cut_at=None, codec="aac", hertz=44_100, late=0
+):  # fmt: skip
+    """``speed`` in pixels a frame; from frame ``cut_at`` on everything is black. The sound, in
+    ``hertz``, begins ``late`` seconds after the pictures."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        heard = container.add_stream(codec, rate=44_100, layout="mono") if sound else None
+        heard = container.add_stream(codec, rate=hertz, layout="mono") if sound else None
         for number in range(round(seconds * rate)):
             pixels = wall(speed * number)
             if cut_at is not None and number >= cut_at:
@@ -34,19 +37,20 @@ def a_film(path, *, seconds, rate, speed=4, sound=False, cut_at=None, codec="aac
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if heard is not None:
-            for packet in _tone(heard, seconds):
+            for packet in _tone(heard, seconds - late, hertz, late * hertz):
                 container.mux(packet)
     return path
 
 
-def _tone(stream, seconds):
-    t = np.arange(round(seconds * 44_100)) / 44_100
+def _tone(stream, seconds, hertz, at):
+    t = np.arange(round(seconds * hertz)) / hertz
     samples = (12_000 * np.sin(2 * np.pi * (300 + 200 * t) * t)).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-    frame.sample_rate = 44_100
+    frame.sample_rate = hertz
     form = stream.codec_context.codec.audio_formats[0].name
-    fitted = av.AudioResampler(format=form, layout="mono", rate=44_100, frame_size=1024)
+    fitted = av.AudioResampler(format=form, layout="mono", rate=hertz, frame_size=1024)
     for part in [*fitted.resample(frame), *fitted.resample(None)]:
+        part.pts, part.time_base, at = at, Fraction(1, hertz), at + part.samples
         yield from stream.encode(part)
     yield from stream.encode(None)
 
@@ -62,3 +66,13 @@ def heard_s(path):
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         return float(Fraction(sum(f.samples for f in container.decode(stream)), stream.rate))
+
+
+def heard_from(path):
+    """When its first loud sample is heard, in seconds."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(container.streams.audio[0]):
+            loud = np.flatnonzero(np.abs(frame.to_ndarray().astype(float)[0]) > 0.1)
+            if len(loud):
+                return float(frame.time) + loud[0] / frame.rate
+    return None

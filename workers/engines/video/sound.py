@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import InvalidInput, Problem
 from workers.engines.media import sounds
+from workers.engines.media.decoder import MOST_SOUND_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEPT_IN_MP4: Final = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}
 _KEPT_IN_WEBM: Final = {"opus", "vorbis"}
+_USUAL_RATE: Final = 48_000
 _SLOWEST, _FASTEST = Fraction(1, 2), Fraction(2)
 """What one ``atempo`` filter does without losing quality; several do the rest."""
 
@@ -38,19 +41,22 @@ class Soundtrack:
         if self.speed == 1 and heard.codec_context.name in kept:
             stream = target.add_stream_from_template(heard)
             return Playing(target, _copied(source, heard, stream, began), self.field)
-        rate = 48_000 if webm else heard.codec_context.sample_rate
-        stream = target.add_stream("libopus" if webm else "aac", rate=rate)
+        name = "libopus" if webm else "aac"
+        rate = _rate(name, heard.codec_context.sample_rate)
+        stream = target.add_stream(name, rate=rate)
         stream.codec_context.layout = "stereo" if heard.codec_context.channels > 1 else "mono"
-        decoded = self._decoded(rate, stream.codec_context.layout.name)
+        late = Fraction((heard.start_time or 0) * heard.time_base) - began
+        decoded = self._decoded(rate, stream.codec_context.layout.name, late)
         return Playing(target, _encoded(decoded, stream, self.speed), self.field)
 
-    def _decoded(self, rate: int, layout: Any) -> Iterator[Any]:
-        """Frames from the process that decodes. Raises InvalidInput."""
+    def _decoded(self, rate: int, layout: Any, late: Fraction) -> Iterator[Any]:
+        """Frames from the process that decodes, from the first picture on. Raises InvalidInput."""
         import av
         import numpy as np
 
-        at = 0
-        for data in sounds.stretches(self.path, self.field, rate=rate, layout=layout):
+        wide, at = 2 * (2 if layout == "stereo" else 1), 0
+        heard = sounds.stretches(self.path, self.field, rate=rate, layout=layout)
+        for data in _from(heard, round(late * rate), rate, wide):
             packed = np.frombuffer(data, np.int16).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
             frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
@@ -96,6 +102,26 @@ def _began(source: Any) -> Fraction:
     return Fraction((stream.start_time or 0) * stream.time_base)
 
 
+def _rate(codec: str, rate: int) -> int:
+    """The sound's own, where the codec has it."""
+    import av
+
+    known = av.Codec(codec, "w").audio_rates or ()
+    return rate if rate in known else _USUAL_RATE
+
+
+def _from(heard: Iterator[bytearray], late: int, rate: int, wide: int) -> Iterator[bytes]:
+    """``late`` samples of ``wide`` bytes after the first picture, or before it: those go."""
+    silent, early = min(max(0, late), MOST_SOUND_S * rate), max(0, -late) * wide
+    for at in range(0, silent, rate):
+        yield bytes(min(rate, silent - at) * wide)
+    for data in heard:
+        rest = bytes(data[early:])
+        early = max(0, early - len(data))
+        if rest:
+            yield rest
+
+
 def _copied(source: Any, heard: Any, stream: Any, began: Fraction) -> Iterator[Any]:
     for packet in source.demux(heard):
         if packet.dts is None:
@@ -117,13 +143,12 @@ def _encoded(decoded: Iterator[Any], stream: Any, speed: Fraction) -> Iterator[A
         rate=context.rate,
         frame_size=1024 if context.name == "aac" else 960,
     )
-    for frame in _hurried(decoded, speed):
+    at = 0
+    for frame in itertools.chain(_hurried(decoded, speed), (None,)):
         for fit in resampler.resample(frame):
-            fit.pts = None  # one after the other: the encoder counts
+            # One after the other; said, so that players skip what the encoder puts before them.
+            fit.pts, fit.time_base, at = at, Fraction(1, context.rate), at + fit.samples
             yield from stream.encode(fit)
-    for fit in resampler.resample(None):
-        fit.pts = None
-        yield from stream.encode(fit)
     yield from stream.encode(None)
 
 
