@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -12,6 +14,7 @@ from handlers.dialects.task_types.naming import endpoint_for
 from pilotlight.adapters.aws.machines import gpu_class
 from pilotlight.catalogue import discover
 from pilotlight.contracts import endpoints as public
+from pilotlight.contracts.example import example_of
 from pilotlight.contracts.tasks import TASKS, shapes
 from pilotlight.settings import RouteSettings
 from tests.live import ROOT
@@ -175,21 +178,34 @@ def test_every_part_of_a_repository_of_its_own_is_a_class_that_is_installed(name
         assert hasattr(transformers, part.kind) or hasattr(diffusers, part.kind)
 
 
-def test_a_model_that_is_not_open_can_have_an_open_one_behind_it():
-    """Lucy's weights are not to be had; an owner may put Wan behind its id."""
-    lucy = "decart/lucy-5b/image-to-video"
-    catalogue = discover([PACKAGE], [RouteSettings(endpoint=lucy, worker="wan22-ti2v")])
+def page(name):
+    return (ROOT / "docs" / name).read_text()
 
-    served = catalogue.endpoint(lucy)
 
-    assert served.own.id == "wan22-ti2v-image"
-    assert served.endpoint.input is public.contract(lucy).input
+def routes():
+    """Those that the page offers for what cannot be had."""
+    (block,) = re.findall(r"```toml\n(\[\[route\]\]\nendpoint = \"decart.*?)```", page("production.md"),
+                          re.DOTALL)  # fmt: skip
+    return [RouteSettings(**one) for one in tomllib.loads(block)["route"]]
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda one: one.endpoint)
+def test_an_open_model_can_stand_behind_the_id_of_one_that_cannot_be_had(route):
+    served = discover([PACKAGE], [route]).endpoint(route.endpoint)
+    contract = public.contract(route.endpoint)
+    said = contract.input.model_validate(example_of(contract.input)).model_dump(mode="json")
+
+    heard = served.own.input.model_validate(served.route.translate(said))
+
+    assert served.endpoint.input is contract.input
+    assert served.own.task == contract.task
+    assert heard.prompt == said["prompt"]
 
 
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_the_page_about_them_says_what_is_declared(name):
     model, spec = DRAWN[name].model, DRAWN[name].spec
-    rows = (ROOT / "docs" / "production.md").read_text().splitlines()
+    rows = page("production.md").splitlines()
     (row,) = [one for one in rows if f"`{spec.endpoints[0].id}`" in one and one.startswith("| `")]
 
     assert all(f"`{one.id}`" in row for one in spec.endpoints)
