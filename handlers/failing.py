@@ -13,7 +13,7 @@ from handlers.upkeep import CALM_S, Chore
 from pilotlight.observability.logs import event
 from pilotlight.ports.ends import Ends
 
-ADVICE: Final = "pilotlight status ID, pilotlight logs ID"
+ADVICE: Final = "pilotlight jobs --status failed"
 
 
 class Failing:

@@ -19,6 +19,7 @@ from pilotlight.cli import (
     exits,
     jobs,
     keys,
+    listing,
     operate,
     simulate,
     submit,
@@ -67,7 +68,9 @@ app.command()(jobs.status)
 app.command()(jobs.logs)
 app.command()(jobs.cancel)
 app.command()(jobs.result)
+app.command()(jobs.retry)
 app.command(rich_help_panel="Operate")(endpoints.endpoints)
+app.command(rich_help_panel="Operate")(listing.jobs)
 app.command(rich_help_panel="Operate")(operate.fleet)
 app.command(rich_help_panel="Operate")(drop.drop)
 app.command(rich_help_panel="Operate")(warm.warm)

@@ -61,6 +61,11 @@ class Api:
     def cancel(self, job_id: str) -> None:
         self._json("PUT", _of(job_id, "/cancel"), b"")
 
+    def retry(self, job_id: str) -> str:
+        """The id of a new job from the same input."""
+        new: str = self._json("POST", f"/api/jobs/{quote(job_id, safe='')}/retry", b"")["id"]
+        return new
+
     def result(self, job_id: str) -> Any:
         """The output. Raises NotFinished, JobDidNotSucceed."""
         status = self.status(job_id)

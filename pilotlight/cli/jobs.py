@@ -1,4 +1,4 @@
-"""``pilotlight status | logs | cancel | result``: what a caller may ask of a job."""
+"""``pilotlight status | logs | cancel | result | retry``: what a caller may ask of a job."""
 
 from __future__ import annotations
 
@@ -126,3 +126,22 @@ def result(
     output = server.result(job_id)
     found = [] if save is None else saving.save(server, output, save, saving.stem_of("", job_id))
     watching.show(output, found)
+
+
+def retry(
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs that are over.")],
+    *,
+    url: Url = None,
+    key: Key = None,
+    data: Data = DATA,
+) -> None:
+    """Do jobs again, each as a new one from the same input.
+
+    $ pilotlight retry 01983f60-...
+    $ pilotlight jobs -s failed --json | jq -r '.[].id' | xargs pilotlight retry
+
+    Prints the new ids, a line each. Stops at the first that is refused.
+    """
+    server = api(url, key, data)
+    for job_id in job_ids:
+        typer.echo(server.retry(job_id))

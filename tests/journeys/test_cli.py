@@ -100,6 +100,20 @@ def test_status_lists_the_attempts_at_a_job(run):
     assert [attempt["outcome"] for attempt in told["attempts"]] == ["succeeded"]
 
 
+def test_a_job_is_found_in_the_list_and_done_again(live, run):
+    job_id = run("submit", ECHO, "text=once more").stdout.strip()
+    run("result", "--wait", job_id)
+
+    again = run("retry", job_id).stdout.strip()
+
+    assert again != job_id
+    assert json.loads(run("result", "--wait", again).stdout) == {"text": "once more"}
+    assert [one["id"] for one in json.loads(run("jobs", "-n", "2", "--json").stdout)] == [
+        again,
+        job_id,
+    ]
+
+
 def test_a_second_up_on_the_same_data_is_refused_and_leaves_the_first_alone(live, run):
     done = run("up", "--port", "0")
 
@@ -220,6 +234,7 @@ WRONG = {
     "no such job's result": (["result", "a?b"], 4, "no such job"),
     "no such job's logs": (["logs", "-f", "x"], 4, "no such job"),
     "nothing to cancel": (["cancel", "x"], 4, "no such job"),
+    "nothing to do again": (["retry", "x"], 4, "no such job"),
     "no such command": (["sumbit"], 2, "submit"),
 }
 

@@ -64,6 +64,7 @@ def finished(services, make_job):
 
 EMPTY = {
     "fleet": (["fleet"], "Nothing has run on"),
+    "jobs": (["jobs"], "No jobs yet."),
     "keys": (["keys", "list"], "No keys yet."),
     "webhooks": (["webhooks", "list"], "No job has a webhook yet."),
 }
@@ -84,6 +85,56 @@ def test_no_replicas_are_no_trouble(run, services):
 
     assert "No replicas run. They start when a job needs them." in done.stderr
     assert "nothing to decide" in done.stdout
+
+
+def test_jobs_of_all_callers_are_listed_newest_first_with_why_they_failed(run, services, make_job):
+    now = services.clock.now()
+    old = make_job(id="job-1", caller="alice", created_at=now - 7200, due_at=now)
+    new = make_job(id="job-2", caller="bob", created_at=now - 60, due_at=now)
+    services.store.create([old])
+    services.store.create([new])
+    services.store.move("job-1", moves.cancel(old, now=now))
+
+    ids = [line.split()[0] for line in run("jobs").stdout.splitlines()]
+    told = json.loads(run("jobs", "--json").stdout)
+
+    assert ids == ["JOB", "job-2", "job-1"]
+    assert [(one["caller"], one["status"]) for one in told] == [
+        ("bob", "accepted"),
+        ("alice", "cancelled"),
+    ]
+    assert told[0]["error"] is None
+    assert "cancelled" in told[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--status", "cancelled"], ["job-1"]),
+        (["--status", "failed", "-s", "cancelled"], ["job-1"]),
+        (["--since", "1h"], ["job-2"]),
+        (["--caller", "bob"], ["job-2"]),
+        (["--endpoint", "acme/nothing"], []),
+        (["-n", "1"], ["job-2"]),
+    ],
+)
+def test_a_list_of_jobs_is_narrowed(run, services, make_job, words, left):
+    now = services.clock.now()
+    old = make_job(id="job-1", caller="alice", created_at=now - 7200, due_at=now)
+    services.store.create([old])
+    services.store.create([make_job(id="job-2", caller="bob", created_at=now, due_at=now)])
+    services.store.move("job-1", moves.cancel(old, now=now))
+
+    done = run("jobs", "--json", *words)
+
+    assert [one["id"] for one in json.loads(done.stdout)] == left
+
+
+def test_an_unknown_status_is_answered_with_those_there_are(run):
+    done = run("jobs", "--status", "broken")
+
+    assert done.exit_code == 2
+    assert "'failed'" in done.stderr
 
 
 def test_the_fleet_says_what_runs_why_and_what_failed(run, services, make_job):
