@@ -81,9 +81,35 @@ def picture(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
     with Image.open(source, formats=known) as opened:
         _bearable(opened.width, opened.height, asked["most_pixels"], "image_too_large")
         upright = ImageOps.exif_transpose(opened)
-        mode = asked["mode"] or ("RGBA" if upright.has_transparency_data else "RGB")
-        pixels = upright.convert(mode)
-    yield {"mode": mode, "size": pixels.size}, pixels.tobytes()
+        pixels = _as_asked(_of_eight_bits(upright), asked["mode"])
+    yield {"mode": pixels.mode, "size": pixels.size}, pixels.tobytes()
+
+
+def _of_eight_bits(seen: Any) -> Any:
+    """Pillow cuts off what is brighter than 255, and would show sixteen bits as white."""
+    from PIL import Image
+
+    if seen.mode.startswith("I;16"):
+        import numpy as np
+
+        return Image.fromarray((np.asarray(seen) >> 8).astype(np.uint8))
+    if seen.mode in ("I", "F"):
+        raise Refused("has 32 bits a pixel; 8 or 16 are read", "image_load_error")
+    return seen
+
+
+def _as_asked(seen: Any, mode: str | None) -> Any:
+    """What shines through is white, as viewers show it, and in a mask black: nothing is chosen there.
+    The colours that a file has under it were hidden on purpose."""
+    from PIL import Image
+
+    if not seen.has_transparency_data or mode == "RGBA":
+        return seen.convert(mode or "RGB")
+    if mode is None:
+        return seen.convert("RGBA")
+    ground = Image.new("RGBA", seen.size, "black" if mode == "L" else "white")
+    ground.alpha_composite(seen.convert("RGBA"))
+    return ground.convert(mode)
 
 
 def facts(asked: dict[str, Any], source: str | io.BytesIO) -> Said:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -20,18 +22,22 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-PICTURES: Final = {".png", ".jpg", ".jpeg", ".webp"}
+PICTURES: Final = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff"}
 FILMS: Final = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".gif"}
 MOST_FILES: Final = 2000
 MOST_BYTES: Final = 512 * 1024**2
 """Of all files together, unpacked: a zip of 5 MB can hold 5 GB of zeros."""
+LONGEST: Final = 1280
+"""Side of a picture as it is kept: nothing here trains on more, and of two thousand photographs the
+pixels would fill any memory."""
 _CAPTION_BYTES: Final = 4096
+_PACKINGS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     picture: Image
-    """Of a film, its first frame."""
+    """Of a film, its first frame; no side is longer than LONGEST."""
     caption: str
     film: Path | None = None
 
@@ -51,14 +57,14 @@ def examples(
             for entry in sorted(entries, key=lambda one: one.filename):
                 kind = PurePosixPath(entry.filename).suffix.lower()
                 note = texts.get(_stem(entry))
-                said = _caption(opened, note, field) if note else caption
+                said = (_caption(opened, note, field) if note else "") or caption
                 if kind in PICTURES:
                     found.append(Example(_picture(opened, entry, field), said))
                 elif kind in FILMS and films is not None:
                     place = films / f"{len(found):04}{kind}"
                     found.append(_film(opened, entry, said, place, field))
             return found
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError):  # a name may be no text, too
         raise _refused(field, "is no zip, or a damaged one") from None
 
 
@@ -72,7 +78,10 @@ def _allowed(opened: zipfile.ZipFile, field: str) -> list[zipfile.ZipInfo]:
     for one in entries:
         if one.flag_bits & 1:
             raise _refused(field, f"{one.filename} is encrypted")
-    shown = [one for one in entries if not one.filename.startswith("__MACOSX/")]
+        if one.compress_type not in _PACKINGS:
+            words = f"{one.filename} is packed in a way that is not read here; use plain zip"
+            raise _refused(field, words)
+    shown = [one for one in entries if "__MACOSX" not in PurePosixPath(one.filename).parts]
     return [one for one in shown if not PurePosixPath(one.filename).name.startswith(".")]
 
 
@@ -83,14 +92,20 @@ def _stem(entry: zipfile.ZipInfo) -> str:
 def _caption(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> str:
     if entry.file_size > _CAPTION_BYTES:
         raise _refused(field, f"{entry.filename} is longer than {_CAPTION_BYTES} bytes")
-    return opened.read(entry).decode("utf-8", "replace").strip()
+    body = opened.read(entry)
+    wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return body.decode("utf-16" if wide else "utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise _refused(field, f"{entry.filename} is no text in UTF-8") from None
 
 
 def _picture(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, field: str) -> Image:
     try:
-        return pictures.picture(opened.read(entry), (field, entry.filename), mode="RGB")
+        found = pictures.picture(opened.read(entry), (field, entry.filename), mode="RGB")
     except InvalidInput as error:
         raise _refused(field, f"{entry.filename} {error.problems[0].message}") from None
+    return _kept(found)
 
 
 def _film(
@@ -105,7 +120,14 @@ def _film(
         first = next(video_files.frames(place, field))
     except InvalidInput as error:
         raise _refused(field, f"{entry.filename} {error.problems[0].message}") from None
-    return Example(Pictures.fromarray(first.pixels), said, place)
+    return Example(_kept(Pictures.fromarray(first.pixels)), said, place)
+
+
+def _kept(picture: Image) -> Image:
+    from PIL import Image as Pictures
+
+    picture.thumbnail((LONGEST, LONGEST), Pictures.Resampling.LANCZOS)
+    return picture
 
 
 def _refused(field: str, words: str) -> InvalidInput:
