@@ -16,6 +16,7 @@ from infra.template import (
     dashboard,
     data,
     environment,
+    fallback,
     images,
     replicas,
     roles,
@@ -81,7 +82,8 @@ def template(loaded: Settings, region: str) -> dict[str, Value]:
         found |= alarms.of_worker(one)
     given = environment.chosen(loaded)
     for fleet in fleets:
-        found |= replicas.resources(fleet, given) | alarms.of_fleet(fleet)
+        found |= replicas.resources(fleet, given)
+        found |= alarms.of_fleet(fleet) | fallback.of_fleet(fleet)
     return {"Resources": _fitting(found, len(workers))}
 
 

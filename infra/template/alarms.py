@@ -6,328 +6,201 @@ together has one alarm, and a worker's own are those that say which one to look 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from infra.template.words import Value, att, ref, resource, sub, tags
+from infra.template.alarm import STAGE, Alarm, Expression, Metric
+from infra.template.words import Value, att, ref
 
 if TYPE_CHECKING:
     from infra.template.facts import Facts, Fleet
 
-NAMESPACE: Final = "Pilotlight"
-STAGE: Final = {"Name": "Stage", "Value": "${sls:stage}"}
 OLDEST_S: Final = 900
 """A cold GPU takes 5 to 12 minutes from nothing; who waits longer waits for something broken."""
-_MOST_QUEUES: Final = 8
-"""An alarm computes with ten metrics at most; a larger pool has a second alarm."""
 
 
 def of_worker(worker: Facts) -> dict[str, Value]:
     """What to look at for this worker's jobs alone."""
-    one = worker.logical
-    where = [STAGE, {"Name": "Worker", "Value": worker.name}]
-    return {
-        f"{one}OldestAlarm": _oldest(worker, where),
-        f"{one}LettersAlarm": _alarm(
-            f"{worker.part}-dead-letters",
-            "dead-letters",
-            f"messages of {worker.name} have been dead letters for ten minutes: nobody reads them",
-            {
-                "Namespace": "AWS/SQS",
-                "MetricName": "ApproximateNumberOfMessagesVisible",
-                "Threshold": 1,
-                "Dimensions": [{"Name": "QueueName", "Value": att(f"{one}Letters", "QueueName")}],
-            },
-            minutes=10,
-            owner=worker.name,
-        ),
-        f"{one}ErrorAlarm": _error_rate(worker, where),
-    }
+    own = {"Oldest": _oldest(worker), "Letters": _letters(worker), "Error": _error_rate(worker)}
+    return {f"{worker.logical}{name}Alarm": one.resource() for name, one in own.items()}
 
 
 def of_fleet(fleet: Fleet) -> dict[str, Value]:
-    """What to look at for these replicas, and the way up when upkeep does not run."""
-    where = [STAGE, {"Name": "Worker", "Value": fleet.name}]
-    return {
-        f"{fleet.logical}LoadAlarm": _alarm(
-            f"{fleet.part}-load-failures",
-            "load-failures",
-            f"replicas of {fleet.name} do not start or do not load",
-            {"MetricName": "LoadFailures", "Threshold": 2, "Dimensions": where, "Statistic": "Sum"},
-            minutes=1,
-            period_s=600,
-            owner=fleet.name,
-        ),
-        **_fallback(fleet),
-    }
+    """What to look at for these replicas."""
+    load = Alarm(
+        name=f"{fleet.part}-load-failures",
+        section="load-failures",
+        says=f"replicas of {fleet.name} do not start or do not load",
+        of=Metric(name="LoadFailures", where=of_worker_named(fleet.name), stat="Sum"),
+        threshold=2,
+        periods=1,
+        period_s=600,
+        owner=fleet.name,
+    )
+    return {f"{fleet.logical}LoadAlarm": load.resource()}
 
 
 def of_stage() -> dict[str, Value]:
     """What concerns all workers, or none of them."""
-    stage = [STAGE]
-    sums = {"Namespace": "AWS/Lambda", "Statistic": "Sum"}
-    # Lambda counts requests to a function's URL under its name too, by the status they got.
-    ingress = [{"Name": "FunctionName", "Value": ref("IngressLambdaFunction")}]
-    return {
-        "UpkeepAlarm": _alarm(
-            "upkeep-silent",
+    found = {
+        "UpkeepAlarm": _stages(
             "upkeep-silent",
             "upkeep has not looked for five minutes: nothing scales, nothing is taken back",
-            {
-                "MetricName": "Looks",
-                "Threshold": 1,
-                "Dimensions": stage,
-                "Statistic": "Sum",
-                "ComparisonOperator": "LessThanThreshold",
-                "TreatMissingData": "breaching",
-            },
-            minutes=5,
+            of=Metric(name="Looks", stat="Sum"),
+            threshold=1,
+            periods=5,
+            silent=True,
         ),
-        "OverdueAlarm": _alarm(
-            "overdue-leases",
+        "OverdueAlarm": _stages(
             "overdue-leases",
             "leases are over and nobody takes the jobs back",
-            {"MetricName": "OverdueLeases", "Threshold": 1, "Dimensions": stage},
-            minutes=5,
+            of=Metric(name="OverdueLeases"),
+            threshold=1,
+            periods=5,
         ),
-        "WebhookAlarm": _alarm(
-            "webhooks-late",
+        "WebhookAlarm": _stages(
             "webhooks-late",
             "a webhook that is due has not been tried for five minutes",
-            {"MetricName": "WebhookOverdueSeconds", "Threshold": 300, "Dimensions": stage},
-            minutes=3,
+            of=Metric(name="WebhookOverdueSeconds"),
+            threshold=300,
+            periods=3,
         ),
-        "WebhookFailureAlarm": _alarm(
-            "webhooks-failing",
+        "WebhookFailureAlarm": _stages(
             "webhooks-failing",
             "receivers refuse webhooks or do not answer",
-            {"MetricName": "WebhooksFailing", "Threshold": 20, "Dimensions": stage},
-            minutes=15,
+            of=Metric(name="WebhooksFailing"),
+            threshold=20,
+            periods=15,
         ),
-        "DropAlarm": _alarm(
-            "drop-late",
+        "DropAlarm": _stages(
             "drop-late",
             "messages about dropped objects wait for fifteen minutes: nobody reads them",
-            {
-                "Namespace": "AWS/SQS",
-                "MetricName": "ApproximateAgeOfOldestMessage",
-                "Threshold": 900,
-                "Dimensions": [{"Name": "QueueName", "Value": att("DropQueue", "QueueName")}],
-            },
-            minutes=3,
+            of=of_queue("DropQueue", "ApproximateAgeOfOldestMessage"),
+            threshold=900,
+            periods=3,
         ),
-        "DropLettersAlarm": _alarm(
-            "drop-dead-letters",
+        "DropLettersAlarm": _stages(
             "drop-dead-letters",
             "messages about dropped objects were given up",
-            {
-                "Namespace": "AWS/SQS",
-                "MetricName": "ApproximateNumberOfMessagesVisible",
-                "Threshold": 1,
-                "Dimensions": [{"Name": "QueueName", "Value": att("DropLetters", "QueueName")}],
-            },
-            minutes=1,
+            of=of_queue("DropLetters", "ApproximateNumberOfMessagesVisible"),
+            threshold=1,
+            periods=1,
         ),
-        "IngressAlarm": _alarm(
-            "ingress-errors",
+        "IngressAlarm": _stages(
             "ingress-errors",
             "the ingress itself fails: callers get 5xx",
-            {"MetricName": "Errors", "Threshold": 5, "Dimensions": ingress, **sums},
-            minutes=3,
+            of=_ingress("Errors"),
+            threshold=5,
+            periods=3,
         ),
-        "AnswersAlarm": _alarm(
-            "ingress-answers",
+        "AnswersAlarm": _stages(
             "ingress-answers",
             "the ingress answers with 5xx: it runs, and what it needs does not",
-            {"MetricName": "Url5xxCount", "Threshold": 5, "Dimensions": ingress, **sums},
-            minutes=5,
+            of=_ingress("Url5xxCount"),
+            threshold=5,
+            periods=5,
         ),
-        "ThrottleAlarm": _alarm(
-            "ingress-throttled",
+        "ThrottleAlarm": _stages(
             "ingress-throttled",
             "Lambda turns callers away: its concurrency is used up",
-            {"MetricName": "Throttles", "Threshold": 1, "Dimensions": ingress, **sums},
-            minutes=3,
+            of=_ingress("Throttles"),
+            threshold=1,
+            periods=3,
         ),
     }
+    return {logical: one.resource() for logical, one in found.items()}
 
 
-def _alarm(
-    name: str,
-    section: str,
-    says: str,
-    metric: dict[str, Value],
-    *,
-    minutes: int,
-    period_s: int = 60,
-    owner: str | None = None,
-) -> dict[str, Value]:
-    properties = {
-        "Namespace": NAMESPACE,
-        "Statistic": "Maximum",
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "TreatMissingData": "notBreaching",
-        **metric,
-        "Period": period_s,
-        "EvaluationPeriods": minutes,
-    }
-    return resource("CloudWatch::Alarm", properties | _told(name, section, says, owner))
+def of_worker_named(name: str) -> list[Value]:
+    """Dimensions of a worker's figures, or of a pool's."""
+    return [STAGE, {"Name": "Worker", "Value": name}]
 
 
-def _told(name: str, section: str, says: str, owner: str | None) -> dict[str, Value]:
-    found: dict[str, Value] = {
-        "AlarmName": sub("${AWS::StackName}-" + name),
-        "AlarmDescription": f"{says}. infra/RUNBOOK.md#{section}",
-        "AlarmActions": [ref("AlarmTopic")],
-        "OKActions": [ref("AlarmTopic")],
-    }
-    return found | ({"Tags": tags(owner)} if owner else {})
+def of_queue(logical: str, metric: str) -> Metric:
+    where = [{"Name": "QueueName", "Value": att(logical, "QueueName")}]
+    return Metric(name=metric, where=where, namespace="AWS/SQS")
 
 
-def _metric(
-    identity: str,
-    name: str,
-    where: list[Value],
-    stat: str,
-    *,
-    period_s: int,
-    namespace: str = NAMESPACE,
-) -> dict[str, Value]:
-    return {
-        "Id": identity,
-        "ReturnData": False,
-        "MetricStat": {
-            "Metric": {"Namespace": namespace, "MetricName": name, "Dimensions": where},
-            "Period": period_s,
-            "Stat": stat,
-        },
-    }
+def _stages(name: str, says: str, **more: Any) -> Alarm:
+    """Its part of the runbook is called as it is."""
+    return Alarm(name=name, section=name, says=says, **more)
 
 
-def _oldest(worker: Facts, where: list[Value]) -> dict[str, Value]:
+def _ingress(metric: str) -> Metric:
+    """Lambda counts requests to a function's URL under its name too, by the status they got."""
+    where = [{"Name": "FunctionName", "Value": ref("IngressLambdaFunction")}]
+    return Metric(name=metric, where=where, stat="Sum", namespace="AWS/Lambda")
+
+
+def _oldest(worker: Facts) -> Alarm:
     """Behind others a job may wait as long as these run; behind nobody no longer than a cold GPU
     takes. Replicas of a pool are counted under its name."""
     behind_s = max(OLDEST_S, 3 * worker.spec.timeout_s)
-    hosts = [STAGE, {"Name": "Worker", "Value": worker.spec.pool or worker.name}]
-    waits = f"IF(FILL(ready, 0) < 1 OR oldest >= {behind_s:g}, oldest, 0)"
-    properties = {
-        "Metrics": [
-            _metric("oldest", "OldestQueuedSeconds", where, "Maximum", period_s=60),
-            _metric("ready", "Ready", hosts, "Maximum", period_s=60),
-            {"Id": "waits", "Expression": waits, "Label": "waits, seconds", "ReturnData": True},
-        ],
-        "Threshold": OLDEST_S,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "EvaluationPeriods": 3,
-        "TreatMissingData": "notBreaching",
-    }
-    says = (
-        f"a job of {worker.name} has waited for {OLDEST_S / 60:g} minutes and nothing is there to "
-        f"run it, or for {behind_s / 60:g} minutes behind others"
-    )
-    told = _told(f"{worker.part}-oldest-queued", "oldest-queued", says, worker.name)
-    return resource("CloudWatch::Alarm", properties | told)
-
-
-def _error_rate(worker: Facts, where: list[Value]) -> dict[str, Value]:
-    """Of ten jobs and more: one failed job at night wakes nobody."""
-    rate = "IF(failed + succeeded >= 10, 100 * failed / (failed + succeeded), 0)"
-    properties = {
-        "Metrics": [
-            _metric("failed", "Failed", where, "Sum", period_s=900),
-            _metric("succeeded", "Succeeded", where, "Sum", period_s=900),
-            {"Id": "rate", "Expression": rate, "Label": "failed, percent", "ReturnData": True},
-        ],
-        "Threshold": 20,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "EvaluationPeriods": 1,
-        "TreatMissingData": "notBreaching",
-    }
-    says = f"more than a fifth of the jobs of {worker.name} fail"
-    told = _told(f"{worker.part}-error-rate", "error-rate", says, worker.name)
-    return resource("CloudWatch::Alarm", properties | told)
-
-
-def _fallback(fleet: Fleet) -> dict[str, Value]:
-    """From none to one replica while upkeep is silent. While it looks, this never moves: the
-    alarm is false by its first factor, and a worker that was paused stays paused."""
-    one = fleet.logical
-    return {
-        f"{one}Target": resource(
-            "ApplicationAutoScaling::ScalableTarget",
-            {
-                "ServiceNamespace": "ecs",
-                "ScalableDimension": "ecs:service:DesiredCount",
-                "ResourceId": {
-                    "Fn::Join": ["/", ["service", ref("Cluster"), att(f"{one}Service", "Name")]]
-                },
-                "MinCapacity": 0,
-                "MaxCapacity": fleet.spec.max_replicas,
-                # Only up: what goes is for upkeep to say, when it is back.
-                "SuspendedState": {
-                    "DynamicScalingInSuspended": True,
-                    "DynamicScalingOutSuspended": False,
-                    "ScheduledScalingSuspended": True,
-                },
-            },
-        ),
-        f"{one}Fallback": resource(
-            "ApplicationAutoScaling::ScalingPolicy",
-            {
-                "PolicyName": sub("${AWS::StackName}-" + fleet.part + "-fallback"),
-                "PolicyType": "StepScaling",
-                "ScalingTargetId": ref(f"{one}Target"),
-                "StepScalingPolicyConfiguration": {
-                    "AdjustmentType": "ExactCapacity",
-                    "MetricAggregationType": "Maximum",
-                    "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
-                },
-            },
-        ),
-        **{
-            f"{one}FallbackAlarm{number or ''}": _waiting(
-                fleet, fleet.members[first : first + _MOST_QUEUES], number
-            )
-            for number, first in enumerate(range(0, len(fleet.members), _MOST_QUEUES))
+    hosts = of_worker_named(worker.spec.pool or worker.name)
+    waits = Expression(
+        of={
+            "oldest": Metric(name="OldestQueuedSeconds", where=of_worker_named(worker.name)),
+            "ready": Metric(name="Ready", where=hosts),
         },
-    }
+        id="waits",
+        text=f"IF(FILL(ready, 0) < 1 OR oldest >= {behind_s:g}, oldest, 0)",
+        label="waits, seconds",
+    )
+    return Alarm(
+        name=f"{worker.part}-oldest-queued",
+        section="oldest-queued",
+        says=f"a job of {worker.name} has waited for {OLDEST_S / 60:g} minutes and nothing is there "
+        f"to run it, or for {behind_s / 60:g} minutes behind others",
+        of=waits,
+        threshold=OLDEST_S,
+        periods=3,
+        owner=worker.name,
+    )
 
 
-def _waiting(fleet: Fleet, members: tuple[Facts, ...], number: int) -> dict[str, Value]:
-    """True while jobs of any of these wait and upkeep is silent."""
-    names = [f"visible{index}" for index in range(len(members))]
-    waits = " + ".join(f"FILL({name}, 0)" for name in names)
-    queues = [
-        _metric(
-            name,
-            "ApproximateNumberOfMessagesVisible",
-            [{"Name": "QueueName", "Value": att(f"{one.logical}Queue", "QueueName")}],
-            "Maximum",
-            period_s=60,
-            namespace="AWS/SQS",
-        )
-        for name, one in zip(names, members, strict=True)
-    ]
-    properties = {
-        "Metrics": [
-            _metric("looks", "Looks", [STAGE], "Sum", period_s=60),
-            *queues,
-            {
-                "Id": "waits",
-                "Expression": f"IF(FILL(looks, 0) < 1 AND {waits} > 0, 1, 0)",
-                "Label": "jobs wait, no upkeep",
-                "ReturnData": True,
-            },
-        ],
-        "Threshold": 1,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "EvaluationPeriods": 3,
-        "TreatMissingData": "notBreaching",
-        "AlarmName": sub(
-            "${AWS::StackName}-" + fleet.part + "-fallback" + (f"-{number}" if number else "")
-        ),
-        "AlarmDescription": f"jobs of {fleet.name} wait and upkeep is silent: one replica is "
-        "started without it. infra/RUNBOOK.md#fallback",
-        "AlarmActions": [ref(f"{fleet.logical}Fallback"), ref("AlarmTopic")],
-        "Tags": tags(fleet.name),
-    }
-    return resource("CloudWatch::Alarm", properties)
+def _letters(worker: Facts) -> Alarm:
+    """Those that somebody holds too: one that is read each time and never settled is visible for
+    a moment only."""
+    letters = f"{worker.logical}Letters"
+    there = Expression(
+        of={
+            "visible": of_queue(letters, "ApproximateNumberOfMessagesVisible"),
+            "held": of_queue(letters, "ApproximateNumberOfMessagesNotVisible"),
+        },
+        id="there",
+        text="visible + held",
+        label="dead letters",
+    )
+    return Alarm(
+        name=f"{worker.part}-dead-letters",
+        section="dead-letters",
+        says=f"messages of {worker.name} have been dead letters for 15 minutes: nobody reads them, "
+        "or whoever does cannot settle them",
+        of=there,
+        threshold=1,
+        periods=15,
+        owner=worker.name,
+    )
+
+
+def _error_rate(worker: Facts) -> Alarm:
+    """Of ten jobs and more: one failed job at night wakes nobody."""
+    where = of_worker_named(worker.name)
+    rate = Expression(
+        of={
+            "failed": Metric(name="Failed", where=where, stat="Sum"),
+            "succeeded": Metric(name="Succeeded", where=where, stat="Sum"),
+        },
+        id="rate",
+        text="IF(failed + succeeded >= 10, 100 * failed / (failed + succeeded), 0)",
+        label="failed, percent",
+    )
+    return Alarm(
+        name=f"{worker.part}-error-rate",
+        section="error-rate",
+        says=f"more than a fifth of the jobs of {worker.name} fail",
+        of=rate,
+        threshold=20,
+        periods=1,
+        period_s=900,
+        owner=worker.name,
+    )

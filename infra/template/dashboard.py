@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.template.alarms import NAMESPACE
+from infra.template.alarm import NAMESPACE
 from infra.template.words import Value, resource, sub
 from pilotlight.adapters.aws.machines import billed_as
 from pilotlight.adapters.aws.queues import DEAD

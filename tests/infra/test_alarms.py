@@ -102,6 +102,19 @@ def test_a_job_that_nothing_is_there_for_wakes_somebody_in_a_quarter_of_an_hour(
         assert float(re.search(r">= (\d+)", said)[1]) >= 900
 
 
+def test_a_dead_letter_that_is_read_and_never_settled_wakes_somebody(packaged):
+    """It is hidden for six minutes after each try, and visible for a moment in between."""
+    alarm = packaged.properties("EchoLettersAlarm")
+    (said,) = [one for one in alarm["Metrics"] if "Expression" in one]
+    assert said["Expression"] == "visible + held"
+    assert {metric for _, metric in asked_by(alarm)} == {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+    }
+    hidden_s = packaged.properties("EchoLetters")["VisibilityTimeout"]
+    assert alarm["EvaluationPeriods"] * 60 > 2 * hidden_s  # not for one that failed once
+
+
 def test_an_answer_of_5xx_is_counted_by_the_name_that_lambda_counts_it_under(packaged):
     alarm = packaged.properties("AnswersAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Url5xxCount")

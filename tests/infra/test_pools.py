@@ -197,10 +197,10 @@ def test_models_are_promised_no_more_memory_than_a_task_has():
 
 
 def test_a_large_pool_has_as_many_fallback_alarms_as_it_takes(made):
-    from infra.template import alarms
+    from infra.template import fallback
 
     (fleet,) = fleets()
-    many = alarms.of_fleet(
+    many = fallback.of_fleet(
         type(fleet)(
             spec=fleet.spec,
             logical=fleet.logical,
