@@ -174,7 +174,7 @@ def _prerequisites(found: Catalogue) -> Iterator[Finding]:
         gone = needs.missing(worker.__module__)
         wants = worker.spec.gpu_memory_gib
         if gone:
-            advice = f"{', '.join(gone)} missing: install what its engine needs"
+            advice = f"some of what it does needs {', '.join(gone)}: pip install {' '.join(gone)}?"
             yield Finding(f"worker {name}", "warning", advice)
         elif wants and not gpu:
             advice = f"wants a GPU with {wants:g} GiB and no driver is seen here"

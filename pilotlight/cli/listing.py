@@ -63,7 +63,7 @@ def jobs(
     if as_json:
         tables.show_json(rows)
     elif rows:
-        spare = ("CALLER", "TOOK", "MADE", "ENDPOINT")
+        spare = ("CALLER", "TOOK")
         tables.show(_TITLES, [_row(one, now) for one in rows], spare=spare)
     elif status or endpoint or caller or since:
         tables.nothing("No job is like that.")

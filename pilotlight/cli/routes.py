@@ -61,6 +61,15 @@ def _route(path: Path, number: int, table: Any) -> RouteSettings:
 
 
 def _in_words(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}"
+    """A word that is not known before one that is missing: the second is the first, misspelt."""
+    found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")[0]
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        return f"{where} is not known; it takes {', '.join(_fields())}"
+    return f"{where}: {found['msg']}"
+
+
+def _fields() -> list[str]:
+    from pilotlight.settings import RouteSettings
+
+    return list(RouteSettings.model_fields)

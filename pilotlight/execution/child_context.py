@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import mimetypes
 import threading
 import time
@@ -88,13 +89,13 @@ class AttemptContext(Context):
             raise Cancelled("the job was cancelled while it ran")
 
     def progress(self, fraction: float, note: str = "") -> None:
-        """Sent at most 20 times a second; the end is always sent."""
+        """Sent at most 20 times a second; the end is always sent. Raises ValueError."""
         self.check()
-        now = time.monotonic()
-        if fraction < 1 and now - self._told_at < _PROGRESS_EVERY_S:
+        share, now = _share(fraction), time.monotonic()
+        if share < 1 and now - self._told_at < _PROGRESS_EVERY_S:
             return
         self._told_at = now
-        self._send(Progress(self.job_id, min(max(float(fraction), 0.0), 1.0), note))
+        self._send(Progress(self.job_id, min(max(share, 0.0), 1.0), note))
 
     def partial(self, output: BaseModel) -> None:
         """Does nothing unless somebody follows; a partial with a file too large is left out."""
@@ -160,7 +161,7 @@ class AttemptContext(Context):
         self.check()
 
     def log(self, message: str) -> None:
-        for line in message.split("\n"):
+        for line in str(message).split("\n"):  # whatever print would take
             self._send(Log(self.job_id, "log", line))
 
     def input_file(self, url: str) -> Path:
@@ -172,6 +173,18 @@ class AttemptContext(Context):
                 "and what run_once is given as files={url: path}"
             )
         return Path(path)
+
+
+def _share(fraction: float) -> float:
+    try:
+        share = float(fraction)
+    except (TypeError, ValueError):
+        share = math.nan
+    if math.isnan(share):
+        raise ValueError(
+            f"context.progress takes a number from 0 to 1, such as step / steps, not {fraction!r}"
+        )
+    return share
 
 
 class _TooLarge(ValueError):

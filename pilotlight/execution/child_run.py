@@ -197,6 +197,8 @@ class WrongOutput(WorkerError):
 
 
 def _complaint(returned: Any, output: type[BaseModel], error: ValidationError) -> str:
+    if returned is None:
+        return f"the worker returned nothing: its run must `return {output.__name__}(...)`"
     if not isinstance(returned, (BaseModel, dict)):
         return f"the worker returned {type(returned).__name__} instead of {output.__name__}"
     first = error.errors(include_url=False)[0]

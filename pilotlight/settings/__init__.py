@@ -25,6 +25,8 @@ from pilotlight.settings.scaling import ScalingSettings
 from pilotlight.settings.upstreams import KNOWN, UpstreamSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pydantic_core import ErrorDetails
 
 PREFIX: Final = "PILOTLIGHT_"
@@ -257,7 +259,33 @@ def load(**overrides: object) -> Settings:
 
 def _in_words(item: ErrorDetails) -> str:
     variable = PREFIX + "__".join(str(part).upper() for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return _unknown(variable)
     return f"{variable}: {item['msg']}, not {item['input']!r}"
+
+
+def _unknown(variable: str) -> str:
+    import difflib  # noqa: PLC0415 - only on the way to an error
+
+    near = difflib.get_close_matches(variable, _variables(), n=1)
+    return f"{variable}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _variables() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        kind, variable = field.annotation, PREFIX + name.upper()
+        if isinstance(kind, type) and issubclass(kind, Group):
+            yield from (f"{variable}__{one.upper()}" for one in kind.model_fields)
+        else:
+            yield variable
+
+
+def _of_no_group(names: Iterable[str]) -> Iterator[str]:
+    """Variables of ours whose group does not exist: nobody else would say so."""
+    for name in map(str.upper, names):
+        group, nested, _ = name.removeprefix(PREFIX).lower().partition("__")
+        if name.startswith(PREFIX) and nested and group not in Settings.model_fields:
+            yield name
 
 
 def _from_environment() -> dict[str, object]:
@@ -270,6 +298,8 @@ def _from_environment() -> dict[str, object]:
             env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
         )
 
+    if strangers := list(_of_no_group(os.environ)):
+        raise BadSettings("\n".join(map(_unknown, strangers)))
     try:
         return FromEnvironment().model_dump(exclude_unset=True)
     except SettingsError as error:  # a list or a group that is not JSON

@@ -145,7 +145,7 @@ def test_a_wrong_output_fails_the_job_and_names_the_field(rig_of):
     assert error["code"] == "wrong_output"
     assert "text: Input should be a valid string" in error["message"]
     error = rig.error(rig.submit())
-    assert error["message"] == "the worker returned NoneType instead of Output"
+    assert "returned nothing: its run must `return Output(...)`" in error["message"]
 
 
 def test_a_process_over_its_memory_limit_is_killed_and_tried_once_with_less(rig_of):

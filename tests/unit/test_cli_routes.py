@@ -14,8 +14,9 @@ WRONG = {
     "no worker": ("[[route]]\nendpoint='a/b'", "route 1: worker: Field required"),
     "a word nobody knows": (
         "[[route]]\nendpoint='a/b'\nworker='w'\n[[route]]\nendpoint='c/d'\nworker='w'\nfix={}",
-        "route 2: fix: Extra inputs",
+        "route 2: fix is not known; it takes endpoint, worker, target, rename, fixed",
     ),
+    "a word misspelt": ("[[route]]\nendpont='a/b'\nworker='w'", "route 1: endpont is not known"),
 }
 
 

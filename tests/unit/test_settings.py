@@ -40,6 +40,10 @@ BAD = [
     pytest.param("PILOTLIGHT_LEASE__LEASE_S", "x", "valid number", id="not a number"),
     pytest.param("PILOTLIGHT_LEASE__LEASE_S", "-1", "greater than 0", id="out of bounds"),
     pytest.param("PILOTLIGHT_LEASE__SPEED", "1", "LEASE__SPEED", id="no such field"),
+    pytest.param("PILOTLIGHT_LEASE__LEAS_S", "1", "mean PILOTLIGHT_LEASE__LEASE_S", id="a typo"),
+    pytest.param(
+        "PILOTLIGHT_QUOTAS__BURST", "5", "mean PILOTLIGHT_QUOTA__BURST", id="a typo in a group"
+    ),
     pytest.param("PILOTLIGHT_WORKERS", "mine", "JSON", id="a list that is no JSON"),
 ]
 
@@ -50,3 +54,10 @@ def test_a_bad_value_is_named_with_what_it_should_be(monkeypatch, name, value, w
 
     with pytest.raises(BadSettings, match=words):
         load()
+
+
+def test_variables_that_a_cluster_or_an_upstream_brings_are_no_settings(monkeypatch):
+    monkeypatch.setenv("PILOTLIGHT_PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("PILOTLIGHT_KEY_OF_FAL", "secret")
+
+    load()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilotlight.contracts.events import Progress
+from pilotlight.contracts.events import Log, Progress
 from pilotlight.errors import InvalidInput, WeightsMissing, WorkerError
 from pilotlight.testing import run_once, stream_once
 from tests.workers.misbehaving.async_run import AsyncRun
@@ -81,6 +81,38 @@ def test_progress_can_be_heard(tmp_path):
 
     run_once(Steps, {}, folder=tmp_path, hear=heard.append)
     assert heard == [Progress("once", 1.0, "done")]
+
+
+@pytest.mark.parametrize("fraction", ["half", None, float("nan")])
+def test_a_progress_that_is_no_number_is_refused_in_words(tmp_path, fraction):
+    class Half(Waits):
+        def run(self, job_input, context):
+            context.progress(fraction)
+            return super().run(job_input, context)
+
+    with pytest.raises(ValueError, match=f"a number from 0 to 1, .* not {fraction!r}"):
+        run_once(Half, {}, folder=tmp_path)
+
+
+def test_a_log_takes_what_print_would(tmp_path):
+    heard = []
+
+    class Counts(Waits):
+        def run(self, job_input, context):
+            context.log(42)
+            return super().run(job_input, context)
+
+    run_once(Counts, {}, folder=tmp_path, hear=heard.append)
+    assert heard == [Log("once", "log", "42")]
+
+
+def test_a_run_without_a_return_is_told_so(tmp_path):
+    class Forgets(Waits):
+        def run(self, job_input, context):
+            super().run(job_input, context)
+
+    with pytest.raises(WorkerError, match=r"returned nothing: its run must `return \w+\(...\)`"):
+        run_once(Forgets, {}, folder=tmp_path)
 
 
 @pytest.mark.parametrize("worker", [Streams, AsyncStreams])
