@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 
 import pytest
 
 from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.clock import ManualClock
+from pilotlight.errors import Unavailable
 from tests.contract.blobs_suite import BlobsSuite, plain, read, start
 
 
@@ -52,6 +54,30 @@ class TestFolderBlobs(BlobsSuite):
 
         with pytest.raises(Exception, match="no such file"):
             blobs.own_key(url)
+
+    def test_a_full_disk_is_trouble_that_may_pass(self, blobs, folder, monkeypatch):
+        def full(_descriptor):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as disk:
+            disk.setattr("os.fsync", full)
+            with pytest.raises(Unavailable, match="No space"):
+                plain(blobs, "k")
+
+        assert not list((folder / "drafts").iterdir())
+        plain(blobs, "k")
+        assert read(blobs, "k") == b"hello"
+
+    def test_what_a_file_manager_leaves_behind_keeps_nothing_from_being_swept(
+        self, blobs, folder, clock
+    ):
+        for name in ("expiring", "drafts", "uploads"):
+            (folder / name / ".DS_Store").write_bytes(b"of a file manager")
+        plain(blobs, "k", expires_at=clock.now() + 10)
+        clock.sleep(3 * 24 * 3600)
+
+        assert blobs.sweep(now=clock.now()) == 1
+        assert (folder / "uploads" / ".DS_Store").exists()
 
     def test_many_writers_of_one_key_leave_one_whole_object(self, blobs, folder):
         begin = threading.Barrier(8)

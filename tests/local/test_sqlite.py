@@ -16,7 +16,7 @@ from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
-from pilotlight.errors import SettingsError
+from pilotlight.errors import SettingsError, Unavailable
 
 
 @pytest.fixture
@@ -212,6 +212,18 @@ def test_a_commit_that_fails_leaves_the_next_write_unharmed(database):
     with database.write() as execute:
         execute("INSERT INTO a VALUES (1)")
     assert database.read("SELECT count(*) FROM b").fetchone() == (0,)
+
+
+def test_a_full_disk_is_told_as_trouble_that_may_pass(database, make_job):
+    store = SqliteStore(database)
+    (pages,) = database.read("PRAGMA page_count").fetchone()
+    database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Unavailable, match="full"):
+        store.create([replace(make_job(), input="x" * 1_000_000)])
+
+    database._writer.execute("PRAGMA max_page_count = 100000")
+    store.create([make_job()])
+    assert len(store.list_jobs()) == 1
 
 
 def test_all_rows_are_walked_over_many_pages(database, make_job):

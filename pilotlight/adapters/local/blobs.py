@@ -16,6 +16,7 @@ renamed into place last, and that is the moment the object exists. Both are sync
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 from pilotlight.adapters import grants
 from pilotlight.adapters.grants import Grants
 from pilotlight.adapters.local.parts import Uploads
-from pilotlight.errors import BodyTooLarge, UnknownFile
+from pilotlight.errors import BodyTooLarge, Unavailable, UnknownFile
 from pilotlight.ports.blobs import BlobInfo
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 1024 * 1024
 ABANDONED_S: Final = 24 * 3600.0
 """A draft or an upload that nobody finished within this is swept."""
+_OURS: Final = "[0-9]*-*"
+"""Where somebody looks with a file manager there may be other names, such as ``.DS_Store``."""
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLAIN: Final = re.compile(r"[^\w.-]+", re.ASCII)
 
 
@@ -189,12 +193,12 @@ class FolderBlobs:
 
     def sweep(self, *, now: float) -> int:
         gone = 0
-        for marker in sorted(path.name for path in (self._folder / "expiring").iterdir()):
+        for marker in sorted(path.name for path in (self._folder / "expiring").glob(_OURS)):
             moment, _, name = marker.partition("-")
             if int(moment) > now:
                 break
             gone += self._expire(marker, name, now)
-        for draft in list((self._folder / "drafts").iterdir()):
+        for draft in list((self._folder / "drafts").glob(_OURS)):
             if int(draft.name.partition("-")[0]) + ABANDONED_S <= now:
                 draft.unlink(missing_ok=True)
                 gone += 1
@@ -202,7 +206,10 @@ class FolderBlobs:
 
     @contextlib.contextmanager
     def draft(self, chunks: Iterable[bytes], *, max_bytes: int | None) -> Iterator[Draft]:
-        """Bytes on disk, removed afterwards unless somebody renamed them."""
+        """Bytes on disk, removed afterwards unless somebody renamed them.
+
+        Raises Unavailable where there is no room for them.
+        """
         path = self._folder / "drafts" / f"{int(self._clock.now())}-{secrets.token_hex(8)}"
         digest, size = hashlib.sha256(), 0
         try:
@@ -217,6 +224,10 @@ class FolderBlobs:
                 os.fsync(file.fileno())
             path.chmod(0o400)
             yield Draft(path, size, digest.hexdigest())
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise Unavailable(f"a file cannot be kept: {error.strerror}") from error
         finally:
             path.unlink(missing_ok=True)
 

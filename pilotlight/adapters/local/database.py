@@ -23,7 +23,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import schema
-from pilotlight.errors import SettingsError
+from pilotlight.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +40,14 @@ _FILL_BYTES: Final = 1_000_000
 KEPT_HEAP_BYTES: Final = 4 * 1024 * 1024
 _M_TRIM_THRESHOLD: Final = -1
 """malloc.h"""
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""Primary codes of errors that the disk is to blame for (https://sqlite.org/rescode.html)."""
 _PRAGMAS: Final = (
     f"PRAGMA page_size={_PAGE_BYTES}",  # of a new file; a job's commit is seven small pages: 26 us, not 34
     "PRAGMA journal_mode=WAL",
@@ -59,6 +67,10 @@ def _keep_freed_memory() -> None:
     """
     with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)
+
+
+def _is_the_disks(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _PASSING
 
 
 class Database:
@@ -128,20 +140,25 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Execute]:
-        """A transaction; a nested one joins the outer. An exception rolls everything back."""
+        """A transaction; a nested one joins the outer. An exception rolls everything back.
+
+        Raises Unavailable where the disk takes nothing.
+        """
         with self._mutex:
             if self._owner:
                 yield self._writer.execute
                 return
             with self._locked():
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._owner = threading.get_ident()
                 try:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    self._owner = threading.get_ident()
                     yield self._writer.execute
                     self._writer.execute("COMMIT")
-                except BaseException:
+                except BaseException as error:
                     if self._writer.in_transaction:  # a full disk may have ended it already
                         self._writer.execute("ROLLBACK")
+                    if _is_the_disks(error):
+                        raise Unavailable(f"the job table cannot be written: {error}") from error
                     raise
                 finally:
                     self._owner = 0

@@ -112,7 +112,7 @@ class Uploads:
 
     def sweep(self, *, started_before: float) -> int:
         gone = 0
-        for folder in list(self.folder.iterdir()):
+        for folder in [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]:
             if self._started_at(folder) <= started_before:
                 self.remove(folder.name)
                 gone += 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sqlite3
 import threading
 
 import pytest
 
 from pilotlight.adapters.local import processes
 from pilotlight.adapters.local.clock import ManualClock
+from pilotlight.errors import Unavailable
 from pilotlight.settings import ReplicaSettings, Settings, load
 from tests.contract.fleet_suite import FleetSuite
 from tests.contract.local_fleet.stand_ins import is_gone, only, ready, start, until
@@ -194,7 +194,7 @@ def test_nobody_is_taken_for_silent_while_the_disk_lets_no_word_through(make_fle
         execute("UPDATE replica SET seen_at = ?", (clock.now(),))
     for _ in range(3):
         clock.sleep(100)
-        with full(database), pytest.raises(sqlite3.OperationalError):
+        with full(database), pytest.raises(Unavailable):
             fleet.poll_exits()
 
     clock.sleep(10)
@@ -216,7 +216,7 @@ def test_a_death_that_could_not_be_written_down_is_written_later(make_fleet, dat
     replica_id = ready(fleet, "serves")
     os.kill(only(fleet).pid, signal.SIGKILL)
     until(lambda: is_gone(only(fleet).pid))
-    with full(database), pytest.raises(sqlite3.OperationalError):
+    with full(database), pytest.raises(Unavailable):
         fleet.poll_exits()
 
     assert [ended.replica_id for ended in until(fleet.poll_exits)] == [replica_id]
