@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from pilotlight import WeightsMissing
+from pilotlight import InvalidInput, WeightsMissing
 from tests.workers.shelf import DRAWN
 from workers.engines.diffusers.declared import Diffused
 from workers.engines.diffusers.loading import load, read_part
@@ -115,3 +115,12 @@ def test_a_changed_picture_keeps_its_shape():
     assert wide * high == pytest.approx(1024 * 1024, rel=0.05)
     wide, high = of_edit(None, (8000, 6000), edit)
     assert wide * high <= 2_000_000
+    assert of_edit(None, (10_000, 1), edit) == (10_000, 16)
+
+
+@pytest.mark.parametrize("mode", [None, "auto"])
+def test_a_picture_too_narrow_to_be_made_is_refused_before_it_takes_all_memory(mode):
+    edit = ways_of("flux-kontext-lora")[0]
+
+    with pytest.raises(InvalidInput, match="image_url is 40000000 x 1, too narrow"):
+        of_edit(mode, (40_000_000, 1), edit)

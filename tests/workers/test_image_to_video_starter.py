@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pilotlight import Cancelled, Context
+from pilotlight import Cancelled, Context, OutOfMemory
 from pilotlight.contracts.events import Log, Progress
 from pilotlight.testing import run_once
+from tests.workers.twin_pictures import full, hooked
 from workers.engines.video import files as video_files
 from workers.starters.image_to_video import WEIGHTS, WORKER
 
@@ -60,6 +61,24 @@ def red_circle(width=300, height=200):
     x, y, r = 0.38 * width, height / 2, 0.19 * height
     ImageDraw.Draw(picture).ellipse((x - r, y - r, x + r, y + r), fill=(220, 40, 40))
     return picture
+
+
+def test_a_film_made_with_less_memory_is_the_last_that_is(projector):
+    picture = red_circle()
+    how = {"seed": 5, "steps": 1, "guidance": 1, "on_step": lambda _step: None}
+    before = projector.model.film("a red circle", picture, **how)
+
+    projector.model.film("a red circle", picture, low_memory=True, **how)
+
+    assert not projector.model.pipe.vae.use_tiling
+    assert (projector.model.film("a red circle", picture, **how) == before).all()
+
+
+def test_memory_that_runs_out_is_told_in_the_products_own_error(projector):
+    with hooked(projector.model.pipe.transformer, full), pytest.raises(OutOfMemory) as caught:
+        projector.model.warm_up()
+
+    assert caught.value.__context__ is None  # what it held can go
 
 
 def test_a_red_circle_moving_right_is_red_and_moves_right(ask):

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pilotlight import Cancelled, InvalidInput
+from pilotlight import Cancelled, InvalidInput, OutOfMemory
 from pilotlight.contracts.events import Log
 from pilotlight.testing import run_once
 from tests.workers.films import a_film
+from tests.workers.twin_pictures import full
 from workers.engines.media.clips import clip
 from workers.engines.media.examples import Example, examples
 from workers.engines.training import diary as training_diary
@@ -160,6 +161,24 @@ def test_a_training_that_was_killed_comes_out_the_same_to_the_bit(
 
     assert "this attempt went on from step 2" in [e.line for e in heard if isinstance(e, Log)]
     assert lora.read_bytes() == whole.read_bytes()
+
+
+def test_memory_that_runs_out_is_tried_again_with_less(school, lesson, tmp_path, monkeypatch):
+    from diffusers import AutoencoderKLWan
+
+    plain = AutoencoderKLWan.encode
+
+    def unless_tiled(self, *asked, **how):
+        if not self.use_tiling:
+            full()
+        return plain(self, *asked, **how)
+
+    monkeypatch.setattr(AutoencoderKLWan, "encode", unless_tiled)
+    with pytest.raises(OutOfMemory) as caught:
+        teach(school, lesson, tmp_path / "first")
+    teach(school, lesson, tmp_path / "second", low_memory=True)
+
+    assert caught.value.__context__ is None  # what it held can go
 
 
 def test_films_of_an_archive_are_unpacked_under_names_of_ours(lesson, tmp_path):

@@ -17,9 +17,9 @@ from pilotlight.contracts.endpoints.wan_trainer import Train, Trained
 from workers.engines.diffusers import loading as diffusers_loading
 from workers.engines.diffusers.declared import Diffused
 from workers.engines.media.clips import clip
-from workers.engines.media.examples import examples
+from workers.engines.media.examples import Example, examples
 from workers.engines.training.diary import Diary
-from workers.engines.training.wan import Clip, WanTrainer
+from workers.engines.training.wan import WanTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,11 +91,20 @@ class TeachesWan(Worker[Train, Trained]):
     def run(self, job_input: Train, context: Context) -> Trained:
         """Loss and progress as it learns; raises InvalidInput for an archive that will not do."""
         base = self.bases[context.endpoint]
-        clips = self._clips(job_input, context, base)
+        shown = self._shown(job_input, context)
         # A model of its own: what one job taught must not be in the next one's.
-        trainer = WanTrainer(diffusers_loading.load(base.model), SEED)
+        trainer = WanTrainer(diffusers_loading.load(base.model), SEED, context.low_memory)
         began = trainer.train(
-            clips,
+            (
+                clip(
+                    one,
+                    pixels=base.pixels,
+                    multiple=base.multiple,
+                    scaled=job_input.auto_scale_input,
+                    field=FIELD,
+                )
+                for one in shown
+            ),
             steps=job_input.number_of_steps,
             learning_rate=job_input.learning_rate,
             on_step=Diary(context, job_input.number_of_steps).step,
@@ -104,11 +113,11 @@ class TeachesWan(Worker[Train, Trained]):
         if began:
             context.log(f"this attempt went on from step {began}")
         config = context.folder / "config.json"
-        facts = job_input.model_dump(exclude={FIELD}) | {"examples": len(clips)}
+        facts = job_input.model_dump(exclude={FIELD}) | {"examples": len(shown)}
         config.write_text(json.dumps(facts | {"base": base.model.repo}, indent=2))
         return Trained(lora_file=_file(trainer.save(context.folder)), config_file=_file(config))
 
-    def _clips(self, job_input: Train, context: Context, base: Base) -> list[Clip]:
+    def _shown(self, job_input: Train, context: Context) -> list[Example]:
         shown = examples(
             context.input_file(job_input.training_data_url),
             caption=job_input.trigger_phrase,
@@ -120,11 +129,7 @@ class TeachesWan(Worker[Train, Trained]):
             raise InvalidInput(
                 f"{FIELD} {words}", Problem(("body", FIELD), words, "invalid_archive")
             )
-        return [
-            clip(one, pixels=base.pixels, multiple=base.multiple,
-                 scaled=job_input.auto_scale_input, field=FIELD)
-            for one in shown
-        ]  # fmt: skip
+        return shown
 
 
 def _file(path: Path) -> PublicFile:

@@ -124,6 +124,8 @@ class Easel:
         pipe = self.pipes.of(first.way)
         with ExitStack() as ways:
             ways.enter_context(quiet())
+            if first.spare:
+                ways.enter_context(self.pipes.parked())
             ways.enter_context(self.pipes.adaptations.added(first.loras))
             ways.enter_context(self._accelerated(pipe, first.acceleration))
             if first.spare:

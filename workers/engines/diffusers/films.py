@@ -109,6 +109,8 @@ class Filming(Worker[Any, Any]):
 
         with ExitStack() as ways:
             ways.enter_context(quiet())
+            if context.low_memory:
+                ways.enter_context(self.pipes.parked())
             ways.enter_context(self.pipes.adaptations.added(loras))
             if context.low_memory:
                 ways.enter_context(sparing(pipe, self.pipes.device))

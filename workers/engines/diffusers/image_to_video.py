@@ -7,11 +7,13 @@ numbers are added in the same order and equal seeds give equal frames.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import WeightsMissing, stage
 from workers.engines import weights
+from workers.engines.diffusers.memory import bounded, sparing
 from workers.engines.diffusers.text_to_image import DEFAULTS_FILE
 from workers.engines.quiet import quiet
 
@@ -75,21 +77,19 @@ class LtxImageToVideo:
         """Frames (n, height, width, 3), bytes, the first much like ``picture``.
 
         ``picture`` is cut to the model's sides, around its middle. ``guidance`` of 1 or less asks
-        for none. What ``on_step`` raises ends it.
+        for none. What ``on_step`` raises ends it. Raises OutOfMemory.
         """
         import torch
 
         if self.device == "cpu":
             torch.set_num_threads(1)  # counts per calling thread, so not in load
-        if low_memory:
-            self._spare_memory()
 
         def stepped(_pipe: Any, step: int, _time: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
             on_step(step + 1)
             return {}
 
-        with quiet():
-            made = self.pipe(
+        def call() -> Any:
+            return self.pipe(
                 image=self._fitted(picture),
                 prompt=prompt,
                 width=self.defaults["width"],
@@ -102,6 +102,9 @@ class LtxImageToVideo:
                 callback_on_step_end=stepped,
                 output_type="np",
             )
+
+        with quiet(), sparing(self.pipe, self.device) if low_memory else nullcontext():
+            made = bounded(call)
         return (made.frames[0] * 255).round().astype("uint8")  # type: ignore[no-any-return]
 
     def warm_up(self) -> None:
@@ -125,9 +128,3 @@ class LtxImageToVideo:
 
         sides = self.defaults["width"], self.defaults["height"]
         return ImageOps.fit(picture.convert("RGB"), sides, Pictures.Resampling.BICUBIC)
-
-    def _spare_memory(self) -> None:
-        """Slower: frames are decoded in pieces, and on a GPU only the part at work is there."""
-        self.pipe.vae.enable_tiling()
-        if self.device == "cuda" and not getattr(self.pipe, "_all_hooks", None):
-            self.pipe.enable_model_cpu_offload()

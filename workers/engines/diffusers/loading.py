@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from workers.engines.diffusers.adaptations import Adaptations
 from workers.engines.quiet import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workers.engines.diffusers.declared import Adaptation, Diffused, Part, Way
 
@@ -91,6 +92,15 @@ class Pipes:
     def wake(self) -> None:
         """Back to where it works."""
         self._move(self.device)
+
+    @contextmanager
+    def parked(self) -> Iterator[None]:
+        """Adaptations are read and parts are called in one by one without the whole on the GPU."""
+        self.park()
+        try:
+            yield
+        finally:
+            self.wake()
 
     def _move(self, device: str) -> None:
         with quiet():

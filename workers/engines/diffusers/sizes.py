@@ -79,6 +79,7 @@ def of_edit(mode: str | None, picture: Size, way: Way) -> Size:
     """What comes out of a changed picture: a ratio such as ``16:9``, its own size, or what suits.
 
     ``None`` and ``match_input`` keep the size up to two million pixels; ``auto`` keeps the ratio.
+    Raises InvalidInput for a picture so narrow that nothing of its shape can be made.
     """
     width, height = picture
     area = float(way.size[0] * way.size[1])
@@ -87,7 +88,10 @@ def of_edit(mode: str | None, picture: Size, way: Way) -> Size:
     elif mode != "auto":
         width, height = (int(part) for part in str(mode).split(":"))
     scale = math.sqrt(area / (width * height))
-    return _fitted(round(width * scale), round(height * scale), way.multiple)
+    sides = _fitted(round(width * scale), round(height * scale), way.multiple)
+    if sides[0] * sides[1] > way.most_megapixels * MEGAPIXEL:  # the short one was made longer
+        raise wrong("image_url", f"is {picture[0]} x {picture[1]}, too narrow for this model")
+    return sides
 
 
 def frames(asked: int | None, way: Way) -> int:

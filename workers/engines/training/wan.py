@@ -8,14 +8,16 @@ thirty-two. How noise levels are drawn follows the model's own scheduler: unifor
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from workers.engines.diffusers.memory import bounded, sparing
 from workers.engines.quiet import quiet
 from workers.engines.training.steps import descend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -55,30 +57,38 @@ class WanTrainer:
 
     pipes: Pipes
     seed: int
+    spare: bool = False
+    """With as little memory as can be."""
 
     def train(
         self,
-        clips: Sequence[Clip],
+        clips: Iterable[Clip],
         *,
         steps: int,
         learning_rate: float,
         on_step: OnStep,
         resume: Path | None = None,
     ) -> int:
-        """As :func:`descend`; the step that it went on from."""
+        """As :func:`descend`; the step that it went on from. Raises OutOfMemory.
+
+        Of ``clips``, which are large, there is one at a time.
+        """
         import torch
 
-        torch.manual_seed(self.seed)
-        lessons = self._prepared(clips)
-        return descend(
-            self._adapted(),
-            lambda: self._loss(lessons),
-            steps=steps,
-            learning_rate=learning_rate,
-            facts=f"seed {self.seed}, {len(clips)} examples",
-            on_step=on_step,
-            resume=resume,
-        )
+        def call() -> int:
+            torch.manual_seed(self.seed)
+            lessons = self._prepared(clips)
+            return descend(
+                self._adapted(),
+                lambda: self._loss(lessons),
+                steps=steps,
+                learning_rate=learning_rate,
+                facts=f"seed {self.seed}, {len(lessons)} examples",
+                on_step=on_step,
+                resume=resume,
+            )
+
+        return bounded(call)
 
     def save(self, folder: Path) -> Path:
         """One safetensors file that the model's pipeline loads."""
@@ -93,10 +103,11 @@ class WanTrainer:
     def pipe(self) -> Any:
         return self.pipes.base
 
-    def _prepared(self, clips: Sequence[Clip]) -> list[_Lesson]:
+    def _prepared(self, clips: Iterable[Clip]) -> list[_Lesson]:
         import torch
 
-        with torch.no_grad():
+        ways = sparing(self.pipe, self.pipes.device) if self.spare else nullcontext()
+        with torch.no_grad(), ways:
             lessons = [self._lesson(clip) for clip in clips]
         for name in ("text_encoder", "vae", "image_encoder"):
             part = getattr(self.pipe, name, None)
