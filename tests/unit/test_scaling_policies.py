@@ -1,15 +1,13 @@
-"""Each policy's own rules, and the limits around any of them."""
+"""Each policy's own rules."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import sys
 
 import pytest
 
-from pilotlight.ports.fleet import ColdStart, Replica
-from pilotlight.ports.learned import Warmth
+from pilotlight.ports.fleet import ColdStart
 from pilotlight.ports.store import Load
 from pilotlight.scaling.knowledge import Knowledge, Prior
 from pilotlight.scaling.policies.expected_saving import ExpectedSaving
@@ -17,59 +15,7 @@ from pilotlight.scaling.policies.keda import Keda
 from pilotlight.scaling.policies.keep_alive import KeepAlive
 from pilotlight.scaling.policies.target_backlog import TargetBacklog
 from pilotlight.scaling.policy import Snapshot, decide
-from pilotlight.scaling.terms import Terms, terms_of
-from pilotlight.scaling.windows import Window
-from pilotlight.settings.scaling import ScalingSettings
-from workers.echo import WORKER as ECHO
-
-NOW = 90_000.0
-
-
-def replica(name, *, idle_s=0.0, ready=True, asked_at=None):
-    since = NOW - idle_s
-    made = Replica(
-        id=name, worker="flux", stage="ready", asked_at=since - 200, ready_at=since - 100,
-        active_at=since,
-    )  # fmt: skip
-    if not ready:
-        asked_at = NOW - 10 if asked_at is None else asked_at
-        made = dataclasses.replace(
-            made, stage="loading", asked_at=asked_at, ready_at=None, active_at=0.0
-        )
-    return made
-
-
-def known(*, cold_s=100.0, service_s=20.0, gaps=()):
-    told = Knowledge()
-    told.started(ColdStart(0, cold_s), NOW - 1000)
-    for _ in range(10):
-        told.finished(service_s)
-    at = 0.0
-    for gap in gaps:
-        told.needs(1, at)
-        told.needs(0, at + 1)
-        at += 1 + gap
-    told.needs(1, at)
-    return told
-
-
-def terms(policy=None, **limits):
-    return Terms(
-        worker="flux", policy=policy or ExpectedSaving(), **({"max_replicas": 50} | limits)
-    )
-
-
-def look(jobs, *replicas, busy=(), now=NOW, **more):
-    since = dict.fromkeys(busy, (now - 5,))
-    snapshot = Snapshot(jobs, replicas, frozenset(busy), since)
-    own = more.pop("terms", None) or terms(more.pop("policy", None))
-    more.setdefault("known", known())
-    return decide(snapshot, own, now=now, **more)
-
-
-def waiting(queued, running=0, *, waited_s=1.0):
-    return Load(queued, running, NOW - waited_s if queued else None)
-
+from tests.unit.looks import NOW, known, look, replica, terms, waiting
 
 # Expected saving
 
@@ -260,114 +206,3 @@ def test_a_busy_replica_is_idle_to_no_policy():
     for policy in (ExpectedSaving(), KeepAlive(0, 0), Keda(), TargetBacklog()):
         late = look(waiting(0, 1), replica("a", idle_s=9e4), busy=["a"], policy=policy)
         assert not late.retire, policy.name
-
-
-# Limits around any policy
-
-
-def test_the_last_replica_has_a_delay_of_its_own():
-    held = look(Load(), replica("a", idle_s=400), terms=terms(last_s=900))
-
-    assert (held.retire, held.look_at) == ((), NOW + 500)
-    both = look(Load(), replica("a", idle_s=400), replica("b", idle_s=900), terms=terms(last_s=900))
-    assert both.retire == ("b",)
-
-
-def test_a_buffer_is_kept_beyond_what_is_needed_while_anything_is():
-    one_busy = (waiting(0, 1), replica("a"))
-
-    assert look(*one_busy, busy=["a"], terms=terms(buffer=2)).start == 2
-    assert look(*one_busy, busy=["a"], terms=terms(buffer_share=0.5)).start == 1
-    assert look(Load(), terms=terms(buffer=2)).start == 0
-
-
-def test_a_spent_budget_stops_starts_and_sends_the_idle_home_until_midnight():
-    told = known()
-    told.ran(1, NOW - 3600)
-    told.ran(1, NOW)
-    own = terms(hours_per_day=1.0, min_replicas=1)
-
-    spent = look(waiting(5, 1), replica("a"), replica("b"), busy=["a"], known=told, terms=own)
-    assert (spent.start, spent.retire) == (0, ("b",))
-    assert spent.look_at == 2 * 86400
-    assert "GPU-hours" in spent.reason
-    assert look(waiting(5), known=told, terms=own, now=2 * 86400.0 + 1).start == 1
-
-
-WEDNESDAY = datetime.datetime(2026, 11, 18, tzinfo=datetime.UTC).timestamp()
-
-
-def test_a_schedule_keeps_replicas_ready_in_its_hours():
-    hours = Window(frozenset({2}), 8 * 3600, 18 * 3600, 2)
-    own = terms(windows=(hours,))
-
-    asleep = look(Load(), terms=own, now=WEDNESDAY + 7 * 3600)
-    assert (asleep.start, asleep.look_at) == (0, WEDNESDAY + 8 * 3600)
-    awake = look(Load(), terms=own, now=WEDNESDAY + 9 * 3600)
-    assert awake.start == 2
-    assert "schedule" in awake.reason
-    thursday = look(Load(), terms=own, now=WEDNESDAY + 33 * 3600)
-    assert (thursday.start, thursday.look_at) == (0, WEDNESDAY + 7 * 86400 + 8 * 3600)
-
-
-def test_a_window_may_reach_past_midnight():
-    night = Window(frozenset({2}), 22 * 3600, 6 * 3600, 1)
-
-    assert night.open_until(WEDNESDAY + 29 * 3600) == WEDNESDAY + 30 * 3600
-    assert night.open_until(WEDNESDAY + 5 * 3600) is None
-    assert night.open_until(WEDNESDAY + 31 * 3600) is None
-
-
-def test_an_operator_may_keep_replicas_warm_until_a_time():
-    warm = Warmth(2, NOW + 600)
-
-    asked = look(Load(), warm=warm)
-    assert (asked.start, asked.look_at) == (2, NOW + 600)
-    idle = (replica("a", idle_s=5000), replica("b", idle_s=5000))
-    assert look(Load(), *idle, warm=warm).retire == ()
-    assert look(Load(), *idle, warm=warm, now=NOW + 601).retire == ("a", "b")
-
-
-def test_the_maximum_is_stronger_than_what_anybody_asks_for():
-    assert look(Load(), warm=Warmth(9, NOW + 1), terms=terms(max_replicas=3)).start == 3
-
-
-def test_a_maximum_of_zero_leaves_a_worker_to_somebody_else():
-    settings = ScalingSettings.model_validate({"workers": {"echo": {"max_replicas": 0}}})
-    own = terms_of(ECHO.spec, settings)
-
-    assert look(waiting(9), terms=own).start == 0
-    assert look(Load(), terms=own, warm=Warmth(1, NOW + 9)).start == 0
-
-
-def test_a_start_that_the_rate_cuts_short_is_looked_at_again_when_it_may_go_on():
-    fresh = [replica(f"r{n}", ready=False, asked_at=NOW - 14 + n) for n in range(3)]
-
-    decision = look(waiting(5000), *fresh)
-
-    assert decision.start == 1
-    assert decision.look_at == NOW + 1
-
-
-def test_each_worker_may_have_a_policy_of_its_own():
-    settings = ScalingSettings.model_validate(
-        {
-            "keep_alive_s": 7,
-            "workers": {
-                "echo": {
-                    "policy": "keda", "queue_length": 2, "max_replicas": 9, "keep_alive_s": 3,
-                    "gpu_hours_per_day": 4,
-                    "warm": [{"days": ["sat"], "begins": "09:30", "ends": "10:00"}],
-                }
-            },
-        }
-    )  # fmt: skip
-
-    own = terms_of(ECHO.spec, settings)
-
-    assert own.policy == Keda(2)
-    assert (own.max_replicas, own.last_s, own.hours_per_day) == (9, 3, 4)
-    assert own.windows == (Window(frozenset({5}), 34_200, 36_000, 1),)
-    other = terms_of(ECHO.spec.model_copy(update={"name": "other"}), settings)
-    assert isinstance(other.policy, ExpectedSaving)
-    assert other.last_s == 7
