@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pilotlight.intake.drop.manifest import ORIGIN, ManifestLines
 from pilotlight.intake.drop.results import Results
+from pilotlight.intake.drop.settling import Settling
 from pilotlight.intake.drop.shaping import Shaping
 from pilotlight.intake.drop.taking import Taking
 from pilotlight.intake.drop.watching import ALL_REMOTE_S, ALL_S, LIST_REMOTE_S, LOOK_S, Drops
@@ -57,7 +58,7 @@ def drops(
         waker=steward.waker,
         caller=settings.drop.caller,
         webhook=settings.drop.webhook,
-        settle_s=settings.drop.settle_s,
+        settling=Settling(settings.drop.settle_s),
     )
     return Drops(
         folder=folder,

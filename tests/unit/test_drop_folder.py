@@ -6,6 +6,7 @@ import json
 import os
 import random
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from handlers.sources import s3_drop
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import NO_TEXT, JobStatus
+from pilotlight.intake.drop import settling
 from pilotlight.intake.groups.batches.ticket import ENDPOINT
 from pilotlight.intake.groups.steward import MOST_OPEN
 from pilotlight.settings import load
@@ -144,6 +146,80 @@ def test_a_result_that_cannot_be_written_stops_neither_others_nor_what_comes_in(
 
     assert house.output(f"{ECHO}/later.json.result.json") == "done"
     assert house.drops.ledger.counts() == (2, 1)
+
+
+class Full:
+    """A folder with no room for what one of its files comes to."""
+
+    def __init__(self, folder, poison):
+        self._folder, self._poison, self.asked = folder, poison, 0
+
+    def __getattr__(self, name):
+        return getattr(self._folder, name)
+
+    def read(self, dropped):
+        if dropped.key == self._poison:
+            self.asked += 1
+            raise OSError("No space left on device")
+        return self._folder.read(dropped)
+
+
+def test_a_file_that_cannot_be_taken_keeps_none_of_the_others_back(house):
+    for name in ("a", "poison", "z"):
+        house.put(f"{ECHO}/{name}.json")
+    full = Full(house.drops.folder, f"{ECHO}/poison.json")
+    house.drops.taking.shaping = replace(house.drops.taking.shaping, folder=full)
+    house.look(4)
+    assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
+        f"{ECHO}/a.json", f"{ECHO}/z.json",
+    ]  # fmt: skip
+
+    tried = full.asked
+    house.look(4)
+    assert full.asked == tried  # not each second
+    house.drops.taking.shaping = replace(house.drops.taking.shaping, folder=house.drops.folder)
+    house.look(30)
+    assert len(house.jobs()) == 3
+
+
+def test_files_that_are_renamed_before_they_settle_are_forgotten(house, monkeypatch):
+    """A program that writes under another name first, for ever: it must not fill the memory of
+    what is being watched, in which nothing else would have room."""
+    monkeypatch.setattr(settling, "MOST_WATCHED", 5)
+    for n in range(12):
+        house.put(f"{ECHO}/{n}.json.upload").rename(house.drop / f"{ECHO}/{n}.upload")
+        house.look(1)
+        (house.drop / f"{ECHO}/{n}.upload").rename(house.drop / f"{ECHO}/{n}.json")
+        house.look(2)
+
+    assert len(house.jobs()) == 12
+    assert house.drops.taking.unsettled == 0
+
+
+class Asked:
+    """A ledger that says how many versions it was asked for."""
+
+    def __init__(self, ledger):
+        self._ledger, self.count = ledger, 0
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+    def known(self, ids):
+        self.count += len(ids)
+        return self._ledger.known(ids)
+
+
+def test_the_ledger_is_asked_once_for_what_lies_there_for_a_month(house):
+    for n in range(20):
+        house.put(f"{ECHO}/{n}.json")
+    house.look(4)
+    house.drops.taking.ledger = ledger = Asked(house.drops.taking.ledger)
+
+    house.look(10)
+
+    assert ledger.count <= 20
+    assert len(house.jobs()) == 20
 
 
 def test_an_output_that_is_not_kept_any_more_is_not_told_as_nothing(house, tmp_path):

@@ -4,6 +4,7 @@
 
     naming.py    what a key says: endpoint, kind of file, names of results    (pure)
     shaping.py   a file -> the input of a job
+    settling.py  which files lie still for long enough to be whole
     taking.py    objects that were seen -> jobs, each version once
     manifest.py  the lines of a manifest, as a batch's
     results.py   a job that ended -> files

@@ -8,13 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts.job import LOW_PRIORITY, JobError
-from pilotlight.errors import InvalidInput, PilotlightError, Problem, UnknownEndpoint
+from pilotlight.errors import InvalidInput, PilotlightError, Problem, Unavailable, UnknownEndpoint
 from pilotlight.intake.drop import naming
 from pilotlight.intake.drop.manifest import ORIGIN
 from pilotlight.intake.drop.naming import Kind
 from pilotlight.intake.groups.batches.ticket import KIND, MOST_BYTES, Ticket
 from pilotlight.intake.groups.opening import Opening
 from pilotlight.intake.submission import Submission
+from pilotlight.observability import logs
 from pilotlight.ports.drop import Replaced, Taken
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.job import Job
     from pilotlight.intake.drop.results import Results
+    from pilotlight.intake.drop.settling import Settling
     from pilotlight.intake.drop.shaping import Shaping
     from pilotlight.intake.groups.batches.kind import Batches
     from pilotlight.intake.groups.opening import Groups
@@ -36,8 +38,9 @@ PAGE: Final = 200
 """Objects of one transaction."""
 MOST_PENDING: Final = 2000
 """Objects whose results are not written: more are taken when some are."""
-MOST_WATCHED: Final = 10_000
-"""Versions that are remembered as seen once; others are seen again."""
+MOST_REMEMBERED: Final = 200_000
+"""Versions of which no ledger is asked again: on AWS each answer is a read that is paid for, and the
+listing holds whatever was dropped within a month."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,31 +60,35 @@ class Taking:
     waker: Waker
     caller: str
     webhook: str | None
-    settle_s: float
-    """A version is taken when it was seen unchanged for so long."""
-    _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """By key: version and since when."""
+    settling: Settling
+    _remembered: set[bytes] = field(default_factory=set)
+    """Beginnings of ids that the ledger knows."""
 
     @property
     def unsettled(self) -> int:
-        return len(self._seen)
+        return len(self.settling)
 
-    def __call__(self, found: Iterable[Dropped], *, room: int, settled: bool = False) -> int:
+    def __call__(
+        self,
+        found: Iterable[Dropped],
+        *,
+        room: int,
+        settled: bool = False,
+        listing: bool = False,
+    ) -> int:
         """Take what is new, some more than ``room`` at most; how many.
 
-        ``settled``: they are known to be whole, as in S3.
+        ``settled``: they are known to be whole, as in S3. ``listing``: they are all that are there,
+        and one that cannot be taken keeps none of the others back; else it is raised, and whoever
+        told of it tells again.
         """
         taken = 0
-        page: list[Dropped] = []
-        for one in found:
-            if taken >= room:
-                break
-            if naming.kind_of(one.key) is not Kind.ASIDE:
-                page.append(one)
-            if len(page) == PAGE:
-                taken += self._page(page, settled=settled)
-                page = []
-        return taken + (self._page(page, settled=settled) if page else 0)
+        wanted = (one for one in found if naming.kind_of(one.key) is not Kind.ASIDE)
+        while taken < room and (page := list(islice(wanted, PAGE))):
+            taken += self._page(page, settled=settled, listing=listing)
+        if listing:
+            self.settling.listed(all_of_them=taken < room)
+        return taken
 
     def fresh(self, found: Iterable[Dropped]) -> int:
         """How many of these were not taken yet."""
@@ -91,29 +98,47 @@ class Taking:
             count += len(page) - len(self.ledger.known([naming.version_id(one) for one in page]))
         return count
 
-    def _page(self, page: Sequence[Dropped], *, settled: bool) -> int:
+    def _page(self, page: Sequence[Dropped], *, settled: bool, listing: bool) -> int:
         by_id = {naming.version_id(one): one for one in page}
-        known = self.ledger.known(list(by_id))
+        known = self._known(list(by_id))
         fresh = {own_id: one for own_id, one in by_id.items() if own_id not in known}
         for own_id in known:
-            self._seen.pop(by_id[own_id].key, None)
-        ripe = {i: one for i, one in fresh.items() if settled or self._is_settled(one)}
-        if not ripe:
-            return 0
-        return self._take(ripe)
+            self.settling.is_over(by_id[own_id].key)
+        now = self.submit.clock.now()
+        ripe = {
+            own_id: one
+            for own_id, one in fresh.items()
+            if settled or self.settling.is_settled(one, now=now)
+        }
+        try:
+            return self._take(ripe) if ripe else 0
+        except Unavailable:
+            raise
+        except Exception:
+            if not listing:
+                raise
+        return sum(self._taken_alone(own_id, one) for own_id, one in ripe.items())
 
-    def _is_settled(self, one: Dropped) -> bool:
-        now, mark = self.submit.clock.now(), f"{one.size} {one.version}"
-        version, since = self._seen.get(one.key, ("", now))
-        if version != mark:
-            if len(self._seen) >= MOST_WATCHED:
-                return False
-            self._seen[one.key] = (mark, now)
-            return self.settle_s <= 0
-        if now - since < self.settle_s:
-            return False
-        self._seen.pop(one.key, None)
-        return True
+    def _taken_alone(self, own_id: str, one: Dropped) -> int:
+        """Raises Unavailable: the others fare alike."""
+        try:
+            return self._take({own_id: one})
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - a full disk, a result whose place is taken: others go on
+            logs.failure("drop.untaken", key=naming.shown(one.key))
+            self.settling.later(one, now=self.submit.clock.now())
+            return 0
+
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        """What is known once stays known."""
+        known = {own_id for own_id in ids if _short(own_id) in self._remembered}
+        if asked := [own_id for own_id in ids if own_id not in known]:
+            told = self.ledger.known(asked)
+            if len(self._remembered) + len(told) <= MOST_REMEMBERED:
+                self._remembered.update(map(_short, told))
+            known |= told
+        return known
 
     def _take(self, ripe: dict[str, Dropped]) -> int:
         rows: list[tuple[str, Dropped, Job]] = []
@@ -132,6 +157,8 @@ class Taking:
                 self.results.refused(one, JobError.of(error))
                 taken.append(Taken(own_id, one.key, None, pending=False))
         self._record(rows, taken)
+        for one in ripe.values():
+            self.settling.is_over(one.key)
         return len(taken)
 
     def _record(self, rows: list[tuple[str, Dropped, Job]], taken: list[Taken]) -> None:
@@ -204,3 +231,7 @@ class Taking:
                 return origin, given
         key = one.key.encode("utf-8", "surrogateescape").hex()
         return ORIGIN, {"endpoint": self._endpoint(one), "caller": self.caller, "key": key}
+
+
+def _short(own_id: str) -> bytes:
+    return bytes.fromhex(own_id[:32])

@@ -100,7 +100,7 @@ class Drops:
     def _list(self, now: float) -> None:
         began = self.clock.monotonic()
         listing = self.folder.listing()
-        taken = self.taking(listing, room=self._room, settled=self.folder.whole)
+        taken = self.taking(listing, room=self._room, settled=self.folder.whole, listing=True)
         took_s = self.clock.monotonic() - began
         self._count(taken)
         busy = bool(taken or self.taking.unsettled)
