@@ -1,4 +1,4 @@
-"""What a stranger meets: the names at the root, the wheel, and the README, which must be true."""
+"""What a stranger meets: the names at the root, the wheel, the README and its pages, all true."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.live import ROOT, environment, up
 
 README = (ROOT / "README.md").read_text()
 PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = set(re.findall(r"```python\n(.*?)```", PAGES, re.DOTALL))
 
 
 def named(start):
@@ -27,7 +27,7 @@ def named(start):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The three roots in a folder of their own, with the README's files added to them."""
+    """The three roots in a folder of their own, with the files of the pages added to them."""
     for name in ("handlers", "pilotlight", "workers"):
         keep_out = shutil.ignore_patterns("__pycache__", "starters")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=keep_out)
@@ -82,7 +82,7 @@ def test_the_readmes_model_runs_as_it_says(checkout):
     subprocess.run([sys.executable, "-c", trial], cwd=checkout, check=True)
 
 
-def test_the_readmes_three_files_are_found_and_work_together(checkout, tmp_path):
+def test_the_three_files_of_the_pages_are_found_and_work_together(checkout, tmp_path):
     with up(tmp_path / "data", root=checkout) as live:
         shout = live.ask("POST", "/run/acme/shout", {"text": "hello", "times": 3})
         plain = live.ask("POST", "/plain/acme/shout", {"text": "a"})
