@@ -152,13 +152,30 @@ def sound(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
         heard = film.streams.audio[0]
         resampler = av.AudioResampler(format="s16", layout=asked["layout"], rate=asked["rate"])
         left = asked["most_s"] * asked["rate"]
-        for frame in _ended(film.decode(heard)):
+        for frame in _ended(_whole_ones(film, heard)):
             for part in resampler.resample(frame):
                 left -= part.samples
                 if left < 0:
                     words = f"is longer than {asked['most_s']} s"
                     raise Refused(words, "audio_duration_too_long")
                 yield {}, part.to_ndarray().tobytes()
+
+
+def _whole_ones(film: Any, heard: Any) -> Iterator[Any]:
+    """What can be decoded: a damaged packet is left out, as players do, unless all of them are."""
+    import av
+
+    found, damage = False, None
+    for packet in film.demux(heard):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            damage = error
+            continue
+        found = found or bool(frames)
+        yield from frames
+    if damage and not found:
+        raise damage
 
 
 def _ended(decoded: Iterator[Any]) -> Iterator[Any]:
