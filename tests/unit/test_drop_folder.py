@@ -120,6 +120,36 @@ def test_a_file_that_is_replaced_while_it_runs_runs_again_and_its_new_result_cou
     assert house.drops.ledger.counts() == (2, 0)
 
 
+class Backwards:
+    """A ledger in which of two versions the older one was written down last."""
+
+    def __init__(self, ledger):
+        self._ledger = ledger
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+    def newest(self, _key):
+        return min(self._ledger.pending(limit=10), key=lambda one: one.job_id).id
+
+
+def test_of_two_versions_that_were_taken_at_once_the_one_that_lies_there_counts(house):
+    house.put(f"{ECHO}/a.json", {"text": "old"})
+    house.look()
+    (old,) = house.jobs()
+    house.put(f"{ECHO}/a.json", {"text": "newer"})
+    house.look()
+    new = next(job for job in house.jobs() if job.id != old.id)
+    house.drops.ledger = Backwards(house.drops.ledger)
+
+    house.run(new, "new")
+    house.look(1)
+    house.run(old, "old")
+    house.look(1)
+
+    assert house.output(f"{ECHO}/a.json.result.json") == "new"
+
+
 def test_a_result_is_written_though_nobody_said_that_the_job_ended(house):
     house.put(f"{ECHO}/a.json")
     house.look()

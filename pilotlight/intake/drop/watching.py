@@ -153,10 +153,19 @@ class Drops:
         if job.endpoint == ENDPOINT and job.group_due is not None:
             self._all_at = min(self._all_at, self.clock.now() + LOOK_S)
             return False  # its last lines are on their way out
-        if self.ledger.newest(one.key) != one.id:
-            return True  # the file was replaced meanwhile: the newer one's result counts
-        self._tell(one.key, job)
+        if self._is_newest(one):  # else it was replaced meanwhile: the newer one's result counts
+            self._tell(one.key, job)
         return True
+
+    def _is_newest(self, one: Taken) -> bool:
+        """Two processes that take two versions at once may write them down in either order, so it
+        is the object that says, while it is there and was taken as it is."""
+        there = self.folder.look(one.key)
+        if there is not None:
+            own_id = naming.version_id(there)
+            if own_id == one.id or self.ledger.known([own_id]):
+                return own_id == one.id
+        return self.ledger.newest(one.key) == one.id
 
     def _tell(self, key: str, job: Job) -> None:
         if job.endpoint != ENDPOINT:
