@@ -36,7 +36,7 @@ _DRAIN = "chaos/test_replica_cancel_and_drain.py::"
 _FAULTS = "chaos/test_replica_store_faults.py::"
 _RECEIVERS = "journeys/test_webhook_receivers.py::"
 _POSTER = "contract/test_http_poster.py::"
-_DYNAMO = "contract/test_dynamo.py::"
+_ANSWERS = "contract/test_dynamo_answers.py::"
 _SITES = "sim/test_call_sites.py::test_whichever_call_goes_wrong_the_job_ends_once_and_is_announced"
 _MACHINE = "chaos/test_matrix_machine.py::"
 _WIRE = "celery/test_wire.py::"
@@ -171,7 +171,7 @@ MATRIX: Final[dict[int, Row]] = {
     31: _row(
         "the store throttles",
         "sim: throttled",
-        _DYNAMO + "test_trouble_that_passes_is_waited_out_and_trouble_that_stays_is_told",
+        _ANSWERS + "test_trouble_that_passes_is_waited_out_and_trouble_that_stays_is_told",
     ),
     32: _row(
         "the store is down for a while",
@@ -182,9 +182,12 @@ MATRIX: Final[dict[int, Row]] = {
         "the answer to T6 is lost",
         "sim: unanswered",
         _FAULTS + "test_a_settlement_whose_answer_was_lost_counts_once_and_keeps_its_files",
-        _DYNAMO + "test_a_move_whose_answer_is_lost_was_done_once_and_says_so",
+        _ANSWERS + "test_a_move_whose_answer_is_lost_was_done_once_and_says_so",
     ),
-    34: _row("an index lags", _DYNAMO + "test_what_an_index_says_late_is_checked_against_the_row"),
+    34: _row(
+        "an index lags",
+        "contract/test_dynamo.py::test_what_an_index_says_late_is_checked_against_the_row",
+    ),
     35: _row(
         "a clock is half a minute off",
         "celery/test_clocks.py::test_a_replica_whose_clock_is_half_a_minute_off_leases_nothing",
@@ -219,6 +222,8 @@ MATRIX: Final[dict[int, Row]] = {
         _STORAGE + "test_a_model_that_finds_the_disk_full_is_tried_again_as_the_machines_fault",
         _STORAGE + "test_an_ingress_without_room_acknowledges_nothing_and_then_goes_on",
         _STORAGE + "test_a_result_waits_for_room_and_is_not_made_again",
+        "contract/local_fleet/test_fleet.py::"
+        "test_nobody_is_taken_for_silent_while_the_disk_lets_no_word_through",
     ),
     42: _row(
         "100 kB/s",
