@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from pilotlight.catalogue import discover
-from pilotlight.testing import run_once
 from tests.live import ROOT
 from workers.engines.language.guarding import Guarding
 from workers.engines.vllm import venv as vllm_venv
@@ -98,34 +97,3 @@ def test_every_argument_is_one_that_the_installed_vllm_takes():
     )  # fmt: skip
 
     assert told.stdout.strip().endswith("known"), told.stderr[-2000:]
-
-
-class Recorded:
-    """Stands where the engine would: hears what it is asked."""
-
-    def __init__(self):
-        self.asked = []
-
-    async def chat(self, asked, *, seed, live):
-        self.asked.append(asked)
-        yield {"choices": [{"message": {"content": "a lighthouse"}}]}
-
-
-def test_a_picture_reaches_the_engine_as_itself(tmp_path):
-    worker = SERVED["qwen3.5-4b"]()
-    worker.engine = Recorded()
-    (tmp_path / "a.png").write_bytes(b"\x89PNG and more")
-    url = "https://example.org/a.png"
-    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What?"}]
-
-    run_once(
-        worker,
-        {"messages": [{"role": "user", "content": content}]},
-        folder=tmp_path,
-        files={url: tmp_path / "a.png"},
-    )
-
-    (asked,) = worker.engine.asked
-    assert asked.messages[0].content[0].image_url.url == (
-        "data:image/png;base64,iVBORyBhbmQgbW9yZQ=="
-    )

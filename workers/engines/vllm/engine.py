@@ -22,7 +22,7 @@ from workers.engines.vllm import sockets
 from workers.engines.vllm.turns import Heard, chunks, whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from pilotlight.contracts.tasks.chat import Chat, Completion
     from pilotlight.contracts.tasks.embeddings import Embed
@@ -77,7 +77,7 @@ class Vllm:
             await init_app_state(engine, app.state, args, tasks)
         self._engine, self._app = engine, app
 
-    async def chat(self, asked: Chat, *, seed: int, live: bool) -> AsyncIterator[Completion]:
+    async def chat(self, asked: Chat, *, seed: int, live: bool) -> AsyncGenerator[Completion, None]:
         """News as they are made where somebody listens (``live``); the last one is whole.
 
         Leaving takes the request out of the batch at once.

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import mimetypes
+import asyncio
+import contextlib
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.tasks import shapes
-from pilotlight.contracts.tasks.chat import Chat, Completion, ImagePart
+from pilotlight.contracts.tasks.chat import Chat, Completion
 from pilotlight.contracts.tasks.ranking import Rerank
+from workers.engines.vllm import shown
 from workers.engines.vllm.engine import Vllm
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +83,14 @@ class Talking(Worker[Chat, Completion]):
         self.engine = self.model.engine()
         return self.engine.load()
 
-    def run(self, job_input: Chat, context: Context) -> Any:
+    async def run(self, job_input: Chat, context: Context) -> AsyncIterator[Completion]:
         """Another attempt of the same job starts from the same seed."""
-        _bring_pictures(job_input, context)
+        await asyncio.to_thread(shown.bring, job_input, context)
         seed = zlib.crc32(context.job_id.encode())
-        return self.engine.chat(job_input, seed=seed, live=context.streaming)
+        said = self.engine.chat(job_input, seed=seed, live=context.streaming)
+        async with contextlib.aclosing(said):
+            async for told in said:
+                yield told
 
 
 class Pooling(Worker[Any, Any]):
@@ -104,14 +108,3 @@ class Pooling(Worker[Any, Any]):
         if hasattr(job_input, "text_1"):
             return self.engine.score(job_input)
         return self.engine.embed(job_input)
-
-
-def _bring_pictures(asked: Chat, context: Context) -> None:
-    """The files of this job, in place of their addresses: an engine fetches nothing itself."""
-    for message in asked.messages:
-        for part in message.content if isinstance(message.content, list) else ():
-            if isinstance(part, ImagePart):
-                path = context.input_file(part.image_url.url)
-                kind = mimetypes.guess_type(path.name)[0] or "image/png"
-                data = base64.b64encode(path.read_bytes()).decode()
-                part.image_url.url = f"data:{kind};base64,{data}"
