@@ -15,7 +15,7 @@ from handlers.sources import s3_drop
 from pilotlight import bootstrap
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import NO_TEXT, JobStatus
-from pilotlight.intake.drop import settling
+from pilotlight.intake.drop import settling, taking
 from pilotlight.intake.groups.batches.ticket import ENDPOINT
 from pilotlight.intake.groups.steward import MOST_OPEN
 from pilotlight.settings import load
@@ -224,6 +224,56 @@ def test_files_that_are_renamed_before_they_settle_are_forgotten(house, monkeypa
 
     assert len(house.jobs()) == 12
     assert house.drops.taking.unsettled == 0
+
+
+class Killed(BaseException):
+    """As a Lambda is whose time is over: nothing of ours catches it."""
+
+
+class Slow:
+    """A folder whose films take so long that whoever copies them lives for a few only."""
+
+    def __init__(self, folder, lives_for):
+        self._folder, self._left = folder, lives_for
+
+    def __getattr__(self, name):
+        return getattr(self._folder, name)
+
+    def read(self, dropped):
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
+        return self._folder.read(dropped)
+
+
+def test_whoever_dies_in_the_middle_of_many_films_has_taken_those_before(house, monkeypatch):
+    """Ten at a time, of gigabytes each: none would ever be done with if only all of them counted."""
+    monkeypatch.setattr(taking, "MOST_COPIED", 1)
+    keys = [f"{ECHO}/{n}.json" for n in range(10)]
+    for key in keys:
+        house.put(key)
+    shaping = house.drops.taking.shaping
+    house.drops.taking.shaping = replace(shaping, folder=Slow(house.drops.folder, 4))
+    with pytest.raises(Killed):
+        house.drops.taking(map(house.drops.folder.look, keys), room=100, settled=True)
+
+    assert len(house.jobs()) == 4
+    house.drops.taking.shaping = replace(shaping, folder=Slow(house.drops.folder, 6))
+    house.drops.taking(map(house.drops.folder.look, keys), room=100, settled=True)
+    assert len(house.jobs()) == 10
+
+
+def test_a_listing_copies_so_much_and_leaves_the_rest_to_the_next(house, monkeypatch):
+    monkeypatch.setattr(taking, "MOST_COPIED", 1)
+    monkeypatch.setattr(taking, "MOST_LISTED", 100)
+    for n in range(10):
+        house.put(f"{ECHO}/{n}.json", {"text": "x" * 39})
+
+    house.look(3)
+    assert len(house.jobs()) == 2 * 2
+    house.look(4)
+
+    assert len(house.jobs()) == 10
 
 
 class Asked:

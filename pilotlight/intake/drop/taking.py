@@ -19,7 +19,7 @@ from pilotlight.observability import logs
 from pilotlight.ports.drop import Replaced, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.job import Job
@@ -38,6 +38,11 @@ PAGE: Final = 200
 """Objects of one transaction."""
 MOST_PENDING: Final = 2000
 """Objects whose results are not written: more are taken when some are."""
+MOST_COPIED: Final = 512 * 1024**2
+"""Bytes between two commits: whoever is killed meanwhile, as a Lambda whose time is over, copies no
+more than that and one object again."""
+MOST_LISTED: Final = 4 * MOST_COPIED
+"""Bytes of one listing: whoever looks has other things to do too."""
 MOST_REMEMBERED: Final = 200_000
 """Versions of which no ledger is asked again: on AWS each answer is a read that is paid for, and the
 listing holds whatever was dropped within a month."""
@@ -63,6 +68,8 @@ class Taking:
     settling: Settling
     _remembered: set[bytes] = field(default_factory=set)
     """Beginnings of ids that the ledger knows."""
+    _copied: int = 0
+    """Bytes of this call so far."""
 
     @property
     def unsettled(self) -> int:
@@ -82,10 +89,12 @@ class Taking:
         and one that cannot be taken keeps none of the others back; else it is raised, and whoever
         told of it tells again.
         """
-        taken = 0
+        taken = self._copied = 0
         wanted = (one for one in found if naming.kind_of(one.key) is not Kind.ASIDE)
         while taken < room and (page := list(islice(wanted, PAGE))):
             taken += self._page(page, settled=settled, listing=listing)
+            if listing and self._copied >= MOST_LISTED:
+                room = 0
         if listing:
             self.settling.listed(all_of_them=taken < room)
         return taken
@@ -110,8 +119,16 @@ class Taking:
             for own_id, one in fresh.items()
             if settled or self.settling.is_settled(one, now=now)
         }
+        taken = 0
+        for portion in _portions(ripe):
+            if listing and self._copied >= MOST_LISTED:
+                break
+            taken += self._portion(portion, listing=listing)
+        return taken
+
+    def _portion(self, ripe: dict[str, Dropped], *, listing: bool) -> int:
         try:
-            return self._take(ripe) if ripe else 0
+            return self._take(ripe)
         except Unavailable:
             raise
         except Exception:
@@ -159,6 +176,7 @@ class Taking:
         self._record(rows, taken)
         for one in ripe.values():
             self.settling.is_over(one.key)
+            self._copied += one.size
         return len(taken)
 
     def _record(self, rows: list[tuple[str, Dropped, Job]], taken: list[Taken]) -> None:
@@ -235,3 +253,17 @@ class Taking:
 
 def _short(own_id: str) -> bytes:
     return bytes.fromhex(own_id[:32])
+
+
+def _portions(ripe: dict[str, Dropped]) -> Iterator[dict[str, Dropped]]:
+    """In their order, each of some more bytes than :data:`MOST_COPIED` at most."""
+    portion: dict[str, Dropped] = {}
+    size = 0
+    for own_id, one in ripe.items():
+        portion[own_id] = one
+        size += one.size
+        if size >= MOST_COPIED:
+            yield portion
+            portion, size = {}, 0
+    if portion:
+        yield portion
