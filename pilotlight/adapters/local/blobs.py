@@ -9,52 +9,41 @@ renamed into place last, and that is the moment the object exists. Both are sync
     objects/3f/3f9c...a1-9b2d...   content, named by the key's hash and its own
     objects/3f/3f9c...a1.json      the card
     expiring/001893456000-3f9c...  when to look at that card again
-    drafts/1893456000-...          being written
+    drafts/1893456000-...          being written: see drafts.py
     uploads/ID/                    a multipart upload: see parts.py
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pilotlight.adapters import grants
 from pilotlight.adapters.grants import Grants
+from pilotlight.adapters.local.drafts import NUMBERED, Drafts
 from pilotlight.adapters.local.parts import Uploads
-from pilotlight.errors import BodyTooLarge, Unavailable, UnknownFile
+from pilotlight.errors import UnknownFile
 from pilotlight.ports.blobs import BlobInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pilotlight.adapters.local.drafts import Draft
     from pilotlight.ports.blobs import Grant, Part
     from pilotlight.ports.clock import Clock
 
 CHUNK_BYTES: Final = 1024 * 1024
 ABANDONED_S: Final = 24 * 3600.0
 """A draft or an upload that nobody finished within this is swept."""
-_OURS: Final = "[0-9]*-*"
-"""Where somebody looks with a file manager there may be other names, such as ``.DS_Store``."""
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLAIN: Final = re.compile(r"[^\w.-]+", re.ASCII)
-
-
-class Draft(NamedTuple):
-    """Synced bytes that do not have a name yet."""
-
-    path: Path
-    size: int
-    sha256: str
 
 
 class FolderBlobs:
@@ -65,7 +54,8 @@ class FolderBlobs:
         self._grants = Grants(secret)
         for name in ("objects", "expiring", "drafts", "uploads"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._uploads = Uploads(folder / "uploads", clock=clock, draft=self.draft)
+        self._drafts = Drafts(folder / "drafts", clock)
+        self._uploads = Uploads(folder / "uploads", clock=clock, drafts=self._drafts)
 
     def put(
         self,
@@ -77,7 +67,7 @@ class FolderBlobs:
         expires_at: float | None = None,
         max_bytes: int | None = None,
     ) -> BlobInfo:
-        with self.draft(_chunks(source), max_bytes=max_bytes) as draft:
+        with self._drafts.write(_chunks(source), max_bytes=max_bytes) as draft:
             info = BlobInfo(key, draft.size, draft.sha256, content_type, file_name, expires_at)
             self._commit(info, draft)
         return info
@@ -193,49 +183,20 @@ class FolderBlobs:
 
     def sweep(self, *, now: float) -> int:
         gone = 0
-        for marker in sorted(path.name for path in (self._folder / "expiring").glob(_OURS)):
+        for marker in sorted(path.name for path in (self._folder / "expiring").glob(NUMBERED)):
             moment, _, name = marker.partition("-")
             if int(moment) > now:
                 break
             gone += self._expire(marker, name, now)
-        for draft in list((self._folder / "drafts").glob(_OURS)):
-            if int(draft.name.partition("-")[0]) + ABANDONED_S <= now:
-                draft.unlink(missing_ok=True)
-                gone += 1
-        return gone + self._uploads.sweep(started_before=now - ABANDONED_S)
-
-    @contextlib.contextmanager
-    def draft(self, chunks: Iterable[bytes], *, max_bytes: int | None) -> Iterator[Draft]:
-        """Bytes on disk, removed afterwards unless somebody renamed them.
-
-        Raises Unavailable where there is no room for them.
-        """
-        path = self._folder / "drafts" / f"{int(self._clock.now())}-{secrets.token_hex(8)}"
-        digest, size = hashlib.sha256(), 0
-        try:
-            with path.open("xb") as file:
-                for chunk in chunks:
-                    size += len(chunk)
-                    if max_bytes is not None and size > max_bytes:
-                        raise BodyTooLarge(f"larger than {max_bytes} bytes", max_size=max_bytes)
-                    digest.update(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            path.chmod(0o400)
-            yield Draft(path, size, digest.hexdigest())
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise Unavailable(f"a file cannot be kept: {error.strerror}") from error
-        finally:
-            path.unlink(missing_ok=True)
+        abandoned = now - ABANDONED_S
+        gone += self._drafts.sweep(begun_before=abandoned)
+        return gone + self._uploads.sweep(started_before=abandoned)
 
     def _commit(self, info: BlobInfo, draft: Draft) -> None:
         name = _name(info.key)
         card = self._card(name)
         card.parent.mkdir(exist_ok=True, mode=0o700)
-        with self.draft([json.dumps(asdict(info)).encode()], max_bytes=None) as written:
+        with self._drafts.write([json.dumps(asdict(info)).encode()]) as written:
             if info.expires_at is not None:
                 # Before the object: an object without its marker would never be swept.
                 (self._folder / "expiring" / f"{int(info.expires_at):012d}-{name}").touch()

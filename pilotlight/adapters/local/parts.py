@@ -13,11 +13,10 @@ from pilotlight.errors import InvalidInput, Problem, UnknownFile
 from pilotlight.ports.blobs import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pilotlight.adapters.local.blobs import Draft
+    from pilotlight.adapters.local.drafts import Drafts
     from pilotlight.ports.clock import Clock
 
 MOST_PARTS: Final = 10_000
@@ -41,7 +40,7 @@ class Upload:
 class Uploads:
     folder: Path
     clock: Clock
-    draft: Callable[..., AbstractContextManager[Draft]]
+    drafts: Drafts
 
     def start(
         self,
@@ -63,7 +62,7 @@ class Uploads:
         )
         folder = self.folder / upload.id
         folder.mkdir(mode=0o700)
-        with self.draft([json.dumps(asdict(upload)).encode()], max_bytes=None) as draft:
+        with self.drafts.write([json.dumps(asdict(upload)).encode()]) as draft:
             draft.path.rename(folder / "upload.json")
         return upload.id
 
@@ -84,7 +83,7 @@ class Uploads:
         if not 1 <= number <= MOST_PARTS:
             raise _refused(("path", "part"), f"parts are numbered 1 to {MOST_PARTS}", number)
         folder = self.folder / upload.id
-        with self.draft(body, max_bytes=self._left(upload, number)) as draft:
+        with self.drafts.write(body, max_bytes=self._left(upload, number)) as draft:
             part = Part(number, draft.sha256[:32])
             target = folder / _part_name(part)
             draft.path.rename(target)
