@@ -165,7 +165,9 @@ def test_pictures_and_endless_conversations_are_refused(talker, ask, tmp_path):
         ask([{"type": "text", "text": "What is this?"}, part])
     assert refused.value.problems[0].loc == ("body", "messages", 0, "content", 1, "type")
 
-    with pytest.raises(InvalidInput, match="this model holds 4096") as refused:
+    with pytest.raises(
+        InvalidInput, match="this model's maximum context length is 4096 tokens"
+    ) as refused:
         ask("lighthouse " * 5000)
     assert refused.value.problems[0].type == "context_length_exceeded"
 

@@ -112,7 +112,11 @@ class TransformersChat:
             told, add_generation_prompt=True, return_dict=True
         )["input_ids"]
         if len(tokens) >= self._window:
-            words = f"{len(tokens)} tokens; this model holds {self._window}, its answer included"
+            # OpenAI's words: what shortens a conversation by itself looks for them.
+            words = (
+                f"this model's maximum context length is {self._window} tokens, its answer "
+                f"included; these are {len(tokens)} tokens"
+            )
             raise _wrong("messages", words, kind="context_length_exceeded")
         return tokens
 

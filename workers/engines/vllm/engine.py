@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
-_SURROUNDINGS: Final = {
+_USUAL: Final = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a process with threads must not fork
 }
+"""Of the library's settings, where the owner has not chosen otherwise."""
+_LONG: Final[tuple[str, ...]] = ("messages", "input", "documents", "text_1")
+"""The field that is too long, where a prompt is longer than the model's context."""
 
 
 class Vllm:
@@ -54,12 +57,14 @@ class Vllm:
         import os
 
         place = self._leave.enter_context(sockets.folder())
-        surroundings = _SURROUNDINGS | {"VLLM_RPC_BASE_PATH": str(place)}
+        settings = os.environ  # noqa: TID251 - the library's, not ours
+        for name, value in _USUAL.items():
+            settings.setdefault(name, value)
+        settings["VLLM_RPC_BASE_PATH"] = str(place)
         if self._is_here:
-            surroundings["HF_HUB_OFFLINE"] = "1"
+            settings["HF_HUB_OFFLINE"] = "1"
         if memory_gib is not None:
-            surroundings["VLLM_CPU_KVCACHE_SPACE"] = str(memory_gib)
-        os.environ.update(surroundings)  # noqa: TID251 - the library's settings, not ours
+            settings["VLLM_CPU_KVCACHE_SPACE"] = str(memory_gib)
         with stage("imports"):
             from vllm.entrypoints.launchers.api_server.app_state import init_app_state
             from vllm.entrypoints.launchers.api_server.entry import build_async_engine_client
@@ -153,18 +158,23 @@ class Vllm:
         if self._engine.errored:
             return ReplicaFailure(f"the engine died: {words}")
         if status in {400, 404, 413, 422}:
-            place = ("body", *_field(error, words, document))
-            return InvalidInput(words, Problem(place, words, "value_error"))
+            too_long = "context length" in words
+            place = ("body", *_field(error, words, document, too_long=too_long))
+            kind = "context_length_exceeded" if too_long else "value_error"
+            return InvalidInput(words, Problem(place, words, kind))
         return WorkerError(words)
 
     async def close(self) -> None:
         await self._leave.aclose()
 
 
-def _field(error: Document, words: str, document: Document) -> list[str]:
-    """The field that an error is about; it does not always say so itself."""
-    if error.get("param"):
-        return str(error["param"]).split(".")
+def _field(error: Document, words: str, document: Document, *, too_long: bool) -> list[str]:
+    """The field that an error is about; engines leave it out, or name one of their own."""
+    named = str(error.get("param") or "").split(".")
+    if named[0] in document:
+        return named
+    if too_long:
+        return [name for name in _LONG if name in document][:1]
     if "rammar" in words or "schema" in words:
         return ["response_format"]
     return [name for name in document if re.search(rf"\b{name}\b", words)][:1]
