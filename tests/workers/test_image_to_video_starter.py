@@ -63,6 +63,15 @@ def red_circle(width=300, height=200):
     return picture
 
 
+def test_what_was_cut_out_lies_on_white(ask):
+    cut = red_circle()
+    cut.putalpha(cut.getchannel("R").point(lambda red: 255 * (red > 128)))
+
+    _, frames = seen(ask(cut, "a red circle staying still on a white background")[1])
+
+    assert frames[0, 2:8, 2:8].mean() > 200
+
+
 def test_a_film_made_with_less_memory_is_the_last_that_is(projector):
     picture = red_circle()
     how = {"seed": 5, "steps": 1, "guidance": 1, "on_step": lambda _step: None}

@@ -89,7 +89,7 @@ class Projector(Worker[Input, Output]):
 
         made = self.model.film(
             job_input.prompt,
-            pictures.picture(context.input_file(job_input.image_url), "image_url"),
+            pictures.picture(context.input_file(job_input.image_url), "image_url", mode="RGB"),
             seed=seed,
             steps=steps,
             guidance=guidance,

@@ -127,4 +127,4 @@ class LtxImageToVideo:
         from PIL import ImageOps
 
         sides = self.defaults["width"], self.defaults["height"]
-        return ImageOps.fit(picture.convert("RGB"), sides, Pictures.Resampling.BICUBIC)
+        return ImageOps.fit(picture, sides, Pictures.Resampling.BICUBIC)

@@ -65,7 +65,7 @@ class Modelling(Worker[ImageTo3d, Solid]):
     def run(self, job_input: ImageTo3d, context: Context) -> Solid:
         """A cancelled job ends at the next step. Raises InvalidInput where no solid comes out."""
         began = time.perf_counter()
-        picture = _on_white(pictures.picture(context.input_file(job_input.image_url), _FIELD))
+        picture = pictures.picture(context.input_file(job_input.image_url), _FIELD, mode="RGB")
         said = job_input.seed
         seed = secrets.randbelow(2**32) if said is None else said
         surface = self._made(picture, job_input, seed, context)
@@ -164,14 +164,3 @@ def _surface(mesh: Any) -> gltf.Surface:
     colours = np.stack([mesh.vertex_channels[name].float().cpu().numpy() for name in "RGB"], axis=1)
     x, y, z = corners.T
     return gltf.Surface(np.stack([x, z, -y], axis=1), mesh.faces.cpu().numpy(), colours)
-
-
-def _on_white(picture: Picture) -> Picture:
-    """What shines through is the plain ground."""
-    from PIL import Image as Pictures
-
-    if picture.mode != "RGBA":
-        return picture.convert("RGB")
-    ground = Pictures.new("RGB", picture.size, "white")
-    ground.paste(picture, mask=picture.getchannel("A"))
-    return ground
