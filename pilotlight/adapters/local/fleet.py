@@ -6,6 +6,7 @@ writing end only the supervisor holds: it reads end-of-file when the supervisor 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import processes
 from pilotlight.contracts.pools import Pools
+from pilotlight.errors import Unavailable
 from pilotlight.execution.jumps import Jumps
 from pilotlight.execution.silence import Silence
 from pilotlight.observability.logs import event
@@ -226,8 +228,9 @@ class LocalFleet:
         """
         with self._lock:
             self._stopping = True
-            for replica_id in self._own:
-                self._rows.drains(replica_id)
+            with contextlib.suppress(Unavailable):  # they go all the same
+                for replica_id in self._own:
+                    self._rows.drains(replica_id)
         self._terminate()
         exits = self._wait(until=self._clock.monotonic() + grace_s, hurried=False)
         if self.hurry.is_set():
@@ -240,7 +243,7 @@ class LocalFleet:
             for pid, start in self._inherited.values():
                 if _runs(pid, start):
                     processes.kill_group(pid)
-            exits += self.poll_exits()
+            exits += self._last_exits()
             self._close_pipe()
             # Nobody is left who works here; one whose process was never noted left this behind.
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -252,14 +255,21 @@ class LocalFleet:
                 process.terminate()
 
     def _wait(self, *, until: float, hurried: bool) -> list[Exit]:
-        exits = self.poll_exits()
+        exits = self._last_exits()
         pause = threading.Event()
         while not self.is_empty and self._clock.monotonic() < until:
             if self.hurry.is_set() and not hurried:
                 break
             pause.wait(_LOOK_S)
-            exits += self.poll_exits()
+            exits += self._last_exits()
         return exits
+
+    def _last_exits(self) -> list[Exit]:
+        """What cannot be written down now is found by whoever comes next: :meth:`recover`."""
+        try:
+            return self.poll_exits()
+        except Unavailable:
+            return []
 
     def _close_pipe(self) -> None:
         for fd in self._pipe or ():

@@ -233,6 +233,17 @@ def full(database):
         database._writer.execute("PRAGMA query_only = 0")
 
 
+def test_whoever_stops_on_a_full_disk_leaves_no_process_behind(make_fleet, database):
+    fleet = make_fleet()
+    replica_id = ready(fleet, "stubborn")
+    pid = only(fleet).pid
+    with full(database):
+        assert fleet.stop_all(0.1) == []
+    assert is_gone(pid)
+
+    assert make_fleet().recover() == [replica_id]
+
+
 class Lid(ManualClock):
     """The clock of a machine that can be shut: it sleeps, and only the wall clock runs on."""
 
