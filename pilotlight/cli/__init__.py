@@ -23,6 +23,7 @@ from pilotlight.cli import (
     operate,
     simulate,
     submit,
+    trying,
     tune,
     up,
     warm,
@@ -69,6 +70,7 @@ app.command()(jobs.logs)
 app.command()(jobs.cancel)
 app.command()(jobs.result)
 app.command()(jobs.retry)
+app.command("try")(trying.attempt)
 app.command(rich_help_panel="Operate")(endpoints.endpoints)
 app.command(rich_help_panel="Operate")(listing.jobs)
 app.command(rich_help_panel="Operate")(operate.fleet)

@@ -13,7 +13,8 @@ from pilotlight.cli.options import DATA, Data, Key, Url, api
 from pilotlight.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from pilotlight.cli.client import Api
+    from collections.abc import Iterable
+
     from pilotlight.cli.values import InputSchema
 
 
@@ -74,8 +75,9 @@ def submit(
 
     server = api(url, key, data)
     schema = input_schema(settings.load(data=data), endpoint)
-    body = schema.collect(words or (), _base(json_file))
-    body |= _uploaded(server, schema, files or ())
+    body = schema.collect(words or (), read_json(json_file))
+    for field, paths in files_by_field(schema, files or ()).items():
+        body[field] = schema.one_or_many(field, [server.upload(path) for path in paths])
     try:
         job_id = server.submit(
             endpoint,
@@ -100,7 +102,8 @@ def submit(
         typer.secho(f"wait for it: pilotlight result --wait {job_id}", dim=True, err=True)
 
 
-def _base(name: str | None) -> dict[str, Any]:
+def read_json(name: str | None) -> dict[str, Any]:
+    """What ``--json`` names; nothing without it. Raises InvalidInput."""
     if name is None:
         return {}
     try:
@@ -115,10 +118,8 @@ def _base(name: str | None) -> dict[str, Any]:
     return base
 
 
-def _uploaded(
-    server: Api, schema: InputSchema, words: list[str] | tuple[str, ...]
-) -> dict[str, Any]:
-    """Every file checked before the first is sent."""
+def files_by_field(schema: InputSchema, words: Iterable[str]) -> dict[str, list[Path]]:
+    """What ``--file`` names, all of it there. Raises InvalidInput."""
     paths: dict[str, list[Path]] = {}
     for word in words:
         key, equals, name = word.partition("=")
@@ -126,8 +127,4 @@ def _uploaded(
             raise InvalidInput(f"--file takes KEY=PATH of a file that is there, not {word!r}")
         schema.field(key)
         paths.setdefault(key, []).append(Path(name))
-    body: dict[str, Any] = {}
-    for key, found in paths.items():
-        urls = [server.upload(path) for path in found]
-        body[key] = urls if len(urls) > 1 or schema.takes_list(key) else urls[0]
-    return body
+    return paths

@@ -60,6 +60,10 @@ class InputSchema:
         kinds = {kind for part in self._parts(self.field(key)) for kind in _kinds(part)}
         return "array" in kinds and "string" not in kinds
 
+    def one_or_many(self, key: str, values: list[str]) -> str | list[str]:
+        """As the field wants it: a list of one only where it takes nothing but lists."""
+        return values if len(values) > 1 or self.takes_list(key) else values[0]
+
     def field(self, key: str) -> Schema:
         """The schema of one field; an empty one takes anything. Raises InvalidInput."""
         if self.root is None:
