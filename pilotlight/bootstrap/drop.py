@@ -10,6 +10,7 @@ from pilotlight.intake.drop.settling import Settling
 from pilotlight.intake.drop.shaping import Shaping
 from pilotlight.intake.drop.taking import Taking
 from pilotlight.intake.drop.watching import ALL_REMOTE_S, ALL_S, LIST_REMOTE_S, LOOK_S, Drops
+from pilotlight.intake.drop.wishes import Wishes
 from pilotlight.intake.groups.batches.kind import Batches
 from pilotlight.intake.groups.batches.ticket import KIND
 
@@ -37,10 +38,8 @@ def drops(
     assert isinstance(batches, Batches)
     results = Results(folder=folder, blobs=parts.blobs)
     batches.formats[ORIGIN] = ManifestLines(results)
-    taking = Taking(
+    wishes = Wishes(
         folder=folder,
-        ledger=ledger,
-        results=results,
         shaping=Shaping(
             folder=folder,
             blobs=parts.blobs,
@@ -50,14 +49,20 @@ def drops(
             keep_s=settings.job.max_start_timeout_s + settings.job.retention_s,
         ),
         catalogue=catalogue,
-        store=parts.store,
         blobs=parts.blobs,
         submit=submit,
         groups=groups,
         batches=batches,
-        waker=steward.waker,
         caller=settings.drop.caller,
         webhook=settings.drop.webhook,
+    )
+    taking = Taking(
+        ledger=ledger,
+        results=results,
+        wishes=wishes,
+        store=parts.store,
+        waker=steward.waker,
+        clock=submit.clock,
         settling=Settling(settings.drop.settle_s),
     )
     return Drops(

@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_taken_keeps_none_of_the_others_back(house):
     for name in ("a", "poison", "z"):
         house.put(f"{ECHO}/{name}.json")
     full = Full(house.drops.folder, f"{ECHO}/poison.json")
-    house.drops.taking.shaping = replace(house.drops.taking.shaping, folder=full)
+    house.drops.taking.wishes.shaping = replace(house.drops.taking.wishes.shaping, folder=full)
     house.look(4)
     assert sorted(json.loads(job.input)["text"] for job in house.jobs()) == [
         f"{ECHO}/a.json", f"{ECHO}/z.json",
@@ -207,7 +207,9 @@ def test_a_file_that_cannot_be_taken_keeps_none_of_the_others_back(house):
     tried = full.asked
     house.look(4)
     assert full.asked == tried  # not each second
-    house.drops.taking.shaping = replace(house.drops.taking.shaping, folder=house.drops.folder)
+    house.drops.taking.wishes.shaping = replace(
+        house.drops.taking.wishes.shaping, folder=house.drops.folder
+    )
     house.look(30)
     assert len(house.jobs()) == 3
 
@@ -252,13 +254,13 @@ def test_whoever_dies_in_the_middle_of_many_films_has_taken_those_before(house, 
     keys = [f"{ECHO}/{n}.json" for n in range(10)]
     for key in keys:
         house.put(key)
-    shaping = house.drops.taking.shaping
-    house.drops.taking.shaping = replace(shaping, folder=Slow(house.drops.folder, 4))
+    shaping = house.drops.taking.wishes.shaping
+    house.drops.taking.wishes.shaping = replace(shaping, folder=Slow(house.drops.folder, 4))
     with pytest.raises(Killed):
         house.drops.taking(map(house.drops.folder.look, keys), room=100, settled=True)
 
     assert len(house.jobs()) == 4
-    house.drops.taking.shaping = replace(shaping, folder=Slow(house.drops.folder, 6))
+    house.drops.taking.wishes.shaping = replace(shaping, folder=Slow(house.drops.folder, 6))
     house.drops.taking(map(house.drops.folder.look, keys), room=100, settled=True)
     assert len(house.jobs()) == 10
 

@@ -4,7 +4,8 @@
 
     naming.py    what a key says: endpoint, kind of file, names of results    (pure)
     shaping.py   a file -> the input of a job
-    settling.py  which files lie still for long enough to be whole
+    wishes.py    a file -> the job, or the group, that it asks for
+    settling.py  which files have lain still for long enough to be whole
     taking.py    objects that were seen -> jobs, each version once
     manifest.py  the lines of a manifest, as a batch's
     results.py   a job that ended -> files

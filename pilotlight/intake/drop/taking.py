@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.contracts.job import LOW_PRIORITY, JobError
-from pilotlight.errors import InvalidInput, PilotlightError, Problem, Unavailable, UnknownEndpoint
+from pilotlight.contracts.job import JobError
+from pilotlight.errors import PilotlightError, Unavailable
 from pilotlight.intake.drop import naming
-from pilotlight.intake.drop.manifest import ORIGIN
 from pilotlight.intake.drop.naming import Kind
-from pilotlight.intake.groups.batches.ticket import KIND, MOST_BYTES, Ticket
-from pilotlight.intake.groups.opening import Opening
-from pilotlight.intake.submission import Submission
 from pilotlight.observability import logs
 from pilotlight.ports.drop import Replaced, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pilotlight.catalogue import Catalogue
     from pilotlight.contracts.job import Job
     from pilotlight.intake.drop.results import Results
     from pilotlight.intake.drop.settling import Settling
-    from pilotlight.intake.drop.shaping import Shaping
-    from pilotlight.intake.groups.batches.kind import Batches
-    from pilotlight.intake.groups.opening import Groups
+    from pilotlight.intake.drop.wishes import Wishes
     from pilotlight.intake.groups.waking import Waker
-    from pilotlight.intake.submit import Submit
-    from pilotlight.ports.blobs import Blobs
-    from pilotlight.ports.drop import DropFolder, DropLedger, Dropped
+    from pilotlight.ports.clock import Clock
+    from pilotlight.ports.drop import DropLedger, Dropped
     from pilotlight.ports.store import JobStore
 
 PAGE: Final = 200
@@ -52,19 +43,12 @@ listing holds whatever was dropped within a month."""
 class Taking:
     """Blocks on files, the store and the network. Called from one thread."""
 
-    folder: DropFolder
     ledger: DropLedger
     results: Results
-    shaping: Shaping
-    catalogue: Catalogue
+    wishes: Wishes
     store: JobStore
-    blobs: Blobs
-    submit: Submit
-    groups: Groups
-    batches: Batches
     waker: Waker
-    caller: str
-    webhook: str | None
+    clock: Clock
     settling: Settling
     _remembered: set[bytes] = field(default_factory=set)
     """Beginnings of ids that the ledger knows."""
@@ -113,7 +97,7 @@ class Taking:
         fresh = {own_id: one for own_id, one in by_id.items() if own_id not in known}
         for own_id in known:
             self.settling.is_over(by_id[own_id].key)
-        now = self.submit.clock.now()
+        now = self.clock.now()
         ripe = {
             own_id: one
             for own_id, one in fresh.items()
@@ -144,7 +128,7 @@ class Taking:
             raise
         except Exception:  # noqa: BLE001 - a full disk, a result whose place is taken: others go on
             logs.failure("drop.untaken", key=naming.shown(one.key))
-            self.settling.later(one, now=self.submit.clock.now())
+            self.settling.later(one, now=self.clock.now())
             return 0
 
     def _known(self, ids: Sequence[str]) -> set[str]:
@@ -163,9 +147,9 @@ class Taking:
         for own_id, one in ripe.items():
             try:
                 if naming.kind_of(one.key) is Kind.MANIFEST:
-                    taken.append(Taken(own_id, one.key, self._opened(own_id, one).id))
+                    taken.append(Taken(own_id, one.key, self.wishes.group(own_id, one).id))
                 else:
-                    rows.append((own_id, one, self._row(own_id, one)))
+                    rows.append((own_id, one, self.wishes.job(own_id, one)))
             except Replaced:
                 continue  # another version: it is seen again
             except PilotlightError as error:
@@ -188,67 +172,6 @@ class Taking:
             self.ledger.add(taken)
         self.store.harden()
         self.waker([made.job for made in created if not made.existed])
-
-    def _row(self, own_id: str, one: Dropped) -> Job:
-        """Raises PilotlightError, for what can never be a job."""
-        endpoint = self._endpoint(one)
-        if naming.kind_of(one.key) is Kind.INPUT:
-            body = self.shaping.document(one)
-        else:
-            body = self.shaping.with_media(one, endpoint, caller=self.caller, key=own_id)
-        return self.submit.row(
-            Submission(
-                caller=self.caller,
-                endpoint=endpoint,
-                body=body,
-                origin=ORIGIN,
-                options={"key": naming.shown(one.key)},
-                webhook=self.webhook,
-                idempotency_key=f"drop:{own_id}",
-            )
-        )
-
-    def _endpoint(self, one: Dropped) -> str:
-        found = naming.endpoint_of(self.catalogue, one.key)
-        if found is None:
-            said = f"drop/{naming.shown(one.key)}: no endpoint is called like its folder"
-            raise UnknownEndpoint(f"{said}; put it below drop/ENDPOINT/")
-        return found
-
-    def _opened(self, own_id: str, one: Dropped) -> Job:
-        """A manifest as a batch of our copy of it."""
-        if one.size > MOST_BYTES:
-            said = f"a manifest has at most {MOST_BYTES} bytes"
-            raise InvalidInput(said, Problem(("body",), said, "file_too_large"))
-        place, settings = f"inputs/{self.caller}/drop-{own_id}", self.groups.settings
-        expires_at = self.submit.clock.now() + settings.max_start_timeout_s + settings.retention_s
-        self.blobs.put(
-            place, self.folder.read(one), content_type="application/jsonl", expires_at=expires_at
-        )
-        origin, given = self._meant(place, one)
-        return self.groups.open(
-            Opening(
-                caller=self.caller,
-                kind=KIND,
-                origin=origin,
-                text=Ticket(file=place, given=given).text(),
-                priority=LOW_PRIORITY,
-                webhook=self.webhook,
-                idempotency_key=f"drop:{own_id}",
-                body_sha256=hashlib.sha256(own_id.encode()).hexdigest(),
-            )
-        )
-
-    def _meant(self, place: str, one: Dropped) -> tuple[str, dict[str, object]]:
-        """In whose words its lines are: a dialect's batch, or inputs of its folder's endpoint."""
-        with self.blobs.open(place) as file:
-            first = file.readline(self.batches.most_line_bytes)
-        for origin, form in self.batches.formats.items():
-            given = form.claims(first, caller=self.caller)
-            if given is not None:
-                return origin, given
-        key = one.key.encode("utf-8", "surrogateescape").hex()
-        return ORIGIN, {"endpoint": self._endpoint(one), "caller": self.caller, "key": key}
 
 
 def _short(own_id: str) -> bytes:
