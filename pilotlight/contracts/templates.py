@@ -119,8 +119,9 @@ def _step(value: Any, step: str) -> Any:
     if isinstance(value, dict):
         if step in value:
             return value[step]
-        there = ", ".join(map(str, value)) or "nothing"
-        raise Missing(f"there is no {step!r}; there is {there[:200]}")
+        there = ", ".join(map(str, value))[:200]
+        rest = f"; there is {there}" if there else ", and nothing else: it is empty"
+        raise Missing(f"there is no {step!r}{rest}")
     if isinstance(value, list):
         if step.isascii() and step.isdigit() and int(step) < len(value):
             return value[int(step)]

@@ -67,6 +67,11 @@ def test_what_is_missing_is_told_with_what_is_there(path, words):
         put("{{" + path + "}}")
 
 
+def test_what_is_missing_from_nothing_at_all_is_told_so():
+    with pytest.raises(Missing, match="no 'topic', and nothing else: it is empty"):
+        templates.at({}, ("topic",))
+
+
 def test_every_use_tells_where_it_stands():
     value = {"a": "{{input.x}}", "b": [{"c": "and {{nodes.n.output}} so"}]}
 
