@@ -56,6 +56,8 @@ and those of a GPU that is gone (``cudaErrorNoDevice``, ``cudaErrorDevicesUnavai
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The machine's fault, not the job's: there may be room later, or elsewhere."""
+_DISK_FULL_IN_RUST: Final = tuple(f"(os error {number})" for number in sorted(_DISK_FULL))
+"""How Rust's libraries, safetensors among them, say so: their errors have no ``errno``."""
 
 
 class LoopThread:
@@ -235,7 +237,7 @@ def failure_of(error: BaseException) -> tuple[Failure, bool]:
     lowered = text.lower()
     if _is_out_of_memory(error, lowered):
         return Failure.of(OutOfMemory(text or "out of memory")), False
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if _is_of_a_full_disk(error, text):
         return Failure.of(
             ReplicaFailure(f"the disk of the worker's machine is full: {text}")
         ), False
@@ -243,6 +245,11 @@ def failure_of(error: BaseException) -> tuple[Failure, bool]:
         return Failure(JobError(GPU_ERROR, text), retryable=True), True
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return Failure(JobError(WorkerError.code, message[:MAX_MESSAGE_CHARS])), False
+
+
+def _is_of_a_full_disk(error: BaseException, text: str) -> bool:
+    told = isinstance(error, OSError) and error.errno in _DISK_FULL
+    return told or any(words in text for words in _DISK_FULL_IN_RUST)
 
 
 def _is_out_of_memory(error: BaseException, lowered: str) -> bool:
