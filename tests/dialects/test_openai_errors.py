@@ -8,7 +8,7 @@ from handlers.app import create_app
 from pilotlight.errors import Problem
 from pilotlight.intake import keys
 from pilotlight.settings import QuotaSettings
-from tests.dialects.openai_stage import HELLO
+from tests.dialects.openai_stage import HELLO, PARROT
 from tests.dialects.stage import KEY, Background, Stage, served, services_in
 
 
@@ -153,6 +153,21 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path, clock):
     assert told == {"remaining": "0", "reset": "2s"}
     assert reply.json()["error"]["code"] == "rate_limit_exceeded"
     assert "x-should-retry" not in reply.headers
+
+
+def test_what_a_worker_refuses_is_told_in_the_callers_names(openai_stage, openai_client):
+    legacy = {"model": PARROT, "prompt": "hi"}
+    call = Background(openai_client.post, "/v1/completions", json=legacy)
+    problem = Problem(("body", "messages"), "too long", "context_length_exceeded")
+    said = "messages: this model's maximum context length is 9 tokens"
+    openai_stage.fail(openai_stage.only_job().id, "invalid_input", said, 422, problem)
+
+    assert call.result().json()["error"] == {
+        "message": "prompt: this model's maximum context length is 9 tokens",
+        "type": INVALID,
+        "param": "prompt",
+        "code": "context_length_exceeded",
+    }
 
 
 def test_a_models_failure_is_not_to_be_repeated_and_its_refusal_is_the_callers(

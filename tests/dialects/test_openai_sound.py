@@ -10,6 +10,7 @@ import wave
 import httpx2
 import pytest
 
+from pilotlight.errors import Problem
 from tests.dialects.openai_stage import answered, events, streamed
 from tests.dialects.stage import Background
 
@@ -232,6 +233,30 @@ def test_a_transcript_streams_as_it_is_heard(openai_stage, openai_client):
         {"type": "transcript.text.delta", "delta": " two"},
         {"type": "transcript.text.done", "text": "one two"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({"data": {"model": "tests/listener"}, "files": {"file": ("a.wav", SOUND)}}, "file"),
+        (
+            {"json": {"model": "tests/listener", "audio_url": piece(SOUND)["audio_url"]}},
+            "audio_url",
+        ),
+    ],
+    ids=["form", "json"],
+)
+def test_a_recording_that_cannot_be_read_is_called_as_its_caller_does(
+    openai_stage, openai_client, sent, name
+):
+    calling = Background(openai_client.post, "/v1/audio/transcriptions", **sent)
+    problem = Problem(("body", "audio_url"), "is no sound that can be read", "invalid_audio")
+    told = "audio_url is no sound that can be read"
+    openai_stage.fail(openai_stage.only_job().id, "invalid_input", told, 422, problem)
+
+    error = calling.result().json()["error"]
+    assert error["param"] == name
+    assert error["message"] == f"{name} is no sound that can be read"
 
 
 def test_a_recording_may_be_a_url_in_json(openai_stage, openai_client):

@@ -17,7 +17,8 @@ def announce(job: Job, *, output: bytes | None, error: JobError | None) -> dict[
         return batch_words.announce(job)
     said: dict[str, Any] = {"id": job.id, "object": "request", "model": job.endpoint}
     if error is not None:
-        said |= {"status": replies.word(job), **errors.body_of(error)[1]}
+        named = replies.in_callers_names(job, error)
+        said |= {"status": replies.word(job), **errors.body_of(named)[1]}
     else:
         said |= {"status": "completed", "error": None, "response": _answer(job, output)}
     return {

@@ -18,7 +18,6 @@ from handlers.dialects.openai import errors, operations, replies
 from handlers.dialects.openai.calls import document_of, in_callers_names, prepared
 from handlers.dialects.openai.operation import Document, Operation, Text, TheFile
 from handlers.dialects.openai.places import DIALECT_NAME
-from handlers.outcome import error_of
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job, JobStatus
 from pilotlight.errors import IllegalTransition, PilotlightError, UnknownFile
@@ -176,7 +175,7 @@ class BatchLines:
             yield {"id": name, "custom_id": own_id, "response": None, "error": over}
 
     def _failure(self, job: Job) -> tuple[Document | None, Document | None]:
-        error = error_of(self.services, job)
+        error = replies.error_of(self.services, job)
         assert error is not None
         if error.code == "group_expired" or job.status is JobStatus.EXPIRED:
             return None, _EXPIRED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from pilotlight.bootstrap.ingress import Services
 from pilotlight.catalogue import Catalogue, Served
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY, Job
 from pilotlight.contracts.tags import MAX_KEY_CHARACTERS, MAX_VALUE_CHARACTERS, MOST_TAGS, Tag
-from pilotlight.errors import InvalidInput, MalformedBody, Problem, RunTimeout
+from pilotlight.errors import InvalidInput, MalformedBody, RunTimeout
 from pilotlight.intake import strict
 from pilotlight.intake.submission import Submission
 
@@ -40,8 +40,8 @@ class Prepared(NamedTuple):
     """A call that is understood. ``submission`` lacks nothing."""
 
     submission: Submission
-    names: dict[str, str]
-    """The contract's fields by the caller's names."""
+    names: Mapping[str, str]
+    """The caller's names of the contract's fields."""
     way: Way
     later: bool
     """The caller wants a request id at once."""
@@ -69,12 +69,13 @@ def prepared(
         asked.pop("stream", None)
         way = "whole"
     wish = operation.translate(asked, served)
+    names = {"names": dict(wish.names)} if wish.names else {}
     submission = Submission(
         caller=caller,
         endpoint=served.endpoint.id,
         body=json.dumps(_fit(wish.body, served), ensure_ascii=False).encode(),
         origin=DIALECT_NAME,
-        options={"op": operation.name, **wish.options},
+        options={"op": operation.name, **names, **wish.options},
         tags=_tags(asked.get("metadata")),
         base_url=site,
         priority=LOW_PRIORITY if asked.get("service_tier") == "flex" else NORMAL_PRIORITY,
@@ -82,7 +83,7 @@ def prepared(
         idempotency_key=idempotency_key,
         streaming=way != "whole",
     )
-    return Prepared(submission, dict(wish.names), way, later)
+    return Prepared(submission, wish.names, way, later)
 
 
 async def submitted(services: Services, call: Prepared) -> Job:
@@ -199,21 +200,14 @@ def _webhook(url: Any) -> str | None:
 
 
 @contextlib.contextmanager
-def in_callers_names(names: dict[str, str]) -> Iterator[None]:
+def in_callers_names(names: Mapping[str, str]) -> Iterator[None]:
     """``body.image_size: ...`` becomes ``body.size: ...``."""
     try:
         yield
     except InvalidInput as error:
         if not names or not error.problems:
             raise
-        problems = tuple(_renamed(problem, names) for problem in error.problems)
+        problems = tuple(errors.renamed(problem, names) for problem in error.problems)
         first = problems[0]
         where = ".".join(str(part) for part in first.loc)
         raise type(error)(f"{where}: {first.message}", *problems, **error.details) from None
-
-
-def _renamed(problem: Problem, names: dict[str, str]) -> Problem:
-    place, *rest = problem.loc
-    if rest and isinstance(rest[0], str):
-        rest[0] = names.get(rest[0], rest[0])
-    return Problem((place, *rest), problem.message, problem.type, problem.context, problem.given)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from starlette.responses import JSONResponse, Response
@@ -103,6 +104,25 @@ def _meant(problems: Sequence[Problem]) -> Problem:
         return first
     same = [one for one in problems if _field(one)[: len(at)] == at]
     return max(same, key=lambda one: len(one.loc))
+
+
+def renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
+    """``names``: the caller's, by the contract's."""
+    place, *rest = problem.loc
+    if rest and isinstance(rest[0], str):
+        rest[0] = names.get(rest[0], rest[0])
+    return replace(problem, loc=(place, *rest))
+
+
+def in_names_of(names: Mapping[str, str], error: JobError) -> JobError:
+    """What a worker says of its contract's fields, told of the caller's."""
+    began = re.match(r"\w+", error.message)
+    name = began[0] if began else ""
+    return replace(
+        error,
+        message=names.get(name, name) + error.message[len(name) :],
+        problems=tuple(renamed(problem, names) for problem in error.problems),
+    )
 
 
 def _field(problem: Problem) -> tuple[str | int, ...]:

@@ -23,7 +23,6 @@ from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.operation import Diverged, Document, Operation, TheFile
 from handlers.dialects.openai.pieces import piece_of
 from handlers.following import Items, Leave
-from handlers.outcome import error_of
 from handlers.services import services_of
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import Job
@@ -61,7 +60,7 @@ async def _bytes(request: Request, items: Items) -> AsyncGenerator[bytes, None]:
 async def _rest(
     services: Services, job: Job, digest: bytes, size: int
 ) -> AsyncGenerator[bytes, None]:
-    error = error_of(services, job)
+    error = replies.error_of(services, job)
     if error is not None:
         raise Diverged(error.message)
     file = await asyncio.to_thread(services.blobs.open, replies.first_file(job).key)

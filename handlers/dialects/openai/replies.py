@@ -9,17 +9,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from handlers import outcome
 from handlers.dialects.openai import errors, operations, sending
 from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.operation import Document, Operation, Text, TheFile, Told
 from handlers.dialects.openai.places import DIALECT_NAME, prefix_of
-from handlers.outcome import error_of
 from handlers.services import ask, services_of
 from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts import tags
 from pilotlight.contracts.artifact import ARTIFACTS, Artifact
-from pilotlight.contracts.job import HELD, Job, JobStatus
+from pilotlight.contracts.job import HELD, Job, JobError, JobStatus
 from pilotlight.errors import NotFinished, WorkerError
 
 _WORDS = {
@@ -42,6 +42,17 @@ def operation_of(services: Services, job: Job) -> Operation | None:
     if not services.catalogue.knows(job.endpoint):
         return None
     return operations.for_task(services.catalogue.contract(job.endpoint).task)
+
+
+def error_of(services: Services, job: Job) -> JobError | None:
+    """As :func:`handlers.outcome.error_of`, in the caller's names."""
+    error = outcome.error_of(services, job)
+    return None if error is None else in_callers_names(job, error)
+
+
+def in_callers_names(job: Job, error: JobError) -> JobError:
+    names = told(job).options.get("names") if error.problems else None
+    return errors.in_names_of(names, error) if names else error
 
 
 def output_of(services: Services, job: Job, *, site: str, inline: bool) -> Document:

@@ -10,7 +10,6 @@ from handlers.dialect import speaks
 from handlers.dialects.openai import errors, replies, response_earlier, responses
 from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.places import at
-from handlers.outcome import error_of
 from handlers.services import ask, services_of
 from pilotlight.contracts.job import Job, JobStatus
 
@@ -41,7 +40,7 @@ async def _own(request: Request, caller: str) -> Job:
 
 
 def _standing(request: Request, job: Job) -> Response:
-    error = error_of(services_of(request), job)
+    error = replies.error_of(services_of(request), job)
     said = None if error is None else errors.body_of(error)[1]["error"]
     status = replies.word(job)
     failed = {"error": said, "status": "failed"} if status in {"failed", "expired"} else {}

@@ -16,7 +16,6 @@ from handlers.dialects.openai import errors, replies
 from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.operation import Diverged, Document, Narrator, Operation
 from handlers.following import Items, Leave
-from handlers.outcome import error_of
 from handlers.services import services_of
 from handlers.site import base_url
 from pilotlight.contracts.job import Job, JobError
@@ -66,7 +65,7 @@ async def _news(request: Request, item: Entry | Job, narrator: Narrator) -> Iter
     if not isinstance(item, Job):
         return list(narrator.partial(_object(item.body)))
     services = services_of(request)
-    error = error_of(services, item)
+    error = replies.error_of(services, item)
     if error is not None:
         return [errors.body_of(error)[1]]
     operation = replies.operation_of(services, item)

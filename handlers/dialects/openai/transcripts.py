@@ -38,7 +38,8 @@ def translate(document: Document, _served: Served, *, task: str) -> Wish:
     body["task"] = task
     if shape in _TIMED:
         body.setdefault("timestamp_granularities", ["segment"])
-    return Wish(body, {"format": shape, "task": task}, {"audio_url": "file"})
+    names = {"audio_url": "file"} if "file" in document else {}
+    return Wish(body, {"format": shape, "task": task}, names)
 
 
 def _recording(document: Document) -> Any:
