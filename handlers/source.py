@@ -32,14 +32,24 @@ class Wish:
     priority: int = NORMAL_PRIORITY
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A wish that cannot become a job; the event's other wishes are not touched by it."""
+
+    wish: Wish
+    error: PilotlightError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     name: str
     """``job.origin`` of what comes in through it."""
     matches: Callable[[Event], bool]
     """Whether this event is its own. Must not raise."""
-    jobs_in: Callable[[Event], Iterable[Wish]]
-    """Raises InvalidInput that names the field, for an event that is its own but wrong."""
+    jobs_in: Callable[[Event], Iterable[Wish | Refused]]
+    """Of an event with several wishes one that cannot be read is refused by itself, or it would come
+    again and again with all the others. Raises InvalidInput that names the field, for an event that
+    is its own but wrong as a whole."""
     keys_in: Callable[[Event], Iterable[str]] | None = None
     """Objects of the drop folder that the event says are there."""
 
@@ -55,14 +65,6 @@ class Source:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A wish that cannot become a job; the event's other wishes are not touched by it."""
-
-    wish: Wish
-    error: PilotlightError
-
-
 def found(package: str = "handlers.sources") -> dict[str, Source]:
     """Every source by name. Raises SettingsError when one breaks the rules of the scan."""
     return scan(package, "SOURCE", Source)
@@ -76,8 +78,10 @@ async def take(
         if source.matches(event):
             if source.keys_in is not None and services.drops is not None:
                 services.drops.hint(source.keys_in(event))
-            wishes = list(source.jobs_in(event))
-            return [await _submitted(services, source, wish, caller) for wish in wishes]
+            return [
+                one if isinstance(one, Refused) else await _submitted(services, source, one, caller)
+                for one in list(source.jobs_in(event))
+            ]
     problem = Problem(
         ("body",), f"no source knows this event; known: {', '.join(sources)}", "event"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from handlers.source import Event, Source, Wish
+from handlers.source import Event, Refused, Source, Wish
 from pilotlight.contracts.job import LOW_PRIORITY, NORMAL_PRIORITY
 from pilotlight.errors import InvalidInput, Problem
 
@@ -35,13 +35,18 @@ def matches(event: Event) -> bool:
     )
 
 
-def jobs_in(event: Event) -> Iterator[Wish]:
+def jobs_in(event: Event) -> Iterator[Wish | Refused]:
     for index, record in enumerate(event["Records"]):
-        message = _message(record.get("body"), index)
+        key = f"sqs:{record.get('messageId')}"
+        try:
+            message = _message(record.get("body"), index)
+        except InvalidInput as error:
+            yield Refused(Wish(endpoint="", key=key), error)
+            continue
         yield Wish(
             endpoint=message.endpoint,
             input=message.input,
-            key=f"sqs:{record.get('messageId')}",
+            key=key,
             webhook=message.webhook,
             priority=LOW_PRIORITY if message.low_priority else NORMAL_PRIORITY,
         )

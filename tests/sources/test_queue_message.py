@@ -68,11 +68,14 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("body", "where"), BROKEN)
-def test_a_broken_message_names_its_field_and_makes_nothing(services, body, where):
-    with pytest.raises(InvalidInput, match=where):
-        accept(services, event(record(body)))
+def test_a_broken_message_names_its_field_and_leaves_the_others_alone(services, body, where):
+    """Refused as a whole, the event would come again for ever, and with it what is in order."""
+    refused, job = accept(services, event(record(body, "m-1"), record(ECHO, "m-2")))
 
-    assert services.store.list_jobs() == []
+    assert isinstance(refused, Refused)
+    assert (refused.wish.key, refused.error.code) == ("sqs:m-1", "invalid_input")
+    assert str(refused.error).startswith(where)
+    assert services.store.list_jobs() == [job]
 
 
 FOREIGN = [{}, {"Records": []}, {"Records": [{"eventSource": "aws:sns"}]}, {"Records": "x"}]
