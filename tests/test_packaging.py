@@ -10,9 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import pilotlight
+from pilotlight.cli import app
 from tests.live import ROOT, environment, up
+from tests.receiver import receiver
 
 README = (ROOT / "README.md").read_text()
 PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
@@ -95,6 +98,22 @@ def test_the_three_files_of_the_pages_are_found_and_work_together(checkout, tmp_
         assert job["key"] == "ticket:7"
         assert live.finished("pilotlight/echo", job["id"]).json == {"text": "broken"}
         assert (plain_error.status, "no/such" in plain_error.json["problem"]) == (404, True)
+
+
+def test_the_pages_receivers_take_what_is_posted_and_nothing_else(tmp_path):
+    with receiver() as hook, up(tmp_path) as live:
+        live.ask("POST", f"/queue/pilotlight/echo?fal_webhook={hook.url}", {"text": "lit"})
+        posted = hook.next()
+        jwks = live.ask("GET", "/.well-known/jwks.json").json
+        told = CliRunner().invoke(app, ["webhooks", "secret", "--data", str(tmp_path)])
+
+    assert posted.json["payload"] == {"text": "lit"}
+    assert posted.json["status"] == "OK"
+    for name, proof in (("by the shared secret", told.stdout.strip()), ("by the public key", jwks)):
+        scope = {}
+        exec(named(name), scope)
+        assert scope["is_ours"](posted.headers, posted.body, proof), name
+        assert not scope["is_ours"](posted.headers, posted.body + b" ", proof), name
 
 
 def test_every_command_the_readme_shows_exists():
