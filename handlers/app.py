@@ -15,9 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from handlers import batching, events, files, health, jwks, metrics, openapi, source
+from handlers import batching, events, files, health, jwks, metrics, openapi, source, welcome
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
@@ -25,12 +24,6 @@ from handlers.site import path_of
 from handlers.switch import Switch
 from handlers.tracing import Tracing
 from pilotlight.bootstrap.ingress import Services
-
-
-async def landing(request: Request) -> Response:
-    """What this is and where to go on; nothing that needs a key."""
-    names = sorted(request.app.state.dialects)
-    return JSONResponse({"service": "pilotlight", "dialects": names, "health": "/readyz"})
 
 
 def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None) -> Starlette:
@@ -54,7 +47,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
         *jwks.ROUTES,
         *metrics.ROUTES,
         *openapi.ROUTES,
-        Route("/", landing),
+        *welcome.ROUTES,
     ]
     app = Starlette(
         middleware=[
