@@ -86,6 +86,8 @@ class Packaged:
     path: object
     folder: object
     region: str
+    said: str
+    """By osls, to whoever packages."""
 
     def of(self, kind):
         """Resources of a type, by logical id."""
@@ -104,8 +106,8 @@ def needs_osls():
         missing("no osls in node_modules: make setup puts it there")
 
 
-def package(folder, stage, *, new_workers=None, region="us-east-1"):
-    """Package this checkout, with more worker files by name, for a stage."""
+def package(folder, stage, *params, new_workers=None, region="us-east-1"):
+    """Package this checkout, with more worker files by name, for a stage; ``params`` as NAME=VALUE."""
     needs_osls()
     for name in ("infra", "workers"):
         shutil.copytree(
@@ -119,9 +121,9 @@ def package(folder, stage, *, new_workers=None, region="us-east-1"):
     run([sys.executable, "-m", "infra.template", "--no-zip", "--region", region], folder)
     (folder / "build").mkdir()
     (folder / "build" / "functions.zip").write_bytes(b"PK\5\6" + bytes(18))
-    run([OSLS, "package", "--stage", stage], folder)
+    said = run([OSLS, "package", "--stage", stage, *(f"--param={one}" for one in params)], folder)
     path = folder / ".serverless" / "cloudformation-template-update-stack.json"
-    return Packaged(json.loads(path.read_text()), path, folder, region)
+    return Packaged(json.loads(path.read_text()), path, folder, region, said)
 
 
 def run(command, folder):
@@ -136,6 +138,7 @@ def run(command, folder):
         timeout=100,
     )
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +156,8 @@ def prod(tmp_path_factory):
         for number, (name, gib) in enumerate(MEMBERS.items())
     }
     workers["big_model.py"] = GPU_WORKER
-    return package(folder, "prod", new_workers=workers, region="eu-central-1")
+    email = "alarmEmail=me@example.org"
+    return package(folder, "prod", email, new_workers=workers, region="eu-central-1")
 
 
 @pytest.fixture(params=["dev", "prod"])

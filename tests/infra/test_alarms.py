@@ -48,6 +48,12 @@ def test_every_alarm_tells_somebody(packaged):
         assert {"Ref": "AlarmTopic"} in alarm["Properties"]["AlarmActions"], name
 
 
+def test_whoever_packages_a_stage_whose_alarms_reach_nobody_is_told(dev, prod):
+    assert "alarms of dev will tell nobody" in dev.said
+    assert "will tell nobody" not in prod.said
+    assert prod.template["Parameters"]["AlarmEmail"]["Default"] == "me@example.org"
+
+
 def test_what_the_owner_asked_to_be_woken_for_is_there(packaged):
     names = {
         one["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
