@@ -90,6 +90,23 @@ def test_a_cancelled_film_ends_at_the_next_step(shelf, tmp_path, monkeypatch):
     assert desk.fractions == pytest.approx([0.95 / 40, 2 * 0.95 / 40])
 
 
+def test_a_film_that_is_cancelled_while_it_is_written_ends_at_the_next_frame(
+    shelf, tmp_path, monkeypatch
+):
+    worker = shelf.worker("wan22-ti2v")
+    monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
+    desk = Desk(tmp_path, "wan22-ti2v", patience=4)
+    asked = worker.spec.endpoints[0].input(
+        prompt="a", num_inference_steps=2, enable_safety_checker=False
+    )
+
+    with pytest.raises(Cancelled):
+        worker.run(asked, desk)
+
+    assert desk.fractions[:3] == pytest.approx([0.95 / 2, 0.95, 0.95])
+    assert 0.95 < desk.fractions[3] < 1
+
+
 def test_a_film_has_the_rate_and_the_container_that_were_asked_for(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
     monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))

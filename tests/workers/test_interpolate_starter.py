@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once
@@ -141,6 +142,9 @@ def test_what_is_no_film_is_refused_in_words(ask, tmp_path):
     (tmp_path / "no.mp4").write_bytes(b"RIFF nothing that makes sense")
     with pytest.raises(InvalidInput, match="video_url cannot be read as a film"):
         ask(tmp_path / "no.mp4")
+    Image.new("L", (17_000, 2)).save(tmp_path / "wide.gif")
+    with pytest.raises(InvalidInput, match="video_url makes a film of 17000 x 2 pixels"):
+        ask(tmp_path / "wide.gif")
 
 
 def test_only_tensors_were_kept_of_the_weights(between):

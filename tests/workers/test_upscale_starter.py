@@ -164,6 +164,11 @@ def test_what_cannot_be_enlarged_is_refused_in_words(ask, tmp_path):
     Image.new("L", (4000, 4000)).save(tmp_path / "vast.png")
     with pytest.raises(InvalidInput, match="scale makes 4000 x 4000 larger than"):
         ask({"image_url": PICTURE, "scale": 8}, tmp_path / "vast.png")
+    Image.new("L", (3000, 2)).save(tmp_path / "wide.gif")
+    with pytest.raises(
+        InvalidInput, match=r"scale makes a film of 24000 x 16 pixels; at most 16384"
+    ):
+        ask({"video_url": FILM, "scale": 8}, tmp_path / "wide.gif")
     for asked in ({}, {"image_url": PICTURE, "video_url": FILM}):
         with pytest.raises(ValidationError, match="either video_url or image_url"):
             Input(**asked)

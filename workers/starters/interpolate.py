@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel
 
-from pilotlight import Context, Endpoint, Worker, WorkerSpec
+from pilotlight import Context, Endpoint, InvalidInput, Problem, Worker, WorkerSpec
 from pilotlight.contracts.endpoints.shapes import VideoFile
 from pilotlight.contracts.tasks.video import Interpolate
 from workers.engines.video import files as video_files
@@ -54,6 +54,8 @@ class Between(Worker[Interpolate, Output]):
         """
         source = context.input_file(job_input.video_url)
         told = video_files.facts(source, FIELD)
+        if words := video_files.too_large(told.width, told.height):
+            raise InvalidInput(f"{FIELD} {words}", Problem(("body", FIELD), words, "invalid_video"))
         usual = told.rate * job_input.factor
         rate = usual if job_input.fps is None else Fraction(job_input.fps)
         speed = rate / usual

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WEIGHTS: Final = Path(__file__).parent / "upscaling" / "doubler.safetensors"
 FIELD: Final = "video_url"
 MOST_PIXELS: Final = 64_000_000
-"""Of what comes out."""
+"""Of the picture that comes out."""
 
 
 class Input(BaseModel):
@@ -98,7 +98,8 @@ class Magnifier(Worker[Input, Output]):
     def _film(self, url: str, scale: float, context: Context) -> VideoFile:
         source = context.input_file(url)
         told = video_files.facts(source, FIELD)
-        _bearable(told.width, told.height, scale)
+        if words := video_files.too_large(told.width * scale, told.height * scale):
+            raise _wrong(words)
 
         def grown() -> Iterator[Frame]:
             for number, frame in enumerate(video_files.frames(source, FIELD)):
@@ -118,7 +119,11 @@ class Magnifier(Worker[Input, Output]):
 def _bearable(width: int, height: int, scale: float) -> None:
     if width * height * scale * scale > MOST_PIXELS:
         words = f"makes {width} x {height} larger than {MOST_PIXELS} pixels; take less"
-        raise InvalidInput(f"scale {words}", Problem(("body", "scale"), words, "value_error"))
+        raise _wrong(words)
+
+
+def _wrong(words: str) -> InvalidInput:
+    return InvalidInput(f"scale {words}", Problem(("body", "scale"), words, "value_error"))
 
 
 WORKER = Magnifier

@@ -18,6 +18,7 @@ from workers.engines.video import files as video_files
 from workers.engines.video.sound import Soundtrack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class Filming(Worker[Any, Any]):
         self.pipes.wake()
 
     def run(self, job_input: Any, context: Context) -> Any:
-        """A cancelled job ends at the next step."""
+        """A cancelled job ends at the next step, or at the next frame that is written."""
         serves = next(one for one in self.serves if one.endpoint.id == context.endpoint)
         began = time.perf_counter()
         way = serves.way_for(getattr(job_input, "video_length", None))
@@ -127,9 +128,14 @@ class Filming(Worker[Any, Any]):
         if sound is not None:
             sampled = int(self.pipes.base.vocoder.config.output_sampling_rate)
             track = Soundtrack(_wave(context.folder / "sound.wav", sound[0], sampled))
-        shown = (video_files.Frame(one, number / rate) for number, one in enumerate(frames))
+
+        def shown() -> Iterator[video_files.Frame]:
+            for number, one in enumerate(frames):
+                context.progress(1 - _ENCODING * (1 - number / len(frames)), "writing the film")
+                yield video_files.Frame(one, number / rate)
+
         return video_files.write(
-            context.folder / f"video.{form}", shown,
+            context.folder / f"video.{form}", shown(),
             video_files.Reel(rate=rate, form=form, sound=track),
         )  # fmt: skip
 

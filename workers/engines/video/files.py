@@ -27,9 +27,21 @@ if TYPE_CHECKING:
 Format = Literal["mp4", "webm"]
 TICKS: Final = 90_000
 """Of a second, in which times are written: MPEG's own clock."""
+_MOST_SIDE, _MOST_PIXELS = 16_384, 139_264 * 16 * 16
+"""x264's own limit, and the largest frame of any H.264 level (ITU-T H.264, table A-1, 6.2)."""
 _BT709, _LIMITED = 1, 1
 """Numbers of H.273 for colours, and of ffmpeg for their range."""
 _LIMITS: Final = {"most_pixels": decoder.MOST_PIXELS, "most_frames": decoder.MOST_FRAMES}
+
+
+def too_large(width: float, height: float) -> str:
+    """Why no film of these sides can be written; empty where one can."""
+    if max(width, height) <= _MOST_SIDE and width * height <= _MOST_PIXELS:
+        return ""
+    return (
+        f"makes a film of {width:.0f} x {height:.0f} pixels; at most {_MOST_SIDE} along a side and "
+        f"{_MOST_PIXELS} in all"
+    )
 
 
 class _Codec(NamedTuple):
