@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pilotlight.cli.client import Api
 
-_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,11}")
+"""The longest that is met is ``.safetensors``."""
 _MARKS: Final = {"content_type", "file_name", "file_size"}
 """What tells a file from something that happens to have a ``url``."""
 

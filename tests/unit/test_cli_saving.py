@@ -45,6 +45,13 @@ def test_a_file_is_known_by_its_url():
     assert list(files_in(at("http://a/1.png"))) == [ResultFile("http://a/1.png", ".png")]
 
 
+def test_weights_are_saved_as_what_they_are():
+    lora = at("http://a/1") | {
+        "file_name": "lora.safetensors", "content_type": "application/octet-stream"
+    }  # fmt: skip
+    assert [one.suffix for one in files_in(lora)] == [".safetensors"]
+
+
 def test_files_are_saved_in_order_and_never_over_another(tmp_path):
     output = {"images": [inline(b"one"), inline(b"two", "image/jpeg")], "seed": 7}
 
