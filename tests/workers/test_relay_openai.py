@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from handlers.dialects.openai.deltas import Deltas
+from pilotlight.contracts.events import Partial
 from pilotlight.errors import Cancelled, InvalidInput
 from pilotlight.upstreams import NoAnswer
 from tests.workers.relay_desk import SECRET, Desk
 from tests.workers.upstream_server import Told, upstream_server
 from workers.engines.relay import refusals
+from workers.engines.relay.chat_stream import Turn
 from workers.engines.relay.ticket import Ticket
 from workers.relayed_openai import TASKS, RelayedOpenAi
 
@@ -183,6 +186,72 @@ def test_a_conversation_that_is_followed_is_heard_as_it_is_written(desk_of, serv
         {"id": "c-1", "type": "function", "function": {"name": "light", "arguments": '{"a":1}'}}
     ]
     assert server.asked[0].json["stream_options"] == {"include_usage": True}
+
+
+def test_what_is_heard_says_where_it_begins_and_loses_no_thought_and_no_likelihood(desk_of, server):
+    likely = [{"token": word, "logprob": -0.5} for word in ("He", "l", "lo")]
+    said = [
+        {"delta": {"role": "assistant", "reasoning": "Hm."}},
+        {"delta": {"content": "He"}, "logprobs": {"content": likely[:1]}},
+        {"delta": {"content": ""}, "logprobs": {"content": likely[1:2]}},
+        {"delta": {"content": "llo"}, "logprobs": {"content": likely[2:]}},
+        {"delta": {}, "finish_reason": "length"},
+    ]
+    turn, news = Turn(), []
+    for choice in said:
+        turn.add({"choices": [{"index": 0, **choice}]})
+        news.append(turn.news())
+
+    (whole,) = turn.document["choices"]
+    assert whole["message"]["reasoning_content"] == "Hm."
+    assert (whole["message"]["content"], whole["finish_reason"]) == ("Hello", "length")
+    assert whole["logprobs"]["content"] == likely
+    assert [one and one["choices"][0]["message"].get("content") for one in news] == [
+        None, "He", None, "llo", None,
+    ]  # fmt: skip
+    deltas = Deltas()
+    told = [delta for one in news if one for delta in deltas.said(one["choices"][0])]
+    assert "".join(one.get("content", "") for one, _ in told) == "Hello"
+    assert "".join(one.get("reasoning_content", "") for one, _ in told) == "Hm."
+    assert [token for _, odds in told if odds for token in odds["content"]] == likely
+
+
+def test_a_long_answer_is_not_told_again_with_every_word(desk_of, server):
+    words = [f" word{n}" for n in range(400)]
+    server.tell("POST /v1/chat/completions", chunks(*({"content": word} for word in words)))
+    desk = desk_of("openai/chat-completion")
+
+    spoken = desk.attempt(CHAT, streaming=True)
+
+    assert spoken["choices"][0]["message"]["content"] == "".join(words)
+    heard = [event.output for event in desk.heard if isinstance(event, Partial)]
+    assert sum(map(len, heard)) < 400 * 200
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"message": "slow down", "code": 429}, refusals.Busy),
+        ({"message": "the GPU is gone", "code": 500}, refusals.Failed),
+        ({"message": "no such tool", "code": "bad_tool"}, refusals.Failed),
+        ("out of memory", refusals.Failed),
+    ],
+)
+def test_what_goes_wrong_in_the_middle_is_told_in_the_upstreams_words(desk_of, server, error, kind):
+    begun = f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': 'He'}}]})}\n\n"
+    body = f"{begun}data: {json.dumps({'error': error})}\n\n"
+    server.tell("POST /v1/chat/completions", Told(body=body.encode()))
+
+    failed = desk_of("openai/chat-completion").fails(kind, document=CHAT, streaming=True)
+
+    assert (error if isinstance(error, str) else error["message"]) in str(failed)
+
+
+def test_a_model_that_does_not_stream_is_heard_at_once(desk_of, server):
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    server.tell("POST /v1/chat/completions", Told(SAID, headers=headers))
+
+    assert desk_of("openai/chat-completion").attempt(CHAT, streaming=True) == SAID
 
 
 def test_a_conversation_that_breaks_off_is_no_answer(desk_of, server):
