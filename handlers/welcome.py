@@ -24,12 +24,12 @@ _POLICY: Final = (
     "frame-ancestors 'none'"
 )
 _LIMITS: Final = {
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-    "maxLength": "characters, at most",
-    "maxItems": "items, at most",
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "maxLength": "at most {} characters",
+    "maxItems": "at most {} items",
 }
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --warm: #d2691e }
@@ -43,6 +43,7 @@ summary { cursor: pointer; overflow-wrap: anywhere } summary span { opacity: .7 
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-top: 1px solid var(--line); overflow-wrap: anywhere }
+td:first-child { white-space: nowrap }
 @media (max-width: 40rem) { td, th { display: block; border: 0; padding: 0 }
   tr { display: block; border-top: 1px solid var(--line); padding: .4rem 0 } thead { display: none } }
 """
@@ -77,7 +78,8 @@ def page(catalogue: Catalogue, site: str) -> str:
         f"<style>{_STYLE}</style><h1><b>Pilotlight</b> is lit</h1>"
         f"<p>The fal and OpenAI clients, unchanged: fal below <code>{escape(site)}/queue</code> and "
         f"<code>/run</code>, OpenAI at <code>{escape(site)}/v1</code>. "
-        '<a href="openapi.json">openapi.json</a> has all of it.</p>'
+        '<a href="openapi.json">openapi.json</a> has all of it. Every call wants a key, such as the '
+        "one that <code>pilotlight up</code> printed: <code>export PILOTLIGHT_KEY=...</code></p>"
         f"<h2>{len(served)} endpoint{'' if len(served) == 1 else 's'}</h2>"
         f"{shown or '<p>None yet: copy <code>workers/echo.py</code> to add a model.</p>'}"
         f"{known if more else ''}</html>"
@@ -105,7 +107,7 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     required = schema.get("required", ())
     for name, one in schema.get("properties", {}).items():
         bounds = {key: value for each in one.get("anyOf", ()) for key, value in each.items()} | one
-        limits = [f"{text} {bounds[key]}" for key, text in _LIMITS.items() if key in bounds]
+        limits = [text.format(bounds[key]) for key, text in _LIMITS.items() if key in bounds]
         if name in required:
             limits.insert(0, "required")
         elif one.get("default") not in (None, "", [], {}):

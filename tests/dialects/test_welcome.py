@@ -78,7 +78,7 @@ def test_a_program_gets_json_and_a_browser_a_page(stage):
 def test_every_field_is_told_with_its_kind_and_its_limits(drawn):
     assert "<code>steps</code><td>integer or null<td>default 4; at least 1" in drawn
     assert "<code>size</code><td>list of integer" in drawn
-    assert "required; characters, at most 50" in drawn
+    assert "required; at most 50 characters" in drawn
 
 
 def test_commands_to_paste_name_this_ingress(drawn):
