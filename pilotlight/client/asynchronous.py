@@ -203,7 +203,7 @@ class AsyncClient:
             if not answer.is_success:
                 await answer.aread()
                 raise wire.refused_stream(answer)
-            async for chunk in answer.aiter_raw():
+            async for chunk in answer.aiter_bytes():
                 for event in frames.feed(chunk):
                     yield event
 

@@ -196,7 +196,7 @@ class Client:
             if not answer.is_success:
                 answer.read()
                 raise wire.refused_stream(answer)
-            for chunk in answer.iter_raw():
+            for chunk in answer.iter_bytes():
                 yield from frames.feed(chunk)
 
     def close(self) -> None:
