@@ -154,7 +154,9 @@ class Catalogue:
         import difflib  # noqa: PLC0415 - only on the way to an error
 
         near = difflib.get_close_matches(endpoint_id, self.ids(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
+        if not near or near[0] not in {**self.routes, **self.endpoints}:
+            hint += " A [[route]] puts a worker of yours behind any id: pilotlight up --routes"
         raise UnknownEndpoint(
             f"no worker serves the endpoint {endpoint_id}{hint}", endpoint=endpoint_id
         )

@@ -135,4 +135,5 @@ def _endpoints(facts: Facts, ink: Ink) -> list[str]:
         )
         if count
     ]
-    return [ink.bold("Endpoints"), *rows, *map(ink.dim, more)]
+    head = ink.bold("Endpoints") + ink.dim(": a browser shows their fields at the address above")
+    return [head, *rows, *map(ink.dim, more)]

@@ -99,6 +99,11 @@ def test_an_unknown_endpoint_suggests_the_nearest(house, submission):
         submit(house, submission(endpoint="pilotlight/ehco"))
 
 
+def test_an_endpoint_that_is_like_none_here_is_told_of_routes(house, submission):
+    with pytest.raises(UnknownEndpoint, match=r"\[\[route\]\] puts a worker of yours"):
+        submit(house, submission(endpoint="studio/lamp/dev"))
+
+
 def test_one_key_makes_one_job_even_a_hundred_times_at_once(house, submission):
     jobs = submit(house, *[submission(idempotency_key="k") for _ in range(100)])
 
