@@ -16,17 +16,22 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts.job import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pilotlight.contracts.job import Job
 
 NO_WORKER: Final = "-"
 """What stands in a head's ``worker``: no worker can be called so, and it waits in no queue."""
+
+MOST_CHARS: Final = 32 * 1024 * 1024
+"""Of texts that rows of a group have when they are read together. An output may have 16 million, and
+who looks after groups on AWS has 512 MB of memory for all it does."""
 
 
 def member_id(group_id: str, key: str) -> str:
@@ -65,3 +70,15 @@ def counted(ended: Sequence[Job]) -> dict[str, int]:
     for job in ended:
         counts[job.status] += 1
     return {str(status): count for status, count in counts.items()}
+
+
+def portion(rows: Iterable[Job], limit: int) -> list[Job]:
+    """The first of them: ``limit`` at most, and no more than memory has room for; one at least."""
+    found: list[Job] = []
+    size = 0
+    for row in islice(rows, limit):
+        found.append(row)
+        size += len(row.input) + len(row.output or "")
+        if size >= MOST_CHARS:
+            break
+    return found

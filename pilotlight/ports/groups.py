@@ -39,7 +39,8 @@ class GroupStore(Protocol):
     def tally(self, group_id: str) -> Tally | None: ...
 
     def marks(self, *, now: float, limit: int = 500) -> list[Job]:
-        """Rows whose ``group_due`` has passed, oldest first."""
+        """Rows whose ``group_due`` has passed, oldest first; fewer where their texts are long, and
+        ``next_mark`` then says that others are due."""
         ...
 
     def next_mark(self) -> float | None:
@@ -57,7 +58,8 @@ class GroupStore(Protocol):
     def members(
         self, group_id: str, *, after: str = "", limit: int = 100, live: bool = False
     ) -> list[Job]:
-        """Members in order of their keys, from behind ``after``; ``live``: those not over.
+        """Members in order of their keys, from behind ``after``; ``live``: those not over. Fewer
+        than ``limit`` where their texts are long: the last page is empty.
 
         A remote store may not show one that was added within the last second.
         """

@@ -14,7 +14,7 @@ from pilotlight.adapters.aws.rows import job_key
 from pilotlight.adapters.aws.store import DynamoStore
 from pilotlight.adapters.local.groups import SqliteGroups
 from pilotlight.adapters.local.store import SqliteStore
-from pilotlight.contracts import moves
+from pilotlight.contracts import group, moves
 from pilotlight.contracts.group import NO_WORKER, Tally, member_id
 from pilotlight.contracts.job import JobError, JobStatus
 from tests.contract.conftest import WORKERS
@@ -166,6 +166,30 @@ def test_an_end_leaves_a_mark_and_is_counted_once(house, opened, make_members, c
     assert house.groups.settle(opened.id, [ended]) == after
     assert [job.id for job in house.groups.marks(now=clock.now())] == [opened.id]
     assert house.groups.settle(opened.id, [ended, *cancelled(house, clock, two)]).is_over
+
+
+def test_rows_with_long_texts_are_handed_out_a_few_at_a_time(
+    house, opened, make_members, clock, monkeypatch
+):
+    """Five hundred outputs of a megabyte each are more than a Lambda's memory."""
+    monkeypatch.setattr(group, "MOST_CHARS", 2500)
+    keys = ["1", "2", "3", "4", "5"]
+    jobs = make_members(opened, *keys, input='"' + "x" * 998 + '"')
+    house.groups.add(house.groups.tally(opened.id), jobs, cursor="", sealed=True)
+    house.groups.settle(opened.id, [])
+    after, seen = "", []
+    while page := house.groups.members(opened.id, after=after, limit=100):
+        assert len(page) <= 3
+        seen += [job.member for job in page]
+        after = page[-1].member
+    assert seen == keys
+
+    cancelled(house, clock, *jobs)
+    counted = 0
+    while counted < len(keys):
+        marked = [job for job in house.groups.marks(now=clock.now()) if job.id != opened.id]
+        assert 1 <= len(marked) <= 3
+        counted = house.groups.settle(opened.id, marked).cancelled
 
 
 def test_every_way_to_end_is_counted_by_its_name(house, opened, make_members, clock):

@@ -24,7 +24,7 @@ from pilotlight.adapters.aws.rows import (
 from pilotlight.adapters.aws.tables import GROUP, MARK
 from pilotlight.adapters.aws.texts import LONGEST_BYTES
 from pilotlight.contracts import moves
-from pilotlight.contracts.group import Tally, counted
+from pilotlight.contracts.group import Tally, counted, portion
 from pilotlight.contracts.job import TERMINAL, JobStatus
 from pilotlight.errors import IllegalTransition, Unavailable
 from pilotlight.ports.store import Created
@@ -155,7 +155,8 @@ class DynamoGroups:
     def marks(self, *, now: float, limit: int = 500) -> list[Job]:
         found = self._queries.all_shards(MARK, "<=", number(now), newest=False, page=limit)
         rows = self._jobs(islice(found, limit))
-        return [job for job in rows if job.group_due is not None and job.group_due <= now]
+        due = (job for job in rows if job.group_due is not None and job.group_due <= now)
+        return portion(due, limit)
 
     def next_mark(self) -> float | None:
         found = next(self._queries.all_shards(MARK, newest=False, page=1), None)
@@ -219,7 +220,7 @@ class DynamoGroups:
             found = (entry for entry in found if entry.item["status"]["S"] not in _OVER)
         rows = self._jobs(found, batch=min(limit, BATCH))
         wanted = (job for job in rows if not (live and job.status.is_terminal))
-        return list(islice(wanted, limit))
+        return portion(wanted, limit)
 
     def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
         found = self._queries.walk(Range(GROUP, group_id), page=1000)

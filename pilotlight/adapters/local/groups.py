@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.local import statements
@@ -9,7 +10,7 @@ from pilotlight.adapters.local.schema import listed
 from pilotlight.adapters.local.statements import SELECT_JOB
 from pilotlight.adapters.local.store import SqliteStore, job_of
 from pilotlight.contracts import moves
-from pilotlight.contracts.group import Tally, counted
+from pilotlight.contracts.group import Tally, counted, portion
 from pilotlight.contracts.job import TERMINAL, JobStatus
 from pilotlight.contracts.lifecycle import T21
 
@@ -65,7 +66,7 @@ class SqliteGroups:
         return _tally_of(row) if row else None
 
     def marks(self, *, now: float, limit: int = 500) -> list[Job]:
-        return self._jobs("group_due <= ? ORDER BY group_due LIMIT ?", now, limit)
+        return self._jobs("group_due <= ? ORDER BY group_due LIMIT ?", now, limit=limit)
 
     def next_mark(self) -> float | None:
         sql = "SELECT min(group_due) FROM job WHERE group_due IS NOT NULL"
@@ -84,15 +85,16 @@ class SqliteGroups:
     ) -> list[Job]:
         living = f" AND status NOT IN ({listed(TERMINAL)})" if live else ""
         where = f"group_id = ? AND member > ?{living} ORDER BY member LIMIT ?"
-        return self._jobs(where, group_id, after, limit)
+        return self._jobs(where, group_id, after, limit=limit)
 
     def statuses(self, group_id: str) -> list[tuple[str, JobStatus]]:
         sql = "SELECT member, status FROM job WHERE group_id = ? AND member > '' ORDER BY member"
         return [(member, JobStatus(status)) for member, status in self._db.read(sql, (group_id,))]
 
-    def _jobs(self, where: str, *args: object) -> list[Job]:
-        rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", args)
-        return [job_of(row) for row in rows]
+    def _jobs(self, where: str, *args: object, limit: int) -> list[Job]:
+        rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", (*args, limit))
+        with contextlib.closing(rows):
+            return portion(map(job_of, rows), limit)
 
 
 def _heard(execute: Execute, job: Job) -> bool:

@@ -162,9 +162,9 @@ class Steward:
         after = ""
         while tally.ended < tally.total:
             page = self.groups.members(head.id, after=after, limit=BATCH, live=True)
-            self._cancel(head, page)
-            if len(page) < BATCH:
+            if not page:
                 break
+            self._cancel(head, page)
             after = page[-1].member or ""
         return tally
 
