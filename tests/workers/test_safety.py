@@ -224,6 +224,23 @@ def test_production_pictures_are_looked_at(shelf, tmp_path, monkeypatch):
     assert opened(unfit.images[0]).max() < 3  # as JPEG
 
 
+def test_unfinished_pictures_are_looked_at_before_a_follower_sees_them(
+    shelf, tmp_path, monkeypatch
+):
+    worker = shelf.worker("flux-krea-lora")
+    asked = worker.spec.endpoints[0].input(
+        prompt="a", num_inference_steps=4, image_size={"width": SIDE, "height": SIDE}
+    )
+    processor = worker.easel.pipes.base.image_processor
+    monkeypatch.setattr(processor, "postprocess", lambda *_, **__: [suspicious(SIDE)])
+    desk = Desk(tmp_path, KREA, streaming=True)
+
+    worker.run(asked, desk)
+
+    assert len(desk.partials) >= 2
+    assert max(opened(one.images[0]).max() for one in desk.partials) < 3  # as JPEG
+
+
 def test_production_films_are_looked_at(shelf, tmp_path, monkeypatch):
     worker = shelf.worker("wan22-ti2v")
     monkeypatch.setattr("workers.engines.diffusers.sizes.of_film", lambda *_: (SIDE, SIDE))
