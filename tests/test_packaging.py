@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 from typer.testing import CliRunner
 
 import pilotlight
@@ -36,6 +38,7 @@ def checkout(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=keep_out)
     files = [
         "workers/shout.py",
+        "workers/sepia.py",
         "handlers/dialects/plain.py",
         "handlers/sources/ticket.py",
     ]
@@ -83,6 +86,20 @@ def test_the_readmes_model_runs_as_it_says(checkout):
     (trial,) = [block for block in BLOCKS if "run_once" in block]
 
     subprocess.run([sys.executable, "-c", trial], cwd=checkout, check=True)
+
+
+def test_the_pages_picture_worker_is_tried_without_a_server(checkout, tmp_path):
+    Picture.new("RGB", (8, 6), "teal").save(tmp_path / "photo.png")
+    words = ["acme/sepia", "--file", "image_url=photo.png", "strength=0.8", "--save", "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pilotlight.cli", "try", *words],
+        cwd=checkout, capture_output=True, text=True, env=environment(), check=True,
+    )  # fmt: skip
+
+    image = json.loads(done.stdout)["image"]
+    assert (image["width"], image["height"]) == (8, 6)
+    red, _, blue = Picture.open(tmp_path / "out" / "sepia.png").getpixel((0, 0))
+    assert red > blue
 
 
 def test_the_three_files_of_the_pages_are_found_and_work_together(checkout, tmp_path):
@@ -142,7 +159,12 @@ def test_every_file_and_folder_the_readme_names_is_there():
         re.findall(r"`((?:handlers|pilotlight|workers|training|tests|infra|docs)/[\w/.-]+)`", PAGES)
     )
     named -= {name for name in named if re.fullmatch(r"pilotlight/[\w-]+", name)}  # endpoints
-    examples = {"workers/shout.py", "handlers/dialects/NAME.py", "handlers/sources/NAME.py"}
+    examples = {
+        "workers/shout.py",
+        "workers/sepia.py",
+        "handlers/dialects/NAME.py",
+        "handlers/sources/NAME.py",
+    }
 
     assert len(named) >= 4
     assert [path for path in named - examples if not (ROOT / path).exists()] == []
