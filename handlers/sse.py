@@ -9,9 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+Standing = Callable[[], Awaitable[str]]
 KEEP_ALIVE_S = 15.0
 """Proxies drop a connection that is silent for a minute."""
-KEEP_ALIVE = b": still here\n\n"
+
+
+async def _here() -> str:
+    return "still here"
 
 
 def data(body: bytes, *, event: str = "") -> bytes:
@@ -28,7 +32,8 @@ async def gone(receive: Receive) -> None:
 class EventStream(Response):
     """``frames`` are sent as they come; comments in between keep the connection open.
 
-    ``on_leave`` is awaited when the client goes away before the end.
+    ``on_leave`` is awaited when the client goes away before the end, ``standing`` for each comment:
+    one line.
     """
 
     media_type = "text/event-stream"
@@ -39,12 +44,13 @@ class EventStream(Response):
         *,
         headers: Mapping[str, str],
         on_leave: Callable[[], Awaitable[object]] | None = None,
+        standing: Standing = _here,
     ) -> None:
         super().__init__(
             headers={"cache-control": "no-store", "x-accel-buffering": "no", **headers}
         )
         del self.headers["content-length"]
-        self._frames, self._on_leave = frames, on_leave
+        self._frames, self._on_leave, self._standing = frames, on_leave, standing
 
     async def __call__(
         self,
@@ -70,19 +76,21 @@ class EventStream(Response):
 
     async def _pump(self, send: Send) -> None:
         async with contextlib.aclosing(self._frames) as frames:
-            async for frame in kept_alive(frames):
+            async for frame in kept_alive(frames, self._standing):
                 await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def kept_alive(frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def kept_alive(
+    frames: AsyncIterator[bytes], standing: Standing = _here
+) -> AsyncIterator[bytes]:
     """The frames, with a comment wherever none came for a while."""
     upcoming = asyncio.ensure_future(anext(frames, None))
     try:
         while True:
             await asyncio.wait((upcoming,), timeout=KEEP_ALIVE_S)
             if not upcoming.done():
-                yield KEEP_ALIVE
+                yield f": {await standing()}\n\n".encode()
                 continue
             frame = upcoming.result()
             if frame is None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handlers import following, sse
+from handlers import following, sse, standing
 from handlers.dialects.fal import answers, errors
 from handlers.following import Items, Leave
 from handlers.services import services_of
@@ -22,7 +22,8 @@ async def respond(request: Request, job: Job, *, on_leave: Leave) -> Response:
 
     def made(items: Items) -> Response:
         frames, headers = _frames(request, items), {"x-fal-request-id": job.id}
-        return sse.EventStream(frames, headers=headers, on_leave=on_leave)
+        tells = standing.telling(request, job)
+        return sse.EventStream(frames, headers=headers, on_leave=on_leave, standing=tells)
 
     return await following.begun(request, job, made=made, failed=answers.outcome, on_leave=on_leave)
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handlers import following, sse
+from handlers import following, sse, standing
 from handlers.dialects.openai import errors, replies
 from handlers.dialects.openai.errors import REQUEST_ID
 from handlers.dialects.openai.operation import Diverged, Document, Narrator, Operation
@@ -34,7 +34,12 @@ async def respond(request: Request, operation: Operation, job: Job, *, on_leave:
 
     def made(items: Items) -> Response:
         frames = _frames(request, items, narrator)
-        return sse.EventStream(frames, headers={REQUEST_ID: job.id}, on_leave=on_leave)
+        return sse.EventStream(
+            frames,
+            headers={REQUEST_ID: job.id},
+            on_leave=on_leave,
+            standing=standing.telling(request, job),
+        )
 
     return await begun(request, job, made, on_leave=on_leave)
 
