@@ -22,7 +22,8 @@ def misfit(pipe: Any, weights: Mapping[str, Tensor]) -> str:
     Layers that the model does not have are left out, as diffusers does. Raises whatever its
     converters raise for a file that is none of theirs.
     """
-    layers = pipe.lora_state_dict(dict(weights))
+    told = pipe.lora_state_dict(dict(weights))
+    layers = told[0] if isinstance(told, tuple) else told  # Stable Diffusion's says more
     sides: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, part in _parts(pipe).items():
         sides[name] = {
