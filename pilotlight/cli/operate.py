@@ -53,7 +53,7 @@ def fleet(
         return
     live = [replica for replica in replicas if replica.ended_at is None]
     if not live:
-        tables.nothing("No replicas run. They start when a job needs them.")
+        tables.nothing("No replicas run. " + _why_none(data, services))
     else:
         tables.show(
             ("REPLICA", "WORKER", "STAGE", "SINCE", "LAST ACTIVE", "PID"),
@@ -66,6 +66,15 @@ def fleet(
         typer.echo(f"{worker}: {thought}")
     if why and not thoughts:
         typer.echo("No worker has jobs or replicas: there is nothing to decide.")
+
+
+def _why_none(data: Path, services: Services) -> str:
+    from pilotlight.cli import running
+
+    found = running.read(data)
+    if services.settings.mode == "local" and (found is None or not running.alive(found.pid)):
+        return "Nor does `pilotlight up`: without it jobs wait."
+    return "They start when a job needs them."
 
 
 def _show_cold_starts(data: Path, *, as_json: bool) -> None:

@@ -34,7 +34,9 @@ Key = Annotated[
     typer.Option("--key", envvar="PILOTLIGHT_KEY", help="Your key; else that of `up`."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="What `submit` printed.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="What `submit` printed; `pilotlight jobs` lists them.")
+]
 
 
 def api(url: str | None, key: str | None, data: Path) -> Api:

@@ -80,11 +80,17 @@ def test_an_empty_place_is_said_in_a_sentence_and_left_empty(run, data, words, t
     assert not data.exists()
 
 
-def test_no_replicas_are_no_trouble(run, services):
+def test_no_replicas_are_no_trouble(run, services, data):
+    running.announce(data, running.Running("http://127.0.0.1:9", "key", os.getpid(), ["workers"]))
+
     done = run("fleet", "--why")
 
     assert "No replicas run. They start when a job needs them." in done.stderr
     assert "nothing to decide" in done.stdout
+
+
+def test_a_fleet_that_nobody_would_start_is_told_so(run, services):
+    assert "Nor does `pilotlight up`" in run("fleet").stderr
 
 
 def test_jobs_of_all_callers_are_listed_newest_first_with_why_they_failed(run, services, make_job):
