@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pilotlight import InvalidInput
+from pilotlight import InvalidInput, OutOfMemory
 from pilotlight.testing import run_once
 from tests.workers.films import a_film, heard_s, sound_of, wall
+from tests.workers.twin_pictures import hooked
 from workers.engines.video import files as video_files
 from workers.engines.weights import carried
 from workers.starters.interpolate import WORKER
@@ -66,6 +67,19 @@ def test_frames_of_a_quarter_lie_in_order_on_the_way(between):
         made = pair.at(step, 4)
         nearest = min(range(9), key=lambda shift: away(made, wall(shift)))
         assert nearest == 2 * step
+
+
+def test_memory_that_runs_out_is_enough_for_smaller_pieces(between):
+    ends = [np.full((500, 500, 3), shade, np.uint8) for shade in (0, 20)]
+
+    def small_only(_module, seen):
+        if seen[0].shape[2] > 500:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    with hooked(between.model.model, small_only):
+        with pytest.raises(OutOfMemory):
+            between.model.pair(*ends).at(1, 2)
+        assert between.model.pair(*ends, low_memory=True).at(1, 2).shape == (500, 500, 3)
 
 
 def test_two_scenes_are_not_mixed(between):

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import ValidationError
 
-from pilotlight import Cancelled, InvalidInput
+from pilotlight import Cancelled, InvalidInput, OutOfMemory
 from pilotlight.testing import run_once
 from tests.workers.films import a_film, sound_of
+from tests.workers.twin_pictures import hooked
 from workers.engines.video import files as video_files
 from workers.engines.video.files import Frame, Reel
 from workers.starters.upscale import WEIGHTS, WORKER, Input
@@ -84,6 +85,22 @@ def test_a_picture_in_pieces_is_the_picture_in_one_piece(magnifier):
     pieces = magnifier.model.enlarge(picture, 2, low_memory=True)
 
     assert np.abs(whole.astype(int) - pieces).max() <= 1
+
+
+def test_memory_that_runs_out_is_enough_for_smaller_pieces(magnifier):
+    picture = np.zeros((300, 300, 3), np.uint8)
+
+    def small_only(_module, seen):
+        if seen[0].shape[2] > 160:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    with hooked(magnifier.model.model, small_only):
+        with pytest.raises(OutOfMemory) as caught:
+            magnifier.model.enlarge(picture, 2)
+        grown = magnifier.model.enlarge(picture, 2, low_memory=True)
+
+    assert caught.value.__context__ is None  # what it held can go
+    assert grown.shape == (600, 600, 3)
 
 
 @pytest.mark.parametrize(("scale", "sides"), [(1.5, (72, 60)), (3, (144, 120)), (4, (192, 160))])

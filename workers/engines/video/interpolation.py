@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import stage
+from workers.engines.diffusers.memory import bounded
 from workers.engines.video.flow import MULTIPLE, network
 from workers.engines.video.tiles import by_tiles, share_out
 
@@ -77,7 +78,7 @@ class Interpolator:
         side: int,
         on_tile: Callable[[], None],
     ) -> NDArray[Any]:
-        """What lies halfway."""
+        """What lies halfway. Raises OutOfMemory."""
         import numpy as np
         import torch
         from torch.nn import functional
@@ -96,7 +97,7 @@ class Interpolator:
             return bytes_.permute(1, 2, 0).cpu().numpy()  # type: ignore[no-any-return]
 
         both = np.concatenate((before, after), 2)
-        return by_tiles(both, one, side=side, margin=MARGIN, scale=1)
+        return bounded(lambda: by_tiles(both, one, side=side, margin=MARGIN, scale=1))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import stage
+from workers.engines.diffusers.memory import bounded
 from workers.engines.video.tiles import by_tiles, share_out
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ class Upscaler:
     ) -> NDArray[Any]:
         """``picture`` (height, width, 3) of bytes, each side ``scale`` times as long, rounded.
 
-        Doubled as often as it takes, then made smaller. What ``on_tile`` raises ends it.
+        Doubled as often as it takes, then made smaller. What ``on_tile`` raises ends it. Raises
+        OutOfMemory.
         """
         import numpy as np
         from PIL import Image
@@ -102,7 +105,8 @@ class Upscaler:
         height, width = picture.shape[:2]
         grown = picture
         for _ in range(math.ceil(math.log2(scale) - 1e-9)):
-            grown = self._double(grown, SMALL_TILE if low_memory else TILE, on_tile)
+            side = SMALL_TILE if low_memory else TILE
+            grown = bounded(partial(self._double, grown, side, on_tile))
         wanted = (round(width * scale), round(height * scale))
         if wanted == (grown.shape[1], grown.shape[0]):
             return grown
