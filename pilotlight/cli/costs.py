@@ -46,6 +46,7 @@ def costs(
         specs = {n: pools.fleets[pools.fleet_of(n)] for n in services.catalogue.workers}
         habits = {name: _habits(services, specs.get(name), name) for name in _names(spans)}
         region = services.settings.aws.region or services.settings.costs.region
+        local = services.settings.mode == "local"
         found = charges(spans, habits, now=now)
         lines = _lines(found, specs, services.settings.costs, region)
     if as_json:
@@ -54,6 +55,8 @@ def costs(
         tables.nothing(f"No attempt has ended in the last {days:g} days.")
     else:
         tables.show(_TITLES, [_cells(one) for one in lines])
+        if local:
+            tables.nothing("This machine sends no bill: that is what AWS would ask for the same.")
         _say_what_is_missing(lines, region)
 
 

@@ -101,3 +101,4 @@ def test_what_ran_here_is_listed_by_worker_and_caller(tmp_path):
         assert line["usd"] == pytest.approx(line["hours"] * 0.0583)
         shown = CliRunner().invoke(app, ["costs", *folder])
         assert "US dollars in all, at list prices of us-east-1" in shown.output
+        assert "This machine sends no bill" in shown.stderr
