@@ -19,10 +19,10 @@ from workers.engines.diffusers.declared import Diffused
 from workers.engines.media.clips import clip
 from workers.engines.media.examples import Example, examples
 from workers.engines.training.diary import Diary
-from workers.engines.training.wan import WanTrainer
+from workers.engines.training.wan import Clip, WanTrainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FIELD: Final = "training_data_url"
@@ -95,16 +95,7 @@ class TeachesWan(Worker[Train, Trained]):
         # A model of its own: what one job taught must not be in the next one's.
         trainer = WanTrainer(diffusers_loading.load(base.model), SEED, context.low_memory)
         began = trainer.train(
-            (
-                clip(
-                    one,
-                    pixels=base.pixels,
-                    multiple=base.multiple,
-                    scaled=job_input.auto_scale_input,
-                    field=FIELD,
-                )
-                for one in shown
-            ),
+            _clips(shown, job_input, base, context),
             steps=job_input.number_of_steps,
             learning_rate=job_input.learning_rate,
             on_step=Diary(context, job_input.number_of_steps).step,
@@ -130,6 +121,14 @@ class TeachesWan(Worker[Train, Trained]):
                 f"{FIELD} {words}", Problem(("body", FIELD), words, "invalid_archive")
             )
         return shown
+
+
+def _clips(shown: Sequence[Example], asked: Train, base: Base, context: Context) -> Iterator[Clip]:
+    """One at a time, since they are large. A cancelled job ends at the next one."""
+    for number, one in enumerate(shown, start=1):
+        context.progress(0, f"reading example {number} of {len(shown)}")
+        yield clip(one, pixels=base.pixels, multiple=base.multiple,
+                   scaled=asked.auto_scale_input, field=FIELD)  # fmt: skip
 
 
 def _file(path: Path) -> PublicFile:
