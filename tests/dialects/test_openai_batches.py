@@ -141,6 +141,18 @@ def test_the_same_request_with_the_same_key_is_the_same_batch(stage, client):
     assert other.json()["error"]["code"] == "idempotency_mismatch"
 
 
+def test_a_batch_that_is_over_says_so_in_its_own_words_to_whoever_cancels_it(made, client):
+    batch = made([line(1)])
+    batch.look()
+    batch.does(1)
+    batch.look()
+
+    reply = client.post(f"/v1/batches/{batch.id}/cancel")
+
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"] == "this batch is completed and cannot be cancelled"
+
+
 def test_a_batch_is_nobody_elses(made, stranger):
     batch = made([line(1)])
 

@@ -32,7 +32,7 @@ from handlers.site import base_url
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.contracts.job import LOW_PRIORITY, Job, JobStatus
 from pilotlight.contracts.pages import Place, Wanted
-from pilotlight.errors import NotFound, UnknownFile
+from pilotlight.errors import AlreadyFinished, NotFound, UnknownFile
 from pilotlight.intake.groups.batches.ticket import ENDPOINT, KIND, MOST_BYTES, Ticket
 from pilotlight.intake.groups.opening import Opening
 
@@ -181,7 +181,12 @@ async def cancel(request: Request) -> Response:
     """``cancelling`` until every line is over; what was done by then is in the files."""
     services, head = services_of(request), await _own(request, "jobs:cancel")
     if head.status is not JobStatus.CANCELLED:
-        head = await ask(services, services.control.cancel, head.id, caller=head.caller)
+        try:
+            head = await ask(services, services.control.cancel, head.id, caller=head.caller)
+        except AlreadyFinished:
+            over = await ask(services, services.store.get, head.id) or head
+            word = (await ask(services, described, services, over))["status"]
+            raise WrongUse(f"this batch is {word} and cannot be cancelled") from None
     services.steward.kick()
     return JSONResponse(await ask(services, described, services, head))
 
