@@ -27,7 +27,8 @@ class Running:
     upstreams: list[str] = field(default_factory=list)
     """Those that it may ask, because it has their keys."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What the operator's commands need to find the same rows, beside the data folder."""
+    """How it scales, and what leads to the same rows: an operator's shell may have another
+    environment."""
 
 
 def announce(data: Path, running: Running) -> None:

@@ -161,20 +161,19 @@ def _ready(settings: Settings, serving: Serving) -> None:
             list(settings.workers),
             routes,
             upstreams=ready_upstreams(settings),
-            settings=_elsewhere(serving.settings),
+            settings=_told(serving.settings),
         ),
     )
     typer.echo(_banner(settings, serving))
     sys.stdout.flush()
 
 
-def _elsewhere(settings: Settings) -> dict[str, Any]:
-    """Where the rows are, if not in the data folder."""
-    if settings.mode == "local":
-        return {}
-    return settings.model_dump(
-        mode="json", include={"mode", "aws", "queue", "lease"}, exclude_defaults=True
-    )
+def _told(settings: Settings) -> dict[str, Any]:
+    """How it scales, and where the rows are if not in the data folder."""
+    told = {"scaling", "pools"}
+    if settings.mode != "local":
+        told |= {"mode", "aws", "queue", "lease"}
+    return settings.model_dump(mode="json", include=told, exclude_defaults=True)
 
 
 def _banner(settings: Settings, serving: Serving) -> str:

@@ -67,6 +67,14 @@ def test_up_tells_the_other_commands_where_it_is_until_it_ends(tmp_path):
     assert running.read(tmp_path) is None
 
 
+def test_up_tells_how_it_scales(tmp_path):
+    held = '{"echo": {"max_replicas": 0}}'
+    with up(tmp_path, settings={"SCALING__WORKERS": held}):
+        told = running.read(tmp_path).settings
+
+    assert told["scaling"]["workers"] == json.loads(held)
+
+
 def test_up_loads_nothing_that_draws_or_fetches(tmp_path):
     script = (
         "import sys; sys.argv = ['pilotlight', 'up', '--port', '0', '--data', sys.argv[1]]\n"

@@ -89,6 +89,16 @@ def test_no_replicas_are_no_trouble(run, services, data):
     assert "nothing to decide" in done.stdout
 
 
+def test_the_scaler_thinks_by_the_settings_of_the_up_that_runs(run, services, make_job, data):
+    now = services.clock.now()
+    services.store.create([make_job(created_at=now - 100, start_by=now + 60)])
+    told = {"scaling": {"workers": {"echo": {"max_replicas": 0}}}}
+    announced = running.Running("http://127.0.0.1:9", "k", os.getpid(), ["workers"], settings=told)
+    running.announce(data, announced)
+
+    assert "0 is the most" in run("fleet", "--why").stdout
+
+
 def test_a_fleet_that_nobody_would_start_is_told_so(run, services):
     assert "Nor does `pilotlight up`" in run("fleet").stderr
 
