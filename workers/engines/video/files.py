@@ -110,7 +110,8 @@ class Reel:
 def write(path: Path, shown: Iterable[Frame], reel: Reel) -> VideoFile:
     """Encode them as they come, and the sound beside them.
 
-    The formats need even sides: an odd one gets its last row or column once more.
+    The formats need even sides: an odd one gets its last row or column once more. They need times
+    that rise: a frame that is shown for no time, as damaged films have them, is left out.
     """
     import av
 
@@ -126,6 +127,8 @@ def write(path: Path, shown: Iterable[Frame], reel: Reel) -> VideoFile:
                 pixels = _even(frame.pixels)
                 if not count:
                     size = stream.width, stream.height = pixels.shape[1], pixels.shape[0]
+                elif round(frame.at * TICKS) <= round(last * TICKS):
+                    continue
                 heard.until(frame.at)
                 made = _coded(pixels)
                 made.time_base, made.pts = Fraction(1, TICKS), round(frame.at * TICKS)
