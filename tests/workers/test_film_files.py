@@ -28,6 +28,32 @@ def a_film_at(path, milliseconds):
     return path
 
 
+def a_film_that_grows(path):
+    """As calls are recorded: better pictures when the line is better."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number, (width, height) in enumerate([(64, 48), (64, 48), (128, 96)]):
+            coder = av.CodecContext.create("mjpeg", "w")
+            coder.width, coder.height, coder.pix_fmt = width, height, "yuvj420p"
+            coder.time_base = Fraction(1, 10)
+            pixels = np.full((height, width, 3), 80 * number, np.uint8)
+            for packet in coder.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                packet.pts = packet.dts = number * 100
+                packet.time_base, packet.stream = Fraction(1, 1000), stream
+                container.mux(packet)
+    return path
+
+
+def test_a_film_whose_frames_grow_has_the_sides_that_it_began_with(tmp_path):
+    film = a_film_that_grows(tmp_path / "film.mkv")
+
+    shown = [one.pixels for one in video_files.frames(film, "f")]
+
+    assert [one.shape for one in shown] == [(48, 64, 3)] * 3
+    assert shown[2].mean() == pytest.approx(160, abs=3)
+
+
 @pytest.mark.parametrize("form", ["mp4", "webm"])
 def test_frames_that_are_shown_for_no_time_are_left_out(tmp_path, form):
     film = a_film_at(tmp_path / "film.mkv", [0, 0, 0, 100, 100, 200])

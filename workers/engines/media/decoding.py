@@ -118,7 +118,7 @@ def facts(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
     with av.open(source, options=SAFE) as film:
         stream = _moving(film)
         first = next(_frames(film, asked))
-        height, width = _upright(first).shape[:2]
+        height, width = _upright(first, (first.width, first.height)).shape[:2]
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         length = stream.duration * stream.time_base if stream.duration else None
         if length is None and film.duration:
@@ -133,12 +133,13 @@ def frames(asked: dict[str, Any], source: str | io.BytesIO) -> Said:
 
     with av.open(source, options=SAFE) as film:
         rate = Fraction(_moving(film).average_rate or 25)
-        began = None
+        began = sides = None
         for number, frame in enumerate(_frames(film, asked)):
             told = None if frame.pts is None else frame.pts * frame.time_base
             at = number / rate if told is None else Fraction(told)
             began = at if began is None else began
-            pixels = _upright(frame)
+            sides = sides or (frame.width, frame.height)
+            pixels = _upright(frame, sides)
             yield {"shape": pixels.shape, "at": _pair(at - began)}, pixels.tobytes()
 
 
@@ -204,13 +205,15 @@ def _frames(film: Any, asked: dict[str, Any]) -> Iterator[Any]:
         raise Refused("holds no picture that can be read", "invalid_video")
 
 
-def _upright(frame: Any) -> Any:
-    """Telephones note which way they were held instead of turning the picture."""
+def _upright(frame: Any, sides: tuple[int, int]) -> Any:
+    """Telephones note which way they were held instead of turning the picture. Recorded calls change
+    their ``sides`` on the way, which no film that is written can."""
     import numpy as np
 
     unsaid = frame.colorspace == _UNSAID and frame.height >= _HD_LINES
     colours = "ITU709" if unsaid else None  # None: as the film says, else BT.601
-    pixels = frame.to_ndarray(format="rgb24", src_colorspace=colours)
+    width, height = sides
+    pixels = frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=colours)
     turned = np.rot90(pixels, round(frame.rotation / 90)) if frame.rotation else pixels
     return np.ascontiguousarray(turned)
 
