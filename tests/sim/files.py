@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class Shelf:
     def __init__(self) -> None:
         self.files: dict[str, tuple[BlobInfo, bytes]] = {}
+        self.brought_by: dict[str, str] = {}
+        """The process that stored each."""
 
-    def put(self, info: BlobInfo, data: bytes) -> BlobInfo:
-        self.files[info.key] = (info, data)
+    def put(self, info: BlobInfo, data: bytes, by: str) -> BlobInfo:
+        self.files[info.key], self.brought_by[info.key] = (info, data), by
         return info
 
     def get(self, key: str) -> tuple[BlobInfo, bytes]:
@@ -38,14 +40,14 @@ class SimBlobs:
     """What intake and execution use of the Blobs port."""
 
     def __init__(self, shelf: Shelf, process: Process) -> None:
-        self._shelf, self._call = shelf, process.call
+        self._shelf, self._call, self._name = shelf, process.call, process.name
 
     def put(self, key: str, source: Any, *, content_type: str, **more: Any) -> BlobInfo:
         data = source.read_bytes() if isinstance(source, Path) else bytes(source)
         sha256 = hashlib.sha256(data).hexdigest()
         file_name = more.get("file_name", "")
         info = BlobInfo(key, len(data), sha256, content_type, file_name, more.get("expires_at"))
-        return self._call("blobs.put", self._shelf.put, info, data)
+        return self._call("blobs.put", self._shelf.put, info, data, self._name)
 
     def info(self, key: str) -> BlobInfo:
         return self._call("blobs.info", self._shelf.get, key)[0]

@@ -272,12 +272,14 @@ class Run:
         }
 
     def _orphans(self) -> int:
+        """Files that no row leads to, but for those of replicas that were killed."""
         kept = {
             artifact["key"]
             for row in self.site.table.rows.values()
             for artifact in json.loads(row.artifacts)
         }
-        return len(self.site.shelf.files.keys() - kept)
+        shelf, killed = self.site.shelf, self.site.processes.killed
+        return sum(shelf.brought_by[key] not in killed for key in shelf.files.keys() - kept)
 
     def _blameless(self) -> int:
         """Jobs that failed though their model never fails: the machine's fault."""

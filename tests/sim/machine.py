@@ -95,9 +95,15 @@ class SimMachine:
         self.selector = SimSelector(process)
         self.wake_up = SimWakeUp(self.selector)
         self._stop: Callable[[], None] | None = None
+        self._threads = Threads(process)
 
     def pool(self) -> Threads:
-        return Threads(self._process)
+        return self._threads
+
+    def join_threads(self) -> None:
+        """As an interpreter does at its end: what they have in hand is done."""
+        while not self._threads.idle:
+            self._process.world.sleep(0.5)
 
     def keeper(self, spec: WorkerSpec, *, clock: SkewedClock, listener: Listener) -> SimKeeper:
         return SimKeeper(

@@ -87,6 +87,10 @@ class Process:
         self.world.note("is cut off", self.name, f"{seconds:.1f}")
         self.cut_off_until = max(self.cut_off_until, self.world.now + seconds)
 
+    @property
+    def reaches_others(self) -> bool:
+        return max(self.paused_until, self.cut_off_until) <= self.world.now
+
     def call(self, site: str, work: Callable[..., T], *args: Any, **named: Any) -> T:
         """Every port call: it takes a while, may fail, and may be the last thing done."""
         if not self.alive:
@@ -142,9 +146,16 @@ class Threads(Executor):
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._under_way: dict[Future[Any], None] = {}
+
+    @property
+    def idle(self) -> bool:
+        return not self._under_way
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
+        self._under_way[future] = None
+        future.add_done_callback(self._under_way.pop)
 
         def main() -> None:
             try:

@@ -45,6 +45,7 @@ class ReplicaProcesses:
         self.starting: dict[str, int] = {}
         """Asked for and not there yet, with the number of the supervisor that asked."""
         self.told_to_leave: set[str] = set()
+        self.killed: set[str] = set()
         self._given_up: set[str] = set()
         """Over for the fleet, though nobody may have been able to tell them yet."""
         self._supervisor = 0
@@ -100,6 +101,7 @@ class ReplicaProcesses:
         assert running.replica is not None
         try:
             words = f"exits {running.replica.run()}"
+            running.machine.join_threads()
         except Exception as error:  # noqa: BLE001 - as an interpreter would: it ends with a traceback
             self.crashes.append(f"{replica_id}: {type(error).__name__}: {error}")
             words = f"crashes {error!r}"
@@ -112,6 +114,7 @@ class ReplicaProcesses:
             return
         self._world.note("replica", replica_id, words)
         if words == "died":
+            self.killed.add(replica_id)
             self._site.lost_with(replica_id)
         self._site.count_turns(running.machine.selector.turns)
         if not self._site.remote:
@@ -140,7 +143,8 @@ class ReplicaProcesses:
     def end_hanging(self, replica_id: str) -> bool:
         """Whether it is over at once, as far as the fleet can tell.
 
-        A machine that is frozen, or cut off, hears of its end when it is back.
+        A machine that is frozen, or cut off, hears of its end when it is back, and as ECS says it:
+        SIGTERM first.
         """
         running = self.running.get(replica_id)
         if running is None:
@@ -151,7 +155,7 @@ class ReplicaProcesses:
             return False
         self._given_up.add(replica_id)
         back_at = max(world.now, process.paused_until, process.cut_off_until)
-        world.at(back_at + world.rng.uniform(0, 10), lambda: process.kill("said nothing"))
+        world.at(back_at + world.rng.uniform(0, 10), lambda: self.terminate(replica_id))
         return True
 
     def lives(self, replica_id: str | None) -> bool:

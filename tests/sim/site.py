@@ -226,7 +226,7 @@ class Site:
             return
         self.losses_of_the_drained += old.owner in self.processes.told_to_leave
         holder = self.processes.running.get(old.owner or "")
-        if holder is not None and holder.process.paused_until <= self.world.now:
+        if holder is not None and holder.process.reaches_others:
             self.losses_of_the_living += 1
             if old.id in {one for one, _ in self.models.running}:
                 self.live_leases_reaped += 1
