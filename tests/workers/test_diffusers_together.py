@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pilotlight import Cancelled
 from tests.workers.shelf import Desk
 from tests.workers.twin_pictures import (
+    KREA,
     SMALL,
+    URL,
     batch_sizes,
     full,
     pixels,
@@ -47,6 +52,27 @@ def test_four_jobs_that_are_alike_are_one_call_and_each_gets_its_own_picture(job
         assert one.seed == other.seed
         assert np.abs(pixels(one) - pixels(other)).max() <= 1
     assert len({pixels(one).tobytes() for one in shared}) == 4
+
+
+def test_jobs_with_the_same_adaptation_share_a_call_wherever_their_copies_lie(
+    shelf, lora, tmp_path
+):
+    worker, sizes = shelf.worker("flux-krea-lora"), []
+    takes = worker.spec.endpoints[0].input
+    one, other = lora(21), lora(22)
+
+    def job(number, file):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        copy = shutil.copy(file, folder / "lora.safetensors")
+        asked = takes(prompt="a", num_inference_steps=2, loras=[{"path": URL}], **SMALL)
+        return asked, Desk(folder, KREA, files={URL: Path(copy)})
+
+    handle = batch_sizes(worker.easel.pipes.base.transformer, sizes)
+    together(worker, [job(0, one), job(1, one), job(2, one), job(3, other)])
+    handle.remove()
+
+    assert sizes == [1] * 2 + [2] * 2 + [1] * 2
 
 
 def test_jobs_that_differ_in_steps_or_sides_do_not_share(jobs):

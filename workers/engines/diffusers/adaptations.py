@@ -24,11 +24,21 @@ first."""
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One file, how strongly it counts, and the input's field it came from."""
+    """One file, how strongly it counts, and the input's field it came from.
 
-    path: Path
+    Equal for equal contents, wherever each job's copy lies: such jobs can share a call.
+    """
+
+    path: Path = field(compare=False)
     scale: float
     loc: tuple[str | int, ...]
+    name: str = field(init=False)
+    """By what is in it: a URL may lead to another file tomorrow."""
+
+    def __post_init__(self) -> None:
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        object.__setattr__(self, "name", f"lora-{digest[:16]}")
 
 
 @dataclass(frozen=True)
@@ -55,30 +65,29 @@ class Adaptations:
 
     def _loaded(self, wanted: Sequence[Wanted]) -> dict[str, float]:
         """Their scales by name; a file that comes twice counts for both."""
-        names = [_name(one.path) for one in wanted]
-        self._make_room(names)
+        self._make_room({one.name for one in wanted})
         scales: dict[str, float] = {}
-        for name, one in zip(names, wanted, strict=True):
-            if name in self._kept:
-                del self._kept[name]  # to the end of the row
+        for one in wanted:
+            if one.name in self._kept:
+                del self._kept[one.name]  # to the end of the row
             else:
-                self._load(one, name)
-            self._kept[name] = None
-            scales[name] = scales.get(name, 0.0) + one.scale
+                self._load(one)
+            self._kept[one.name] = None
+            scales[one.name] = scales.get(one.name, 0.0) + one.scale
         return scales
 
-    def _make_room(self, names: Sequence[str]) -> None:
+    def _make_room(self, names: set[str]) -> None:
         """Before more are read; never by what is wanted now."""
         spare = [one for one in self._kept if one not in names]
-        most = max(0, MOST_KEPT - len(set(names)))
+        most = max(0, MOST_KEPT - len(names))
         for oldest in spare[: max(0, len(spare) - most)]:
             del self._kept[oldest]
             self._take_off(oldest)
 
-    def _load(self, one: Wanted, name: str) -> None:
+    def _load(self, one: Wanted) -> None:
         added = False
         try:
-            bounded(lambda: self._add(one, name))
+            bounded(lambda: self._add(one))
             added = True
         except (PilotlightError, MemoryError, OSError):
             raise
@@ -86,9 +95,9 @@ class Adaptations:
             raise _refused(one, f"cannot be added to this model: {error}") from None
         finally:
             if not added:
-                self._take_off(name)
+                self._take_off(one.name)
 
-    def _add(self, one: Wanted, name: str) -> None:
+    def _add(self, one: Wanted) -> None:
         from safetensors.torch import load_file
 
         weights = load_file(one.path)
@@ -96,20 +105,14 @@ class Adaptations:
             warnings.simplefilter("ignore")  # several at once are what this is for
             if words := misfit(self.pipe, weights):
                 raise _refused(one, words)
-            self.pipe.load_lora_weights(weights, adapter_name=name)
-        if name not in {n for part in self.pipe.get_list_adapters().values() for n in part}:
+            self.pipe.load_lora_weights(weights, adapter_name=one.name)
+        if one.name not in {n for part in self.pipe.get_list_adapters().values() for n in part}:
             raise _refused(one, "holds nothing that fits this model")
 
     def _take_off(self, name: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it was the one at work
             self.pipe.delete_adapters(name)
-
-
-def _name(path: Path) -> str:
-    """By what is in it: a URL may lead to another file tomorrow."""
-    with path.open("rb") as file:
-        return f"lora-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
 def _refused(one: Wanted, words: str) -> InvalidInput:
