@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from pilotlight.cli.options import DATA, AsJson, Data, JobId, Key, Url, api
+from pilotlight.errors import InvalidInput
 
 
 def status(
-    job_id: JobId,
+    job_id: JobId = "",
     *,
     attempts: Annotated[
         bool, typer.Option("--attempts", help="List every attempt and how it ended.")
@@ -32,6 +33,10 @@ def status(
     """
     from pilotlight.cli.follow import look, sentence
 
+    if not job_id:
+        raise InvalidInput(
+            "of which job? `pilotlight jobs` lists them, `pilotlight fleet` what runs"
+        )
     said = api(url, key, data).status(job_id, attempts=attempts)
     typer.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else sentence(look(said)))
     if attempts and not as_json:

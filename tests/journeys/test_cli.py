@@ -242,6 +242,7 @@ WRONG = {
     "no such job's result": (["result", "a?b"], 4, "no such job"),
     "no such job's logs": (["logs", "-f", "x"], 4, "no such job"),
     "nothing to cancel": (["cancel", "x"], 4, "no such job"),
+    "a status of nothing": (["status"], 2, "`pilotlight jobs` lists them"),
     "nothing to do again": (["retry", "x"], 4, "no such job"),
     "no such command": (["sumbit"], 2, "submit"),
 }
