@@ -306,6 +306,22 @@ def test_an_insult_is_flagged_and_a_recipe_is_not(starter, ask):
     assert all(set(one.category_scores) == set(CATEGORIES) for one in judged)
 
 
+CALM = "The lighthouse stands on a cliff above the harbour. Ships pass it every day. "
+LETTER = """Dear Sir or Madam,
+I am writing to complain about the service in your restaurant. The soup was cold. I will not come back.
+Yours, J. Smith"""
+
+
+def test_a_threat_is_found_wherever_it_stands_and_a_letter_is_only_a_letter(starter, ask):
+    moderator = starter("moderation", weights="open-nsfw", library="onnxruntime")
+    hidden = [CALM + INSULTS[0], *(f"{CALM * 20}{one}\n{CALM * 20}" for one in THREATS)]
+    plain = [CALM * 20, LETTER, *(CALM + one for one in ORDINARY)]
+
+    judged = ask(moderator, {"input": [*hidden, *plain]}).results
+
+    assert [one.flagged for one in judged] == [True] * len(hidden) + [False] * len(plain)
+
+
 def test_a_plain_picture_is_fit_for_work(starter, ask, tmp_path):
     moderator = starter("moderation", weights="open-nsfw", library="onnxruntime")
     url = "https://example.org/page.png"

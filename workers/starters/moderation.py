@@ -6,6 +6,7 @@ Small and honest: it knows open insults, threats and the like in English, not hi
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pilotlight import Context, Endpoint, Worker, WorkerSpec
@@ -27,6 +28,11 @@ _STEEP: Final = 12.0
 """How fast a score goes from 0 to 1 with the difference of two cosines."""
 _DOUBT: Final = 0.03
 """In doubt, a text is harmless."""
+_TORN_OUT: Final = 0.1
+"""The same for one passage of many: without the others "I will not come back." is a threat."""
+_WORDS: Final = 40
+"""Longest passage: as long as the longest of ordinary sentences."""
+_ENDS: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _FAR: Final = 0.3
 """A text nearer than this to none of the examples is like none of them."""
 
@@ -67,16 +73,31 @@ class Moderator(Worker[Moderation, Moderated]):
         return Judgement(flagged=any(flags.values()), categories=flags, category_scores=scores)
 
     def _text(self, text: str) -> dict[str, float]:
-        """How much nearer it is to a category's examples than to the harmless ones."""
-        point = self.sentences.points([text])[0][0]
-        calm = max(_FAR, float((self.harmless @ point).max()))
-        near = {name: float((some @ point).max()) for name, some in self.harmful.items()}
-        return {
-            name: 1 / (1 + math.exp(-_STEEP * (near[name] - calm - _DOUBT))) for name in CATEGORIES
+        """How much nearer its worst passage is to a category's examples than to the harmless ones.
+
+        A text as a whole is near to what most of it says: one threat in a page would be lost.
+        """
+        parts = passages(text)
+        points = self.sentences.points([text, *parts])[0]
+        calm = (points @ self.harmless.T).amax(1).clamp(min=_FAR)
+        doubt = calm.new_tensor([_DOUBT, *[_TORN_OUT] * len(parts)])
+        lead = {
+            name: float(((points @ some.T).amax(1) - calm - doubt).max())
+            for name, some in self.harmful.items()
         }
+        return {name: 1 / (1 + math.exp(-_STEEP * lead[name])) for name in CATEGORIES}
 
     def _picture(self, url: str, context: Context) -> float:
         return self.nsfw.score(pictures.picture(context.input_file(url), "input", mode="RGB"))
+
+
+def passages(text: str) -> list[str]:
+    """Its sentences; one that goes on and on in stretches that overlap."""
+    found = []
+    for sentence in filter(None, map(str.split, _ENDS.split(text))):
+        last = max(1, len(sentence) - _WORDS // 2)
+        found += [" ".join(sentence[at : at + _WORDS]) for at in range(0, last, _WORDS // 2)]
+    return found
 
 
 def _items(asked: Moderation) -> Iterable[Part | str]:
