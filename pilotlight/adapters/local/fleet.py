@@ -76,6 +76,8 @@ class LocalFleet:
         self._own: dict[str, subprocess.Popen[bytes]] = {}
         self._inherited: dict[str, tuple[int, float]] = {}
         """Replicas of a supervisor before us that still drain: process id and start."""
+        self._stillborn: dict[str, str] = {}
+        """Replicas that could not be started, and why, until their rows say so."""
         self._kill_at: dict[str, float] = {}
         self._listen_at = float("-inf")
         self._jumps = Jumps(clock, patience_s=settings.lease.lease_s)
@@ -113,7 +115,9 @@ class LocalFleet:
             with self._log(replica_id).open("ab") as log:
                 process = processes.spawn(command, environment=environment, log=log, keep_fd=fd)
         except OSError as problem:
-            self._bury(replica_id, f"its process cannot be started ({problem}), so it ended")
+            words = f"its process cannot be started ({problem}), so it ended"
+            self._stillborn[replica_id] = words
+            self._bury(replica_id, words)
             return
         self._own[replica_id] = process
         threading.Thread(
@@ -152,6 +156,8 @@ class LocalFleet:
             return exits
 
     def _over(self) -> Iterator[tuple[str, str, bool]]:
+        for replica_id, words in list(self._stillborn.items()):
+            yield replica_id, words, False
         for replica_id, process in list(self._own.items()):
             if (code := processes.exit_code(process)) is not None:
                 yield replica_id, self._words(replica_id, code), code == 0
@@ -188,7 +194,7 @@ class LocalFleet:
     def _bury(self, replica_id: str, words: str, *, clean: bool = False) -> Exit:
         # The row first: one that stays open is capacity, and whom we forgot nobody would bury.
         fate = self._rows.end(replica_id, words, clean=clean, now=self._clock.now())
-        for known in (self._own, self._inherited, self._kill_at):
+        for known in (self._own, self._inherited, self._stillborn, self._kill_at):
             known.pop(replica_id, None)
         if fate.error:
             event(

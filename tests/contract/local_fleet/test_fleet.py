@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
 
 import pytest
@@ -231,6 +232,22 @@ def full(database):
     yield
     with database._locked():
         database._writer.execute("PRAGMA query_only = 0")
+
+
+def test_a_start_that_failed_and_could_not_be_written_down_is_no_capacity_for_ever(
+    make_fleet, database
+):
+    fleet = make_fleet(command=("/no/such/program",))
+    with database.write() as execute:
+        execute("CREATE TRIGGER full BEFORE UPDATE ON replica BEGIN SELECT RAISE(FAIL, 'x'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        fleet.start("serves", 1)
+    assert only(fleet).stage == "starting"
+    with database.write() as execute:
+        execute("DROP TRIGGER full")
+
+    assert [ended.stage for ended in fleet.poll_exits()] == ["failed"]
+    assert "cannot be started" in only(fleet).error
 
 
 def test_whoever_stops_on_a_full_disk_leaves_no_process_behind(make_fleet, database):
