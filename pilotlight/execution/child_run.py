@@ -54,6 +54,13 @@ _STICKY: Final = (
 ``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched"),
 and those of a GPU that is gone (``cudaErrorNoDevice``, ``cudaErrorDevicesUnavailable``)."""
 
+_OUT_OF_MEMORY: Final = (
+    "cuda out of memory",
+    "cuda error: out of memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
+"""A GPU's, where the kind of error does not say so already."""
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The machine's fault, not the job's: there may be room later, or elsewhere."""
 _DISK_FULL_IN_RUST: Final = tuple(f"(os error {number})" for number in sorted(_DISK_FULL))
@@ -254,4 +261,5 @@ def _is_of_a_full_disk(error: BaseException, text: str) -> bool:
 
 def _is_out_of_memory(error: BaseException, lowered: str) -> bool:
     named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
-    return named or isinstance(error, MemoryError) or "cuda out of memory" in lowered
+    said = any(words in lowered for words in _OUT_OF_MEMORY)
+    return named or said or isinstance(error, MemoryError)

@@ -17,6 +17,7 @@ from tests.workers.twin_pictures import (
     path_of,
     pixels,
 )
+from workers.engines.diffusers.memory import bounded
 
 
 def test_what_runs_out_of_memory_is_tried_again_with_less_and_then_succeeds(shelf, draw, tmp_path):
@@ -58,6 +59,31 @@ def test_what_runs_out_of_memory_twice_is_given_up_with_the_products_own_error(
     ended = decide(failure, attempt=2, max_attempts=5, rng=random.Random(1), low_memory=True)
     assert ended == GiveUp("out_of_memory_again")
     assert draw("flux-krea-lora", KREA).images  # and the process is of use still
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_every_way_to_say_that_memory_ran_out_is_heard(said):
+    def call():
+        raise RuntimeError(said)
+
+    with pytest.raises(OutOfMemory):
+        bounded(call)
+
+
+def test_what_says_something_else_is_left_alone():
+    def call():
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="assert"):
+        bounded(call)
 
 
 def test_a_film_out_of_memory_is_tried_again_with_less_as_well(shelf, tmp_path, monkeypatch):

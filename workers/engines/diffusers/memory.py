@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_SAID_BY_THE_PROCESSOR = "can't allocate memory"
-"""PyTorch's ``DefaultCPUAllocator``, which raises a plain RuntimeError."""
+_SAID = (
+    "can't allocate memory",  # DefaultCPUAllocator
+    "CUDA error: out of memory",  # what is taken beside PyTorch's own store
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""By PyTorch in a plain RuntimeError."""
 
 
 def bounded(call: Callable[[], ResultT]) -> ResultT:
@@ -29,7 +34,7 @@ def bounded(call: Callable[[], ResultT]) -> ResultT:
     except torch.OutOfMemoryError as error:
         words = str(error)
     except RuntimeError as error:
-        if _SAID_BY_THE_PROCESSOR not in str(error):
+        if not any(words in str(error) for words in _SAID):
             raise
         words = str(error)
     # Outside the handlers: until they are left, the traceback holds every tensor of the call.
