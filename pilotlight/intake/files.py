@@ -68,7 +68,11 @@ class Files:
             created_at=now,
             expires_at=expires_at,
         )
-        self.store.add(record)
+        try:
+            self.store.add(record)
+        except BaseException:  # nobody would ever find these bytes, or sweep them
+            self.blobs.delete(record.key)
+            raise
         return record
 
     def find(self, file_id: str, *, caller: str) -> FileRecord:

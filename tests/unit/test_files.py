@@ -9,7 +9,7 @@ import pytest
 from pilotlight.adapters.local.blobs import FolderBlobs
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.files import SqliteFiles
-from pilotlight.errors import BodyTooLarge, UnknownFile
+from pilotlight.errors import BodyTooLarge, Unavailable, UnknownFile
 from pilotlight.intake.files import Files
 
 
@@ -41,6 +41,15 @@ def test_a_file_that_is_too_large_leaves_nothing(files):
         keep(files, iter([b"x" * 100] * 3), max_bytes=200)
 
     assert files.list_files(caller="alice") == []
+
+
+def test_a_file_whose_row_cannot_be_written_takes_no_room(files, tmp_path):
+    writer = files.store._db._writer
+    writer.execute("PRAGMA query_only = 1")  # as on a disk that the file itself has filled
+    with pytest.raises(Unavailable):
+        keep(files)
+
+    assert not [path for path in (tmp_path / "files" / "objects").rglob("*") if path.is_file()]
 
 
 def test_an_expired_file_is_unknown_and_its_row_goes_with_the_next_listing(files, clock):
