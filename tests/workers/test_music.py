@@ -85,7 +85,7 @@ def test_the_route_that_the_page_shows_puts_it_behind_a_public_id(twin, tmp_path
     shown = [
         tomllib.loads(one)["route"] for one in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     ]
-    (said,) = [one for (one,) in shown if one["worker"] == ace_step.NAME]
+    (said,) = [one for block in shown for one in block if one["worker"] == ace_step.NAME]
     route = RouteSettings.model_validate(said)
     served = discover(["workers.production"], [route]).endpoint(route.endpoint)
     contract = public.contract(route.endpoint)
