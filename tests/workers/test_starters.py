@@ -314,8 +314,8 @@ Yours, J. Smith"""
 
 def test_a_threat_is_found_wherever_it_stands_and_a_letter_is_only_a_letter(starter, ask):
     moderator = starter("moderation", weights="open-nsfw", library="onnxruntime")
-    hidden = [CALM + INSULTS[0], *(f"{CALM * 20}{one}\n{CALM * 20}" for one in THREATS)]
-    plain = [CALM * 20, LETTER, *(CALM + one for one in ORDINARY)]
+    hidden = [CALM + INSULTS[0], *(f"{CALM * 8}{one}\n{CALM * 8}" for one in THREATS)]
+    plain = [CALM * 8, LETTER, *(CALM + one for one in ORDINARY)]
 
     judged = ask(moderator, {"input": [*hidden, *plain]}).results
 

@@ -77,27 +77,33 @@ class Moderator(Worker[Moderation, Moderated]):
 
         A text as a whole is near to what most of it says: one threat in a page would be lost.
         """
-        parts = passages(text)
-        points = self.sentences.points([text, *parts])[0]
-        calm = (points @ self.harmless.T).amax(1).clamp(min=_FAR)
-        doubt = calm.new_tensor([_DOUBT, *[_TORN_OUT] * len(parts)])
-        lead = {
-            name: float(((points @ some.T).amax(1) - calm - doubt).max())
+        whole, parts = self._leads([text], _DOUBT), self._leads(passages(text) or [text], _TORN_OUT)
+        return {
+            name: 1 / (1 + math.exp(-_STEEP * max(whole[name], parts[name]))) for name in CATEGORIES
+        }
+
+    def _leads(self, texts: list[str], doubt: float) -> dict[str, float]:
+        """By category, of the text that has most. Short ones do not wait for a long one: a batch
+        is as long as its longest."""
+        points = self.sentences.points(texts)[0]
+        calm = (points @ self.harmless.T).amax(1).clamp(min=_FAR) + doubt
+        return {
+            name: float(((points @ some.T).amax(1) - calm).max())
             for name, some in self.harmful.items()
         }
-        return {name: 1 / (1 + math.exp(-_STEEP * lead[name])) for name in CATEGORIES}
 
     def _picture(self, url: str, context: Context) -> float:
         return self.nsfw.score(pictures.picture(context.input_file(url), "input", mode="RGB"))
 
 
 def passages(text: str) -> list[str]:
-    """Its sentences; one that goes on and on in stretches that overlap."""
-    found = []
+    """Its sentences, each once; one that goes on and on in stretches that overlap."""
+    found: dict[str, None] = {}
     for sentence in filter(None, map(str.split, _ENDS.split(text))):
         last = max(1, len(sentence) - _WORDS // 2)
-        found += [" ".join(sentence[at : at + _WORDS]) for at in range(0, last, _WORDS // 2)]
-    return found
+        for at in range(0, last, _WORDS // 2):
+            found[" ".join(sentence[at : at + _WORDS])] = None
+    return list(found)
 
 
 def _items(asked: Moderation) -> Iterable[Part | str]:
