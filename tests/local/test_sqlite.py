@@ -226,6 +226,17 @@ def test_a_full_disk_is_told_as_trouble_that_may_pass(database, make_job):
     assert len(store.list_jobs()) == 1
 
 
+def test_no_room_for_the_tables_is_told_as_trouble_that_may_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "pilotlight.adapters.local.database._PRAGMAS", ("PRAGMA max_page_count = 1",)
+    )
+    with pytest.raises(Unavailable, match="cannot be made: database or disk is full"):
+        Database(tmp_path / "jobs.db")
+
+    monkeypatch.undo()
+    Database(tmp_path / "jobs.db").close()
+
+
 def test_all_rows_are_walked_over_many_pages(database, make_job):
     store = SqliteStore(database)
     store.create([queued(make_job) for _ in range(1203)])

@@ -90,8 +90,10 @@ class Database:
         try:
             with self._locked():
                 schema.create(self._writer)
-        except SettingsError:
+        except BaseException as error:
             self.close()
+            if _is_the_disks(error):
+                raise Unavailable(f"the job table {path} cannot be made: {error}") from error
             raise
         path.chmod(0o600)
 
@@ -99,10 +101,13 @@ class Database:
         """Raises SettingsError for a file that is no database, or a broken one."""
         try:
             return self._connect()
-        except sqlite3.OperationalError:
-            raise  # may pass: the disk is full, the file is held
         except sqlite3.DatabaseError as error:
             os.close(self._lock_fd)
+            if _is_the_disks(error):
+                words = f"the job table {self._path} cannot be opened: {error}"
+                raise Unavailable(words) from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise
             raise SettingsError(
                 f"the job table {self._path} cannot be read ({error}); restore it from a backup, "
                 "or start with an empty --data folder"
