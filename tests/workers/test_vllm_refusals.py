@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pilotlight import InvalidInput
+from pilotlight import InvalidInput, WorkerError
 from pilotlight.contracts.tasks.chat import Chat
 from pilotlight.contracts.tasks.embeddings import Embed
 from pilotlight.contracts.tasks.ranking import Rerank
@@ -64,6 +64,36 @@ def test_a_prompt_that_is_too_long_is_told_as_openai_tells_it(ask, message, para
     (problem,) = refused.value.problems
     assert problem.type == "context_length_exceeded"
     assert problem.loc == ("body", field)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"message": "no such grammar", "code": 400}, InvalidInput),
+        ({"message": "out of memory", "code": "server_error"}, WorkerError),
+        ({"message": "out of memory", "code": None}, WorkerError),
+        ("out of memory", WorkerError),
+    ],
+)
+def test_an_error_in_the_middle_is_told_however_it_is_put(error, kind):
+    begun = {"choices": [{"index": 0, "delta": {"content": "He"}}], "error": None}
+    lines = "".join(f"data: {json.dumps(one)}\n\n" for one in (begun, {"error": error}))
+
+    async def breaks(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": lines.encode()})
+
+    made = Vllm("a/model")
+    made._app, made._engine = breaks, SimpleNamespace(errored=False)
+
+    async def listen():
+        said = made.chat(CHAT, seed=1, live=True)
+        first = await anext(said)
+        with pytest.raises(kind, match=r"no such grammar|out of memory"):
+            await anext(said)
+        return first.choices[0].message.content
+
+    assert asyncio.run(listen()) == "He"
 
 
 def test_the_librarys_settings_are_the_owners_where_they_chose(monkeypatch):

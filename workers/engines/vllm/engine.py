@@ -99,8 +99,8 @@ class Vllm:
                 return
             heard = Heard()
             async for chunk in chunks(reply.pieces):
-                if "error" in chunk:
-                    raise self._refused(int(chunk["error"].get("code") or 500), document, chunk)
+                if chunk.get("error"):
+                    raise self._refused(_status(chunk["error"]), document, chunk)
                 news = heard.add(chunk)
                 if news is not None:
                     yield news
@@ -154,6 +154,7 @@ class Vllm:
 
     def _refused(self, status: int, document: Document, told: Document) -> Exception:
         error = told.get("error") or {}
+        error = error if isinstance(error, dict) else {"message": error}
         words = str(error.get("message") or told)
         if self._engine.errored:
             return ReplicaFailure(f"the engine died: {words}")
@@ -178,6 +179,12 @@ def _field(error: Document, words: str, document: Document, *, too_long: bool) -
     if "rammar" in words or "schema" in words:
         return ["response_format"]
     return [name for name in document if re.search(rf"\b{name}\b", words)][:1]
+
+
+def _status(error: Any) -> int:
+    """Of an error in the middle of a stream; not every server says one, or as a number."""
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) else 500
 
 
 def _usage(document: Document) -> Usage:
