@@ -126,8 +126,8 @@ def test_what_is_taught_loads_into_the_models_own_pipeline_and_changes_it(
 
     assert facts["examples"] == 3
     assert facts["trigger_phrase"] == "a wall"
-    read = [event.note for event in heard if isinstance(event, Progress)][:3]
-    assert read == [f"reading example {number} of 3" for number in (1, 2, 3)]
+    first = next(event.note for event in heard if isinstance(event, Progress))
+    assert first == "reading example 1 of 3"  # of those that follow soon, not each is sent
     assert any("step 4 of 4: loss" in event.line for event in heard if isinstance(event, Log))
     base = school.bases[endpoint].model
     pipe = getattr(diffusers, base.pipeline).from_pretrained(base.repo)
