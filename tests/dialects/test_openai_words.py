@@ -82,6 +82,15 @@ def test_an_edits_pictures_go_where_the_contract_wants_them(endpoint_id, documen
     behind(endpoint_id).endpoint.input.model_validate_json(json.dumps(wish.body))
 
 
+def test_a_mask_of_openais_is_told_to_be_one_where_that_is_understood():
+    found = discover(["workers.production"])
+    wish = images.edit(
+        {"prompt": "x", "image": A, "mask": B}, found.endpoint("qwen-image-edit-2511")
+    )
+
+    assert wish.body == {"prompt": "x", "image_url": A, "mask_url": B, "mask_by": "transparent"}
+
+
 @pytest.mark.parametrize(
     ("document", "param"),
     [

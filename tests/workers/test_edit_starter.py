@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from pilotlight import InvalidInput
 from pilotlight.testing import run_once
@@ -121,8 +121,13 @@ def test_outside_the_mask_nothing_changes(change):
     mask = Image.new("L", (96, 96), 0)
     mask.paste(255, (48, 0, 96, 96))
 
-    edited, _ = change(picture, "a red circle and a blue square on a white background", mask)
+    prompt = "a red circle and a blue square on a white background"
+    edited, written = change(picture, prompt, mask)
 
+    # As OpenAI's clients draw the same mask: the picture with a hole where it may change.
+    hole = picture.copy()
+    hole.putalpha(ImageOps.invert(mask))
+    assert change(picture, prompt, hole, mask_by="transparent")[1] == written
     before, after = np.asarray(picture, float), np.asarray(edited, float)
     assert np.abs(before - after)[:, :48].max() == 0
     middle = after[44:52, 68:76].mean((0, 1))

@@ -53,3 +53,22 @@ def test_palettes_shine_through_where_they_say_so():
     seen = picture(as_file(drawn, transparency=0), "image_url", mode="RGB")
 
     assert [seen.getpixel((x, 0)) for x in range(2)] == [(255, 255, 255), (255, 0, 0)]
+
+
+def test_a_mask_by_transparency_is_white_in_its_hole():
+    seen = Image.new("RGBA", (4, 1), "white")
+    seen.putpixel((1, 0), (255, 255, 255, 0))
+    seen.putpixel((2, 0), (0, 0, 0, 255))
+
+    assert list(picture(as_file(seen), "mask_url", mode="hole").tobytes()) == [0, 255, 0, 0]
+
+
+def test_a_mask_without_a_hole_is_read_by_its_white():
+    seen = Image.new("RGBA", (2, 1), "white")
+    seen.putpixel((1, 0), (0, 0, 0, 255))
+
+    for kind in ("RGBA", "RGB", "L"):
+        assert list(picture(as_file(seen.convert(kind)), "mask_url", mode="hole").tobytes()) == [
+            255,
+            0,
+        ]

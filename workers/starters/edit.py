@@ -98,7 +98,10 @@ class Inpaint(Edit):
         description="The picture as it should be, all of it.",
         examples=["a red circle and a blue square on a white background"],
     )
-    mask_url: ImageUrl = Field(description="White where the picture may change.")
+    mask_url: ImageUrl = Field(description="Marks where the picture may change.")
+    mask_by: Literal["white", "transparent"] = Field(
+        default="white", description="How: fal's masks are white there, OpenAI's transparent."
+    )
     strength: float = Field(default=1, gt=0, le=1, description="1 keeps nothing under the mask.")
 
 
@@ -170,7 +173,8 @@ class Changer(Worker[Edit, Output]):
         prompt, mask = job_input.prompt, None
         picture = _opened(context, job_input.image_url, "image_url", "RGB")
         if isinstance(job_input, Inpaint):
-            mask = _opened(context, job_input.mask_url, "mask_url", "L")
+            mode = pictures.MASKS[job_input.mask_by]
+            mask = _opened(context, job_input.mask_url, "mask_url", mode)
         elif (kind := self.instructed.kind(prompt)) != DESCRIBED:
             _refuse_untaught(prompt, kind)
             _warn_of_unread(self.instructed.model, prompt, context)

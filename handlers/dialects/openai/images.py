@@ -53,6 +53,8 @@ def edit(document: Document, served: Served) -> Wish:
         if "mask_url" not in known:
             raise WrongUse(f"{served.endpoint.id} takes no mask", param="mask")
         body["mask_url"] = mask[0]
+        if "mask_by" in known:
+            body["mask_by"] = "transparent"  # https://platform.openai.com/docs/api-reference/images
     return Wish(body, _options(document), _NAMES)
 
 

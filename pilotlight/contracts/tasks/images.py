@@ -42,12 +42,21 @@ class TextToImage(BaseModel):
     sync_mode: SyncMode = False
 
 
+MaskBy = Annotated[
+    Literal["white", "transparent"],
+    Field(
+        description="How the mask marks what may change; fal's are white there, OpenAI's transparent."
+    ),
+]
+
+
 class ImageEdit(BaseModel):
-    """A picture changed as a sentence says, or only where the mask is white."""
+    """A picture changed as a sentence says, or only where a mask lets it."""
 
     prompt: Prompt
     image_url: ImageUrl
     mask_url: ImageUrl | None = None
+    mask_by: MaskBy = "white"
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
     num_inference_steps: Steps | None = None
     guidance_scale: Guidance | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.engines.diffusers import sizes
 from workers.engines.diffusers.adaptations import Wanted
+from workers.engines.media.pictures import MASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ def _pictures(job_input: Any, way: Way, opened: Opened) -> dict[str, Any]:
     found = {}
     mode: Mode
     for argument, name, mode in (
-        (way.mask_as, "mask_url", "L"),
+        (way.mask_as, "mask_url", MASKS[_said(job_input, "mask_by", "white")]),
         (way.reference_as, "reference_image_url", "RGB"),
     ):
         url = getattr(job_input, name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from workers.engines.media import decoder
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-Mode = Literal["RGB", "RGBA", "L"]
+Mode = Literal["RGB", "RGBA", "L", "hole"]
+"""``hole``: as L, and white where the picture is transparent; one that is nowhere transparent is L."""
+MASKS: Final[dict[str, Mode]] = {"white": "L", "transparent": "hole"}
+"""By ``mask_by`` of an input."""
 
 
 def picture(source: Path | bytes, field: decoder.Field, *, mode: Mode | None = None) -> Image:
@@ -23,6 +26,18 @@ def picture(source: Path | bytes, field: decoder.Field, *, mode: Mode | None = N
     from PIL import Image as Pictures
 
     got = decoder.kept().one(
-        source, field, do="picture", mode=mode, most_pixels=decoder.MOST_PIXELS
+        source,
+        field,
+        do="picture",
+        mode="RGBA" if mode == "hole" else mode,
+        most_pixels=decoder.MOST_PIXELS,
     )
-    return Pictures.frombytes(got.head["mode"], tuple(got.head["size"]), got.data)
+    seen = Pictures.frombytes(got.head["mode"], tuple(got.head["size"]), got.data)
+    return _hole(seen) if mode == "hole" else seen
+
+
+def _hole(picture: Image) -> Image:
+    from PIL import ImageOps
+
+    alpha = picture.getchannel("A")
+    return ImageOps.invert(alpha) if alpha.getextrema() != (255, 255) else picture.convert("L")
