@@ -84,7 +84,9 @@ def test_a_note_that_no_row_can_take_is_the_workers_error_and_not_the_replicas_e
 
 
 def left(tmp_path):
-    return (tmp_path / "gate.left").read_text() if (tmp_path / "gate.left").exists() else None
+    """What the run said when it ended; None where it was killed before it could."""
+    path = tmp_path / "gate.left"
+    return (path.read_text() or None) if path.exists() else None
 
 
 def test_a_cancelled_run_is_told_that_the_job_is_over(rig_of, tmp_path):

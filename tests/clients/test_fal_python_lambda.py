@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,6 @@ from tests.live import KEY
 MOST_PAYLOAD_BYTES = 6 * 1024 * 1024
 """Of an invocation's event, in which a body that is no text stands as base64."""
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-"""The client leaves sockets to the garbage collector."""
 
 
 def function_url(port: int) -> type[BaseHTTPRequestHandler]:
@@ -66,6 +66,7 @@ def client(live, monkeypatch):
     made = fal_client.SyncClient(key=KEY)
     yield made
     made._client.close()
+    gc.collect()  # it leaves sockets to the garbage collector
     server.shutdown()
     server.server_close()
     thread.join()

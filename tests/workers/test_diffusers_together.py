@@ -72,7 +72,8 @@ def test_jobs_with_the_same_adaptation_share_a_call_wherever_their_copies_lie(
     together(worker, [job(0, one), job(1, one), job(2, one), job(3, other)])
     handle.remove()
 
-    assert sizes == [1] * 2 + [2] * 2 + [1] * 2
+    assert sizes[:2] == [1] * 2
+    assert sorted(sizes[2:]) == [1] * 2 + [2] * 2  # which of the two calls comes first is chance
 
 
 def test_jobs_that_differ_in_steps_or_sides_do_not_share(jobs):
