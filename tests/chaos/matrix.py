@@ -295,7 +295,7 @@ MATRIX: Final[dict[int, Row]] = {
     ),
     57: _row(
         "the drop folder loses events",
-        "unit/test_drop_folder.py::test_each_object_is_one_job_though_events_are_lost_and_doubled",
+        "unit/drop/test_events.py::test_each_object_is_one_job_though_events_are_lost_and_doubled",
     ),
     58: _row(
         "two children end together",
