@@ -48,7 +48,7 @@ _FILES: Final = 0.1
 """Calls to the blob store are few: more of them fail, and half of those are done all the same."""
 _REPLICA_CRASH: Final = 0.0004
 _LONGEST_STALL_S: Final = 120.0
-_LONGEST_PUT_S: Final = 900.0
+LONGEST_PUT_S: Final = 900.0
 """Three times the lease while outputs are stored: by then the job runs elsewhere, or is over."""
 
 
@@ -177,7 +177,7 @@ class Faults:
         if self.script is not None:
             return 0.001 if self.remote else 0.0
         if site == "blobs.put" and self.happens("failing files", 0.15):
-            return self.rng.uniform(30, _LONGEST_PUT_S)
+            return self.rng.uniform(30, LONGEST_PUT_S)
         drawn = self.rng.random()
         if drawn < 0.02 and not self.stopped:
             return self._stall(process, site)

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from pilotlight.contracts.job import JobStatus
 from pilotlight.intake import ids
 from tests.sim.clients import Clients
-from tests.sim.faults import KINDS, Faults
+from tests.sim.faults import KINDS, LONGEST_PUT_S, Faults
 from tests.sim.gatherings import Gatherings
 from tests.sim.house import House
 from tests.sim.liveness import Liveness
@@ -34,8 +34,9 @@ WEBHOOKS_S: Final = 3600.0
 """After the last moment that a row's schedule names, when every receiver takes what it is given."""
 _MOST_STEPS_PER_JOB: Final = 2000
 """Fifteen times what a job takes."""
-QUIET_S: Final = 600.0
-"""Afterwards the fleet must have gone back to zero."""
+QUIET_S: Final = 600.0 + LONGEST_PUT_S
+"""Afterwards the fleet must have gone back to zero: the last to go have an upload in hand, which an
+interpreter finishes before it ends."""
 
 
 @dataclass(slots=True, kw_only=True)
