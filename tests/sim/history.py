@@ -57,6 +57,7 @@ class History:
     faults: dict[str, int] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
+    recoveries_while_storing: list[float] = field(default_factory=list)
     virtual_s: float = 0.0
     steps: int = 0
     sites: tuple[str, ...] = ()
@@ -256,6 +257,7 @@ class Run:
             counts[str(row.status)] += 1
         history.faults, history.moves = self.faults.counts, site.moves
         history.recoveries = site.recoveries
+        history.recoveries_while_storing = site.recoveries_while_storing
         history.sites = tuple(self.faults.sites)
         history.virtual_s, history.steps = self.world.now - EPOCH, self.world.steps
         orphans = self._orphans()

@@ -108,7 +108,8 @@ class Site:
         self.losses_of_the_living = 0
         self.losses_of_the_drained = 0
         self.recoveries: list[float] = []
-        self._lost_at: dict[str, float] = {}
+        self.recoveries_while_storing: list[float] = []
+        self._lost_at: dict[str, tuple[float, JobStatus]] = {}
         self.open = 0
         """Rows that are not over."""
 
@@ -220,9 +221,11 @@ class Site:
 
     def _recovery(self, old: Job, new: Job, name: str) -> None:
         if name == "T3":
-            lost_at = self._lost_at.pop(new.id, None)
-            if lost_at is not None:
-                self.recoveries.append(self.world.now - lost_at)
+            if lost := self._lost_at.pop(new.id, None):
+                lost_at, was = lost
+                stored = was is JobStatus.STORING
+                found = self.recoveries_while_storing if stored else self.recoveries
+                found.append(self.world.now - lost_at)
             return
         self.losses_of_the_drained += old.owner in self.processes.told_to_leave
         holder = self.processes.running.get(old.owner or "")
@@ -234,7 +237,7 @@ class Site:
     def lost_with(self, replica_id: str) -> None:
         """A replica died now: how long until its jobs are leased again?"""
         for job in self.table.held_by(replica_id):
-            self._lost_at.setdefault(job.id, self.world.now)
+            self._lost_at.setdefault(job.id, (self.world.now, job.status))
 
     def _result(self, row: Job) -> None:
         """I3: what is committed is what this very attempt made, and its files are there."""

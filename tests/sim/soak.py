@@ -24,7 +24,10 @@ _CANCELLED: Final = {"I6"}
 _MISSING: Final = {"I4"}
 RECOVERY_P50_S: Final = 90.0
 RECOVERY_P95_S: Final = 180.0
-"""From the death of a replica until its jobs run again: reliability section 0, item 10."""
+"""From the death of a replica in the middle of a job until the job runs again: reliability section 0,
+item 10."""
+RECOVERY_STORING_P95_S: Final = RECOVERY_P95_S + 240.0
+"""Of a job whose files were being stored: its lease is that much longer (300 s in place of 60)."""
 _TOLD_EACH: Final = 50
 """Histories between two words about how far it is."""
 
@@ -68,21 +71,28 @@ def soak(seeds: Sequence[int], jobs: int, *, processes: int) -> int:
         f"cancelled then completed {found['cancelled_then_completed']}, "
         f"webhooks missing {found['webhooks_missing']}, recovery p50 "
         f"{found['recovery_p50_s']} s of {RECOVERY_P50_S:g}, "
-        f"p95 {found['recovery_p95_s']} s of {RECOVERY_P95_S:g}, {found['wall_s']} s"
+        f"p95 {found['recovery_p95_s']} s of {RECOVERY_P95_S:g}, while storing p95 "
+        f"{found['recovery_storing_p95_s']} s of {RECOVERY_STORING_P95_S:g}, {found['wall_s']} s"
     )
     return 0 if holds(found) else 1
 
 
 def holds(found: Mapping[str, Any]) -> bool:
     """No violation, and recovery within its limits; where too little died nobody can say."""
-    p50_s, p95_s = found["recovery_p50_s"] or 0.0, found["recovery_p95_s"] or 0.0
-    return not found["violations"] and p50_s <= RECOVERY_P50_S and p95_s <= RECOVERY_P95_S
+    limits = {
+        "recovery_p50_s": RECOVERY_P50_S,
+        "recovery_p95_s": RECOVERY_P95_S,
+        "recovery_storing_p95_s": RECOVERY_STORING_P95_S,
+    }
+    in_time = all((found[name] or 0.0) <= limit for name, limit in limits.items())
+    return in_time and not found["violations"]
 
 
 def summary(histories: Sequence[History], *, jobs: int) -> dict[str, Any]:
     """The figures of reliability section 0, item 10, and what was done to get them."""
     rules = Counter(history.rule for history in histories if history.violation)
     recoveries = sorted(one for history in histories for one in history.recoveries)
+    storing = sorted(one for history in histories for one in history.recoveries_while_storing)
     return {
         "seeds": len(histories),
         "jobs_per_seed": jobs,
@@ -96,6 +106,8 @@ def summary(histories: Sequence[History], *, jobs: int) -> dict[str, Any]:
         "recovery_p50_s": _quantile(recoveries, 50),
         "recovery_p95_s": _quantile(recoveries, 95),
         "recoveries": len(recoveries),
+        "recovery_storing_p95_s": _quantile(storing, 95),
+        "recoveries_while_storing": len(storing),
         "statuses": dict(sum((history.statuses for history in histories), Counter())),
         "groups": dict(sum((history.members for history in histories), Counter())),
         "faults": _added(history.faults for history in histories),
