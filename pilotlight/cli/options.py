@@ -34,6 +34,10 @@ Key = Annotated[
     typer.Option("--key", envvar="PILOTLIGHT_KEY", help="Your key; else that of `up`."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Input as JSON; - reads standard input."),
+]
 JobId = Annotated[
     str, typer.Argument(metavar="ID", help="What `submit` printed; `pilotlight jobs` lists them.")
 ]

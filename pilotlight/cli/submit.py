@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pilotlight.cli.options import DATA, Data, Key, Url, api
+from pilotlight.cli.options import DATA, Data, JsonFile, Key, Url, api
 from pilotlight.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ def submit(
         ),
     ] = None,
     *,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE", help="Input as JSON; - reads standard input."),
-    ] = None,
+    json_file: JsonFile = None,
     files: Annotated[
         list[str] | None,
         typer.Option("--file", metavar="KEY=PATH", help="Upload a file and pass its URL."),

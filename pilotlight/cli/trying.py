@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 import pilotlight
+from pilotlight.cli.options import JsonFile
 from pilotlight.errors import NoWorkerFiles, PilotlightError, SettingsError, WorkerError
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ def attempt(
         typer.Argument(metavar="KEY=VALUE", help="The input, as `submit` takes it."),
     ] = None,
     *,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE", help="Input as JSON; - reads standard input."),
-    ] = None,
+    json_file: JsonFile = None,
     files: Annotated[
         list[str] | None,
         typer.Option("--file", metavar="KEY=PATH", help="A file for a field of the input."),

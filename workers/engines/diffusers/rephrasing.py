@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pilotlight import Context, stage
@@ -44,13 +45,14 @@ class Rephrasing(Painting):
             )  # fmt: skip
 
     def understood(self, asked: Wish, context: Context) -> Wish:
-        """Raises Cancelled and OutOfMemory. Where memory is short the reader makes room again."""
+        """Raises Cancelled and OutOfMemory. Where memory is short one of the two is there at a time."""
         context.progress(0, "reading the pictures")
         seen = asked.words[asked.way.several_as]
         wanted = asked.prompt + self.taught
-        said = bounded(lambda: self.reader.says(seen, wanted, lambda: heed(context)))
-        if context.low_memory:
-            self.reader.move("cpu")
+        with self.easel.pipes.parked() if context.low_memory else nullcontext():
+            said = bounded(lambda: self.reader.says(seen, wanted, lambda: heed(context)))
+            if context.low_memory:
+                self.reader.move("cpu")
         prompt = said or asked.prompt
         context.log(f"drawn as: {prompt}")
         return dataclasses.replace(asked, prompt=prompt)
