@@ -32,6 +32,8 @@ class Proxy:
         self._lock = threading.Lock()
         self.calls = Counter()
         """Requests that came, by operation."""
+        self.held = Counter()
+        """Those of them that wait for AWS, such as a long poll of an empty queue."""
         self.bodies = []
         """Of SendMessage."""
         self.failed = self.cut = 0
@@ -64,6 +66,16 @@ class Proxy:
             if operation == "SendMessage":
                 self.bodies.append(body)
 
+    @contextlib.contextmanager
+    def holding(self, operation):
+        with self._lock:
+            self.held[operation] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.held[operation] -= 1
+
     def close(self):
         self._server.shutdown()
         self._server.server_close()
@@ -94,18 +106,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.proxy.failed += 1
             return self._cut() if fault == "drop" else self._answer(*_BODIES[fault])
         try:
-            return self._forward(body)
+            return self._forward(operation, body)
         except (OSError, http.client.HTTPException):
             return self._cut()
 
     do_POST = do_GET = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815 - the server's names
 
-    def _forward(self, body):
+    def _forward(self, operation, body):
         connection = http.client.HTTPConnection(self.proxy.upstream, timeout=60)
         try:
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
+            with self.proxy.holding(operation):
+                connection.request(self.command, self.path, body, headers)
+                answer = connection.getresponse()
             told = {name.title(): value for name, value in answer.getheaders()}
             told["Date"] = formatdate(time.time() - self.proxy.ahead_s, usegmt=True)
             self._answer(answer.status, answer.read(), told)
