@@ -117,7 +117,7 @@ class Shapes(Worker[Input, Output]):
         if unread := self.model.unread(job_input.prompt):
             context.log(f"the prompt is too long, the model does not read its end: {unread!r}")
         seed = secrets.randbelow(2**32) if job_input.seed is None else job_input.seed
-        page = _Page(self.model.defaults, job_input, context, seed)
+        page = _Page(self.model.defaults, job_input, context, seed, self.safety)
         with self.adaptations.added(_wanted(job_input, context)):
             for number in range(job_input.num_images):
                 picture = self.model.draw(
@@ -128,7 +128,7 @@ class Shapes(Worker[Input, Output]):
                     on_step=page.stepped,
                 )
                 page.finish(picture)
-        return page.checked(self.safety)
+        return page.finished()
 
 
 def _wanted(job_input: Input, context: Context) -> list[Wanted]:
@@ -142,49 +142,55 @@ class _Page:
     """The pictures of one job so far, as files, and the news of them."""
 
     def __init__(
-        self, defaults: dict[str, Any], job_input: Input, context: Context, seed: int
+        self,
+        defaults: dict[str, Any],
+        job_input: Input,
+        context: Context,
+        seed: int,
+        safety: Safety,
     ) -> None:
-        self.input, self.context, self.seed = job_input, context, seed
+        self.input, self.context, self.seed, self.safety = job_input, context, seed, safety
         steps, guidance = job_input.num_inference_steps, job_input.guidance_scale
         self.steps: int = defaults["num_inference_steps"] if steps is None else steps
         self.guidance: float = defaults["true_cfg_scale"] if guidance is None else guidance
+        self.wanted = job_input.enable_safety_checker
         self.done: list[Image] = []
-        self.pictures: list[Picture] = []
+        self.unfit: list[bool] = []
         self.began = time.perf_counter()
+        self.looked_s = 0.0
 
     def stepped(self, step: int, look: Callable[[], Picture]) -> None:
         """Report one step, with the picture as it looks now if anybody watches."""
         if self.context.streaming and step < self.steps:
-            unfinished = self._file(look(), f"{len(self.done)}-{step}")
-            self.context.partial(self.output(unfinished))
+            shown = self.safety.shown(look(), asked=self.wanted)
+            self.context.partial(self.output(self._file(shown, f"{len(self.done)}-{step}")))
         total = self.steps * self.input.num_images
         self.context.progress((self.steps * len(self.done) + step) / total, f"step {step}")
 
     def finish(self, picture: Picture) -> None:
-        """Keep a picture that is done."""
-        self.done.append(self._file(picture, str(len(self.done))))
-        self.pictures.append(picture)
+        """Keep a picture that is done, or black in place of one that is unfit to be seen."""
+        began = time.perf_counter()
+        log = _unsaid if self.done else self.context.log  # one line tells of all
+        found = self.safety.unfit([picture], asked=self.wanted, log=log)
+        self.unfit += found or []
+        (kept,) = covered([picture], found)
+        self.looked_s += time.perf_counter() - began
+        self.done.append(self._file(kept, str(len(self.done))))
 
-    def checked(self, safety: Safety) -> Output:
-        """The whole job, with black for what is unfit to be seen."""
-        asked = self.input.enable_safety_checker
-        drawn, began = self.pictures, time.perf_counter()
-        unfit = safety.unfit(drawn, asked=asked, log=self.context.log)
-        for number, (before, after) in enumerate(zip(drawn, covered(drawn, unfit), strict=True)):
-            if after is not before:
-                self.done[number] = self._file(after, str(number))
+    def finished(self) -> Output:
+        """The whole job."""
         output = self.output()
-        output.has_nsfw_concepts = unfit
-        output.timings["safety"] = round(time.perf_counter() - began, 4)
+        output.has_nsfw_concepts = self.unfit or None
+        output.timings["safety"] = round(self.looked_s, 4)
         return output
 
     def output(self, *unfinished: Image) -> Output:
-        """All there is to show at this moment; nobody has looked at it yet."""
+        """All there is to show at this moment."""
         images = [*self.done, *unfinished]
         return Output(
             images=images,
             seed=self.seed,
-            timings={"inference": round(time.perf_counter() - self.began, 4)},
+            timings={"inference": round(time.perf_counter() - self.began - self.looked_s, 4)},
             has_nsfw_concepts=None,
             prompt=self.input.prompt,
         )
@@ -194,6 +200,10 @@ class _Page:
         path = self.context.folder / f"{name}.{suffix}"
         picture.save(path, quality=95)  # which PNG ignores
         return Image.at(path, width=SIDE, height=SIDE, content_type=f"image/{suffix}")
+
+
+def _unsaid(_words: str) -> None:
+    """What the log has already."""
 
 
 WORKER = Shapes

@@ -173,10 +173,10 @@ def test_shapes_without_the_classifier_draws_and_says_so(absent, tmp_path):
     desk = Desk(tmp_path, "pilotlight/shapes")
     takes = worker.spec.endpoints[0].input
 
-    output = worker.run(takes(prompt="a red star on blue", seed=1), desk)
+    output = worker.run(takes(prompt="a red star on blue", seed=1, num_images=2), desk)
 
     assert output.has_nsfw_concepts is None
-    assert any("make setup-starters" in line for line in desk.messages)
+    assert sum("make setup-starters" in line for line in desk.messages) == 1
 
 
 def test_what_shapes_draws_unfit_is_black(shapes, tmp_path, monkeypatch):
@@ -187,6 +187,23 @@ def test_what_shapes_draws_unfit_is_black(shapes, tmp_path, monkeypatch):
 
     assert output.has_nsfw_concepts == [True]
     assert not opened(output.images[0]).any()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_whoever_follows_shapes_sees_nothing_unfit_unless_that_is_wished(
+    shapes, tmp_path, monkeypatch, asked
+):
+    processor = type(shapes.model.pipe.image_processor)
+    monkeypatch.setattr(processor, "postprocess", lambda *_, **__: [suspicious(96)])
+    desk = Desk(tmp_path, "pilotlight/shapes", streaming=True)
+    takes = shapes.spec.endpoints[0].input
+
+    shapes.run(takes(prompt="a red star", num_images=2, enable_safety_checker=asked), desk)
+
+    shown = [picture for news in desk.partials for picture in news.images]
+    finished = [news.images[0] for news in desk.partials if len(news.images) == 2]
+    assert finished, "the first of two is shown while the second is drawn"
+    assert all(opened(picture).any() != asked for picture in shown)
 
 
 @pytest.mark.parametrize("endpoint", ["pilotlight/edit", "pilotlight/inpaint"])

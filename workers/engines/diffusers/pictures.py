@@ -66,15 +66,14 @@ class Painting(Worker[Any, Any]):
         asked = self.understood(asked, context)
         loras = adaptations(job_input, self.model, context.input_file)
         alone = serves.alone_when_followed and context.streaming
-        wanted = bool(getattr(job_input, "enable_safety_checker", False))
         sheet = _Sheet(job_input, asked, context, 1 if alone else asked.count,
-                       serves.endpoint.output, self.safety if wanted else None)  # fmt: skip
+                       serves.endpoint.output, self.safety)  # fmt: skip
         sketches = [sheet.sketch(number, loras) for number in range(sheet.count)]
         drawn = [
             _as_asked(one, asked) for one in self.easel.draw(sketches, check=lambda: heed(context))
         ]
         inferred = time.perf_counter() - began
-        unfit = self.safety.unfit(drawn, asked=wanted, log=context.log)
+        unfit = self.safety.unfit(drawn, asked=sheet.wanted, log=context.log)
         files = [sheet.kept(one, str(number)) for number, one in enumerate(covered(drawn, unfit))]
         checked = time.perf_counter() - began - inferred
         context.progress(1)
@@ -100,10 +99,11 @@ class _Sheet:
         context: Context,
         count: int,
         gives: type[BaseModel],
-        safety: Safety | None,
+        safety: Safety,
     ) -> None:
         self.asked, self.context, self.count, self.gives = asked, context, count, gives
         self.safety = safety
+        self.wanted = bool(getattr(job_input, "enable_safety_checker", False))
         self.suffix: str = getattr(job_input, "output_format", None) or "png"
         self.prompt = asked.prompt
         self.done = [0.0] * count
@@ -132,16 +132,10 @@ class _Sheet:
         every = max(1, total // MOST_LOOKS)
         if look is not None and self.context.streaming and step < total and step % every == 0:
             self.looked += 1
-            seen = self.kept(self.fit(look()), f"{number}-{step}")
+            shown = self.safety.shown(look(), asked=self.wanted)
+            seen = self.kept(shown, f"{number}-{step}")
             self.context.partial(self.output([seen], {}, None))
         self.context.progress(min(0.99, sum(self.done) / self.count), f"step {step} of {total}")
-
-    def fit(self, unfinished: Picture) -> Picture:
-        """Black, where it is unfit to be seen already; the log tells of the finished one."""
-        if self.safety is None:
-            return unfinished
-        unfit = self.safety.unfit([unfinished], asked=True, log=lambda _words: None)
-        return covered([unfinished], unfit)[0]
 
     def kept(self, picture: Picture, name: str) -> Image:
         path = self.context.folder / f"{name}.{self.suffix}"

@@ -44,6 +44,11 @@ class Safety:
             return None
         return [judge.score(one) >= FLAG_AT for one in pictures]
 
+    def shown(self, unfinished: Image, *, asked: bool) -> Image:
+        """What a follower sees before a picture is done; the log tells of the finished one alone."""
+        found = self.unfit([unfinished], asked=asked, log=lambda _words: None)
+        return covered([unfinished], found)[0]
+
     def unfit_film(
         self, frames: Any, *, asked: bool, log: Callable[[str], None]
     ) -> list[bool] | None:
