@@ -27,3 +27,14 @@ ARTIFACT_SCHEME = "artifact:"
 """In a stored output a file's ``url`` is ``artifact:N``, N an index into the row's artifacts."""
 BLOB_SCHEME = "blob:"
 """In a stored input a media field is ``blob:KEY``: our own copy, never the caller's URL."""
+
+
+def place_in(text: str, count: int) -> int | None:
+    """Which of ``count`` artifacts a text of the output stands for; None for all other text.
+
+    A worker may repeat its caller's own words, and those may begin with ``artifact:`` too.
+    """
+    number = text.removeprefix(ARTIFACT_SCHEME)
+    if number == text or not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    return int(number) if int(number) < count else None

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS
+from pilotlight.contracts.artifact import ARTIFACTS, place_in
 from pilotlight.contracts.job import NO_TEXT
 from pilotlight.errors import NotFinished, UnknownFile
 
@@ -51,6 +51,7 @@ def _linked(value: Any, artifacts: list[Artifact], link: Callable[[Artifact], st
         return {key: _linked(item, artifacts, link) for key, item in value.items()}
     if isinstance(value, list):
         return [_linked(item, artifacts, link) for item in value]
-    if isinstance(value, str) and value.startswith(ARTIFACT_SCHEME):
-        return link(artifacts[int(value.removeprefix(ARTIFACT_SCHEME))])
+    if isinstance(value, str):
+        place = place_in(value, len(artifacts))
+        return value if place is None else link(artifacts[place])
     return value

@@ -109,6 +109,15 @@ def test_files_of_several_nodes_are_all_in_the_runs_own_list(hands):
     assert [url[-5:] for url in urls] == ["a.png", "b.png"]
 
 
+def test_words_that_look_like_a_file_do_not_keep_a_run_from_its_end(hands):
+    head = hands.start({"id": "draw", "task": "fal/text-to-image", "payload": {"prompt": "p"}})
+    hands.does(head, "draw", {**picture(), "prompt": "artifact:7"}, "a.png")
+
+    told = hands.output(head)["draw"]
+    assert told["prompt"] == "artifact:7"
+    assert told["images"][0]["url"].endswith("/a.png")
+
+
 def test_a_list_without_items_is_a_node_that_has_succeeded(hands):
     after = texts("after", "x", needs=["draw"])
     head = hands.start(IDEAS, DRAW, after, **TOPIC)

@@ -92,6 +92,31 @@ def test_files_in_an_output_become_urls_or_travel_inline(house, held, clock):
     assert inline["images"][0]["url"] == f"data:image/png;base64,{data}"
 
 
+WORDS = [
+    "artifact:7",
+    "artifact:",
+    "artifact:x",
+    "artifact:-1",
+    "artifact:\u0663",
+    "artifact:" + "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_callers_own_words_are_no_file_whatever_they_begin_with(house, held, clock, words):
+    info = house.blobs.put("results/j/1/a.png", b"png", content_type="image/png")
+    card = Artifact(
+        key=info.key, file_name="a.png", content_type="image/png", size=3, sha256=info.sha256
+    )
+    output = json.dumps({"url": "artifact:0", "prompt": words})
+    done = succeed(house, held, clock, output, ARTIFACTS.dump_json([card]).decode())
+
+    told = json.loads(house.control.output(done, base_url="http://here:1"))
+
+    assert told["prompt"] == words
+    assert house.blobs.own_key(told["url"]) == info.key
+
+
 def test_an_error_keeps_its_problems(house, held, clock):
     problem = Problem(("body", "layers", 0), "broken", "image_load_error", {"a": 1}, "x")
     error = JobError.of(InvalidInput("broken", problem))

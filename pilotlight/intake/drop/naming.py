@@ -7,7 +7,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pilotlight.contracts.artifact import ARTIFACT_SCHEME
+from pilotlight.contracts.artifact import place_in
 
 if TYPE_CHECKING:
     from pilotlight.catalogue import Catalogue
@@ -95,6 +95,7 @@ def linked(value: Any, names: list[str]) -> Any:
         return {key: linked(item, names) for key, item in value.items()}
     if isinstance(value, list):
         return [linked(item, names) for item in value]
-    if isinstance(value, str) and value.startswith(ARTIFACT_SCHEME):
-        return names[int(value.removeprefix(ARTIFACT_SCHEME))]
+    if isinstance(value, str):
+        place = place_in(value, len(names))
+        return value if place is None else names[place]
     return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pilotlight.contracts import templates
-from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS
+from pilotlight.contracts.artifact import ARTIFACT_SCHEME, ARTIFACTS, place_in
 from pilotlight.contracts.templates import Missing
 from pilotlight.intake import outputs
 from pilotlight.intake.groups.agents.room import MOST_READ, Room, TooMuch
@@ -98,7 +98,8 @@ class Outputs(Values):
             return {key: self._shifted(item, mine) for key, item in value.items()}
         if isinstance(value, list):
             return [self._shifted(item, mine) for item in value]
-        if isinstance(value, str) and value.startswith(ARTIFACT_SCHEME):
-            self.artifacts.append(mine[int(value.removeprefix(ARTIFACT_SCHEME))])
-            return f"{ARTIFACT_SCHEME}{len(self.artifacts) - 1}"
-        return value
+        place = place_in(value, len(mine)) if isinstance(value, str) else None
+        if place is None:
+            return value
+        self.artifacts.append(mine[place])
+        return f"{ARTIFACT_SCHEME}{len(self.artifacts) - 1}"
