@@ -151,3 +151,13 @@ def asked_by(properties):
         if "MetricStat" in one:
             metric = one["MetricStat"]["Metric"]
             yield metric["Namespace"], metric["MetricName"]
+
+
+def test_the_budget_counts_what_carries_this_stages_tag(packaged):
+    """In Billing's own words, ``user:KEY$VALUE``; osls takes a dollar before a brace for its own."""
+    stage = packaged.template["Resources"]["JobsTable"]["Properties"]["Tags"]
+    (name,) = [one["Value"] for one in stage if one["Key"] == "pilotlight-stage"]
+    budget = packaged.properties("Budget")["Budget"]
+    ((said,),) = budget["CostFilters"].values()
+    glue, parts = said["Fn::Join"]
+    assert glue.join(parts) == f"user:pilotlight-stage${name}"
