@@ -27,6 +27,7 @@ def moto_account():
         # First, so that its hook is in the clients that are made after it.
         from moto import mock_aws
 
+        emulator.one_at_a_time(patch)
         with mock_aws():
             account = emulator.Account()
         yield account

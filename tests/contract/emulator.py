@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -43,6 +44,20 @@ def quick_clients():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.loaders, "create_loader", lambda *_, **__: loader)
         yield
+
+
+def one_at_a_time(patch):
+    """moto looks at a condition and then writes, so that another thread may come in between; AWS
+    does both at once."""
+    from moto.core.botocore_stubber import BotocoreStubber
+
+    answer, turn = BotocoreStubber.process_request, threading.RLock()
+
+    def answered(stubber, request):
+        with turn:
+            return answer(stubber, request)
+
+    patch.setattr(BotocoreStubber, "process_request", answered)
 
 
 class Account:

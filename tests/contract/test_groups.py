@@ -27,8 +27,6 @@ LEASE = {"lease_s": 60, "margin_s": 10}
 class House:
     store: Any
     groups: Any
-    takes_threads: bool = True
-    """moto's transactions are not atomic between threads."""
 
 
 @pytest.fixture(params=["sqlite", "moto", "ministack"])
@@ -39,7 +37,7 @@ def house(request):
     stage = request.getfixturevalue(request.param)
     store = DynamoStore(stage.calls, stage.table, stage.texts, workers=WORKERS)
     groups = DynamoGroups(stage.calls, stage.table, stage.texts)
-    return House(store, groups, takes_threads=request.param != "moto")
+    return House(store, groups)
 
 
 @pytest.fixture
@@ -250,8 +248,6 @@ def test_ends_told_by_several_at_once_are_counted_once(house, opened, make_membe
     threads = [threading.Thread(target=tell, args=(ended[n : n + 25],)) for n in (0, 5, 10, 15)]
     for thread in threads:
         thread.start()
-        if not house.takes_threads:
-            thread.join()
     for thread in threads:
         thread.join()
     # Whoever met the others' transactions too often comes again, as the steward does.
