@@ -39,7 +39,7 @@ def load(model: Diffused) -> Pipes:
         files = {"variant": model.files} if model.files else {}
         pipe = _read(kind, model.repo, model.revision, reading.progress, **parts, **files,
                      dtype=_dtypes(model, device))  # fmt: skip
-    _arrange(pipe, model)
+    _arrange(pipe, model, dtype(model, device))
     if device != "cpu":
         with stage("device"):
             pipe.to(device)
@@ -125,7 +125,7 @@ class Pipes:
             part = read_part(self.model.variants[variant], dtype(self.model, self.device), _unheard)
             if self.device != "cpu":
                 part.to(self.device)
-            _arrange_transformer(part, self.model)
+            _arrange_transformer(part, self.model, dtype(self.model, self.device))
             self._variants[variant] = part
         return self._variants[variant]
 
@@ -244,21 +244,20 @@ def _brought(place: str, told: Callable[[float], None]) -> str:
     return str(weights.bring(place, told=told))
 
 
-def _arrange(pipe: Any, model: Diffused) -> None:
+def _arrange(pipe: Any, model: Diffused, kind: Any) -> None:
     for name in ("transformer", "transformer_2"):
         part = getattr(pipe, name, None)
         if part is not None:
-            _arrange_transformer(part, model)
+            _arrange_transformer(part, model, kind)
 
 
-def _arrange_transformer(part: Any, model: Diffused) -> None:
-    """As it is kept in memory."""
+def _arrange_transformer(part: Any, model: Diffused, kind: Any) -> None:
+    """As it is kept in memory. Some of its weights may be in float32 whatever the others are: in
+    which ``kind`` it works is not seen from one of them."""
     import torch
 
     if model.quantisation == EIGHT_BITS:
-        part.enable_layerwise_casting(
-            storage_dtype=torch.float8_e4m3fn, compute_dtype=next(part.parameters()).dtype
-        )
+        part.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=kind)
 
 
 def _unheard(_share: float) -> None:
