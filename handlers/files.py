@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Route
 
 from handlers.bodies import streamed, whole
 from handlers.dialect import speaks
+from handlers.passing import past_us
 from handlers.services import ask, services_of
 from pilotlight.errors import (
     InvalidInput,
@@ -72,6 +73,9 @@ async def download(request: Request) -> Response:
     status = 206 if partial else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
+    elsewhere = past_us(services.blobs, info, size=last - first + 1)
+    if elsewhere is not None:
+        return elsewhere
     file = await asyncio.to_thread(services.blobs.open, key)
     return StreamingResponse(_sent(file, first, last), status, headers=headers)
 

@@ -118,7 +118,7 @@ class _Account:
         self.register = aws_fleet.register(settings, calls)
         self.learned = DynamoLearned(calls, aws.jobs_table, workers=workers)
         grants = self.secrets.get_or_create("file-grants", _secret)
-        self.blobs = S3Blobs(bucket, secret=grants, clock=clock, direct_uploads=aws.direct_uploads)
+        self.blobs = S3Blobs(bucket, secret=grants, clock=clock, direct=aws.direct_files)
 
 
 def _secret() -> bytes:

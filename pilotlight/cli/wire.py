@@ -12,7 +12,7 @@ import json
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from pilotlight.cli.exits import Unreachable
 from pilotlight.errors import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 60.0
 """Silence after which a connection counts as dead: streams say something every 15 seconds."""
+_MOVED: Final = {301, 302, 307, 308}
 _REFUSALS: Final[dict[int, type[PilotlightError]]] = {
     401: Unauthenticated,
     403: Unauthenticated,
@@ -57,9 +58,12 @@ class Answer:
 
 @contextlib.contextmanager
 def exchange(
-    method: str, url: str, *, body: Any = None, headers: Mapping[str, str]
+    method: str, url: str, *, body: Any = None, headers: Mapping[str, str], hops: int = 0
 ) -> Iterator[Answer]:
-    """Raises Unreachable, or for a status of 300 and more what it stands for."""
+    """Raises Unreachable, or for a status of 300 and more what it stands for.
+
+    ``hops``: how often to go where the server sends us, with the same headers.
+    """
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}"
     target = quote(parts.path or "/", safe="/%:@") + (f"?{parts.query}" if parts.query else "")
@@ -68,6 +72,12 @@ def exchange(
             connection.request(method, target, body=body, headers=dict(headers))
             response = connection.getresponse()
             refused = response.read() if response.status >= 300 else b""
+        moved_to = response.getheader("location") if response.status in _MOVED else None
+        if moved_to and hops:
+            there = urljoin(url, moved_to)
+            with exchange(method, there, body=body, headers=headers, hops=hops - 1) as answer:
+                yield answer
+            return
         if response.status >= 300:
             raise refusal(response.status, refused)
         yield Answer(origin, response)

@@ -133,7 +133,7 @@ class AsyncClient:
             await asyncio.sleep(wait_s)
 
     async def _fetch(self, arriving: wire.Arriving) -> None:
-        async with self._http.stream("GET", arriving.url, timeout=wire.timeout()) as answer:
+        async with self._http.stream("GET", arriving.url, **wire.reading()) as answer:
             if not answer.is_success:
                 await answer.aread()
                 raise wire.refused_stream(answer)

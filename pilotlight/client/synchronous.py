@@ -130,7 +130,7 @@ class Client:
             _sleep(wait_s)
 
     def _fetch(self, arriving: wire.Arriving) -> None:
-        with self._http.stream("GET", arriving.url, timeout=wire.timeout()) as answer:
+        with self._http.stream("GET", arriving.url, **wire.reading()) as answer:
             if not answer.is_success:
                 answer.read()
                 raise wire.refused_stream(answer)

@@ -67,6 +67,11 @@ def timeout(waits_s: float = 0.0) -> httpx.Timeout:
     return httpx.Timeout(ANSWER_S + waits_s, connect=CONNECT_S)
 
 
+def reading() -> dict[str, Any]:
+    """Of a file's bytes: a large one may lie elsewhere."""
+    return {"timeout": timeout(), "follow_redirects": True}
+
+
 def value_of(call: Call[T], answer: httpx.Response) -> T:
     """Raises ApiError for a refusal, Unreachable for an answer that is not Pilotlight's."""
     if not answer.is_success:

@@ -74,6 +74,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def direct_url(self, info: BlobInfo) -> str | None:
+        """Where this file can be read without us, for an hour; None: from us alone."""
+        ...
+
     def own_key(self, url: str) -> str | None:
         """The key when ``url`` is one that ``get_url`` gave out (whatever its host), else None.
 

@@ -25,9 +25,10 @@ class AwsSettings(Group):
     jobs_table: str = "pilotlight-jobs"
     secrets_table: str = "pilotlight-secrets"
     bucket: str = "pilotlight"
-    direct_uploads: bool = False
-    """A file that a caller announced is brought to S3 itself, not through the ingress: a Lambda
-    takes bodies of 6 MB. Browsers need the bucket's CORS rules for it."""
+    direct_files: bool = False
+    """A file that a caller announced is brought to S3 itself, and a large one is read there, not
+    through the ingress: a Lambda takes bodies of 6 MB, and hands on what is larger at 2 MB a second
+    and of 200 MB at most. Browsers need the bucket's CORS rules for it."""
     drop_bucket: str = ""
     """Files below ``drop/`` in it become jobs. Empty: there is no drop folder."""
     queue_url: str = ""

@@ -35,8 +35,7 @@ def status_of(url, **request):
 
 
 def test_a_presigned_url_reads_and_a_changed_one_does_not(blobs):
-    put(blobs, "in/a b.txt", b"x")
-    url = blobs.direct_get_url("in/a b.txt")
+    url = blobs.direct_get_url(put(blobs, "in/a b.txt", b"x"))
 
     assert status_of(url) == 200
     assert status_of(url.replace("x-pilotlight=%2Ffiles%2Fg", "x-pilotlight=%2Ffiles%2Fg1")) == 403
@@ -44,8 +43,7 @@ def test_a_presigned_url_reads_and_a_changed_one_does_not(blobs):
 
 
 def test_a_presigned_url_ends(blobs, clock):
-    put(blobs, "in/short", b"x")
-    url = blobs.direct_get_url("in/short", seconds=2)
+    url = blobs.direct_get_url(put(blobs, "in/short", b"x"), seconds=2)
     clock.sleep(4)
 
     assert status_of(url) == 403

@@ -121,8 +121,7 @@ def test_a_body_too_large_for_one_request_goes_up_in_parts(aws, blobs, monkeypat
 
 def test_a_url_of_s3s_reads_the_file_and_is_known_as_ours(ministack):
     blobs = blobs_on(ministack)
-    plain(blobs, "results/1/ü b.txt", b"pixels")
-    url = blobs.direct_get_url("results/1/ü b.txt")
+    url = blobs.direct_get_url(plain(blobs, "results/1/ü b.txt", b"pixels"))
 
     with urllib.request.urlopen(url) as answer:
         assert answer.read() == b"pixels"
@@ -135,9 +134,7 @@ def test_a_url_of_s3s_reads_the_file_and_is_known_as_ours(ministack):
 
 
 def test_a_url_of_s3s_lasts_a_day_at_most(aws, blobs):
-    plain(blobs, "k")
-
-    assert "X-Amz-Expires=86400" in blobs.direct_get_url("k", seconds=1e9)
+    assert "X-Amz-Expires=86400" in blobs.direct_get_url(plain(blobs, "k"), seconds=1e9)
 
 
 def test_what_a_caller_put_into_s3_directly_is_measured_once_and_expires(ministack):
@@ -164,7 +161,7 @@ def test_what_a_caller_put_into_s3_directly_is_measured_once_and_expires(minista
 
 def test_announced_uploads_may_lead_to_s3_itself(ministack):
     clock = ministack.clock
-    blobs = S3Blobs(ministack.bucket, secret=b"s" * 32, clock=clock, direct_uploads=True)
+    blobs = S3Blobs(ministack.bucket, secret=b"s" * 32, clock=clock, direct=True)
     until = clock.now() + 600
     url = blobs.put_url(
         "in/a", base_url="https://ours", expires_at=clock.now() + 60, object_expires_at=until

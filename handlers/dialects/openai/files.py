@@ -91,6 +91,8 @@ async def content(request: Request) -> Response:
     services, file_id = services_of(request), request.path_params["id"]
     caller = await caller_of(request, "jobs:read")
     record = await ask(services, services.files.find, file_id, caller=caller)
+    if elsewhere := await sending.past_us(services, record.key, size=record.size):
+        return elsewhere
     file = await asyncio.to_thread(services.files.open, file_id, caller=caller)
     return sending.reply(file, size=record.size, content_type=record.content_type)
 

@@ -8,7 +8,19 @@ from typing import BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 
+from handlers import passing
+from handlers.services import ask
+from pilotlight.bootstrap.ingress import Services
+
 CHUNK_BYTES = 256 * 1024
+
+
+async def past_us(services: Services, key: str, *, size: int) -> Response | None:
+    """See :func:`handlers.passing.past_us`. Raises UnknownFile."""
+    if size <= passing.MOST_BYTES:
+        return None
+    info = await ask(services, services.blobs.info, key)
+    return passing.past_us(services.blobs, info, size=size)
 
 
 async def chunks(file: BinaryIO) -> AsyncGenerator[bytes, None]:

@@ -41,13 +41,13 @@ _NOT_PLAIN: Final = re.compile(r"[^\w.-]+", re.ASCII)
 class S3Blobs:
     """``/files/GRANT/KEY`` URLs lead to the ingress, like those of local mode.
 
-    With ``direct_uploads`` what ``put_url`` gives is presigned and leads to S3 itself.
+    With ``direct`` what ``put_url`` and ``direct_url`` give is presigned and leads to S3 itself.
     """
 
     def __init__(
-        self, bucket: Bucket, *, secret: bytes, clock: Clock, direct_uploads: bool = False
+        self, bucket: Bucket, *, secret: bytes, clock: Clock, direct: bool = False
     ) -> None:
-        self._bucket, self._clock, self._direct = bucket, clock, direct_uploads
+        self._bucket, self._clock, self._direct = bucket, clock, direct
         self._grants = Grants(secret)
         self._presigner = Presigner(bucket, self._grants)
         self._uploads = Uploads(bucket, clock)
@@ -189,10 +189,15 @@ class S3Blobs:
     def admitted(self, grant: str, key: str) -> Grant:
         return self._grants.check(grant, key, now=self._clock.now())
 
-    def direct_get_url(self, key: str, *, seconds: float = 3600) -> str:
-        """A URL of S3's to read from, a day at most. Raises UnknownFile."""
-        info, now = self.info(key), self._clock.now()
-        return self._presigner.get(key, now=now, seconds=seconds, file_name=info.file_name)
+    def direct_url(self, info: BlobInfo) -> str | None:
+        if not self._direct:
+            return None
+        return self.direct_get_url(info)
+
+    def direct_get_url(self, info: BlobInfo, *, seconds: float = 3600) -> str:
+        """A URL of S3's to read from, a day at most."""
+        now = self._clock.now()
+        return self._presigner.get(info.key, now=now, seconds=seconds, file_name=info.file_name)
 
     def direct_put_url(
         self,

@@ -110,6 +110,10 @@ class FolderBlobs:
     def get_url(self, key: str, *, base_url: str, expires_at: float | None) -> str:
         return self._grants.url(key, base_url=base_url, write=False, expires_at=expires_at)
 
+    def direct_url(self, info: BlobInfo) -> str | None:  # noqa: ARG002 - the port's
+        """It lies on this machine."""
+        return None
+
     def own_key(self, url: str) -> str | None:
         found = grants.own(url)
         if found is None:
