@@ -50,6 +50,8 @@ def _cold(cold: ColdStage) -> str:
     if cold.stage == "failed":
         why = " ".join((cold.error or "no reason was kept").split())
         return f"cold start: the last replica did not start: {why[:_LONGEST]}"
+    if cold.stage == "paused":
+        return "its worker is paused by the operator"
     done = "" if cold.fraction is None else f" {cold.fraction:.0%}"
     left = "" if cold.eta_s is None else f", about {cold.eta_s:.0f} s left"
     return f"cold start: {(cold.step or cold.stage).replace('_', ' ')}{done}{left}"

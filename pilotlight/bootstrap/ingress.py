@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.keys import KeyStore
     from pilotlight.ports.learned import Learned
+    from pilotlight.ports.overrules import Overrules
     from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.secrets import Secrets
     from pilotlight.ports.store import JobStore
@@ -81,6 +82,8 @@ class Services:
     files: Files
     secrets: Secrets
     learned: Learned | None
+    overrules: Overrules | None
+    """None where an operator cannot pause a worker."""
     ends: Ends
     turn: Turn | None
     """Held while capacity is looked at, where others may look as well."""
@@ -166,6 +169,7 @@ def assemble(
         files=Files(blobs=parts.blobs, store=parts.files, clock=clock),
         secrets=secrets,
         learned=parts.learned,
+        overrules=parts.overrules,
         ends=parts.ends,
         turn=parts.turn,
         pepper=pepper,
@@ -250,6 +254,8 @@ def _control(
         clock=clock,
         let_go=let_go,
         fleet_of=fleet_of,
+        # Far away it is a request, and whoever polls asks for it each time.
+        overrules=None if parts.store.remote else parts.overrules,
     )
 
 

@@ -73,6 +73,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     from pilotlight.adapters.local.groups import SqliteGroups  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
     from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
+    from pilotlight.adapters.local.overrules import SqliteOverrules  # noqa: PLC0415
     from pilotlight.adapters.local.replicas import ReplicaRows  # noqa: PLC0415
     from pilotlight.adapters.local.watch import WakeWatch  # noqa: PLC0415
     from pilotlight.bootstrap.parts import IngressParts  # noqa: PLC0415
@@ -97,6 +98,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         keys=SqliteKeys(database),
         files=SqliteFiles(database),
         learned=SqliteLearned(database),
+        overrules=SqliteOverrules(database),
         ends=SqliteEnds(database),
         secrets=secrets,
         drop=(LocalDropFolder(settings.data), SqliteDropLedger(database)),

@@ -21,6 +21,7 @@ from pilotlight.cli import (
     keys,
     listing,
     operate,
+    pause,
     simulate,
     submit,
     trying,
@@ -76,6 +77,8 @@ app.command(rich_help_panel="Operate")(listing.jobs)
 app.command(rich_help_panel="Operate")(operate.fleet)
 app.command(rich_help_panel="Operate")(drop.drop)
 app.command(rich_help_panel="Operate")(warm.warm)
+app.command(rich_help_panel="Operate")(pause.pause)
+app.command(rich_help_panel="Operate")(pause.resume)
 app.command(rich_help_panel="Operate")(simulate.simulate)
 app.command(rich_help_panel="Operate")(tune.tune)
 app.command(rich_help_panel="Operate")(costs.costs)

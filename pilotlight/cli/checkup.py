@@ -13,6 +13,7 @@ from pilotlight.adapters.local import health
 from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.cli import needs, running
 from pilotlight.cli.schemas import local_catalogue
+from pilotlight.cli.tables import ago
 from pilotlight.errors import PilotlightError
 from pilotlight.settings import lacking, ready_upstreams
 
@@ -108,6 +109,14 @@ def _sqlite(settings: Settings) -> Iterator[Finding]:
     database = settings.data / "jobs.db"
     good = "sound" if database.exists() else "not there yet"
     yield _told("job table", health.database_trouble(database), good)
+
+
+def _paused(settings: Settings) -> Iterator[Finding]:
+    """Somebody did it, and may have forgotten."""
+    now = SystemClock().now()
+    for worker, since in health.paused(settings.data / "jobs.db"):
+        advice = f"paused {ago(since, now)}, its jobs wait: pilotlight resume {worker}"
+        yield Finding(f"paused {worker}", "warning", advice)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -245,5 +254,5 @@ def _aws_trouble(settings: Settings) -> str | None:
 _EVERYWHERE: Final[tuple[Check, ...]] = (
     _python, _clock, _folder, _files, _workers, _upstreams,
 )  # fmt: skip
-_LOCAL: Final[tuple[Check, ...]] = (_sqlite, _ports)
+_LOCAL: Final[tuple[Check, ...]] = (_sqlite, _paused, _ports)
 _AWS: Final[tuple[Check, ...]] = (_aws,)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 60.0
 """A server that is away longer than this is given up on; one that restarts is waited for."""
 _PAUSE_S: Final = 0.5
-_COLD: Final = {"starting": "starting a replica", "loading": "loading the model"}
+_COLD: Final = {
+    "starting": "starting a replica",
+    "loading": "loading the model",
+    "paused": "waiting, its worker is paused by the operator",
+}
 
 _STEPS: Final = {
     "imports": "importing its libraries",

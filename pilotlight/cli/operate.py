@@ -10,7 +10,7 @@ import typer
 from pilotlight.cli.options import DATA, AsJson, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pilotlight.bootstrap.ingress import Services
@@ -47,9 +47,10 @@ def fleet(
         replicas = services.fleet.replicas()
         thoughts = _thoughts(services) if why else []
         now = services.clock.now()
+        paused = _paused(services)
     if as_json:
         told = [dataclasses.asdict(replica) for replica in replicas]
-        tables.show_json({"replicas": told, "why": dict(thoughts)})
+        tables.show_json({"replicas": told, "paused": paused, "why": dict(thoughts)})
         return
     live = [replica for replica in replicas if replica.ended_at is None]
     if not live:
@@ -60,7 +61,7 @@ def fleet(
             [_row(replica, now) for replica in live],
             spare=("PID", "LAST ACTIVE"),
         )
-    for words in _failed(replicas, now, data / "logs"):
+    for words in (*_held(paused, now), *_failed(replicas, now, data / "logs")):
         tables.nothing(words)
     for worker, thought in thoughts:
         typer.echo(f"{worker}: {thought}")
@@ -108,6 +109,20 @@ def _stage(replica: Replica) -> str:
     return replica.stage
 
 
+def _paused(services: Services) -> dict[str, float | None]:
+    """Workers, and since when, where that is known."""
+    said = services.overrules.read() if services.overrules is not None else {}
+    return {worker: one.since for worker, one in said.items() if one.paused}
+
+
+def _held(paused: Mapping[str, float | None], now: float) -> Iterator[str]:
+    from pilotlight.cli.tables import ago
+
+    for worker, since in paused.items():
+        when = "" if since is None else f" {ago(since, now)}"
+        yield f"{worker} was paused{when}: its jobs wait for `pilotlight resume {worker}`."
+
+
 def _failed(replicas: Sequence[Replica], now: float, logs: Path) -> list[str]:
     """A line for each worker whose last replica did not start: how often in a row, when, why."""
     from pilotlight.cli.tables import ago
@@ -141,6 +156,8 @@ def _thought(decision: Decision, now: float) -> str:
         said.append(f"will start {decision.start}")
     if decision.retire:
         said.append(f"will let {', '.join(decision.retire)} go")
+    if decision.drain:
+        said.append(f"will let {', '.join(decision.drain)} go after the jobs in hand")
     if decision.look_at is not None:
         said.append(f"may change its mind in {max(0.0, decision.look_at - now):.0f} s")
     return "; ".join(said)

@@ -19,7 +19,8 @@ _TELLS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ColdStage:
-    stage: Literal["starting", "loading", "failed"]
+    stage: Literal["starting", "loading", "failed", "paused"]
+    """``paused``: nothing starts until the operator resumes its worker."""
     eta_s: float | None
     """Seconds until the first replica should be ready, learned from earlier starts."""
     error: str | None = None
@@ -28,6 +29,9 @@ class ColdStage:
     """What the load is at, one of :data:`pilotlight.contracts.stages.STAGES`."""
     fraction: float | None = None
     """How far that is, 0 to 1, where it is known."""
+
+
+PAUSED: Final = ColdStage("paused", None)
 
 
 def stage(

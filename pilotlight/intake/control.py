@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pilotlight.ports.clock import Clock
     from pilotlight.ports.feed import Announcer, Entry, Feed, FeedKind, Watch
     from pilotlight.ports.fleet import Fleet
+    from pilotlight.ports.overrules import Overrules
     from pilotlight.ports.queue import QueueSender
     from pilotlight.ports.store import JobStore
 
@@ -65,6 +66,7 @@ class Control:
     """Told of a cancelled job that left a note."""
     fleet_of: Callable[[str], str] = str
     """Of a worker: its own name, or that of the pool it is in."""
+    overrules: Overrules | None = None
 
     def job(self, job_id: str, *, caller: str) -> Job:
         """Raises UnknownJob, for another caller's job too: an id tells nothing."""
@@ -78,6 +80,9 @@ class Control:
             return View(job, None, None)
         position = self.store.ahead_of(job)
         fleet = self.fleet_of(job.worker)
+        said = None if self.overrules is None else self.overrules.read().get(fleet)
+        if said is not None and said.paused:
+            return View(job, position, cold_start.PAUSED)
         replicas = [replica for replica in self.fleet.replicas() if replica.worker == fleet]
         if any(replica.stage == "ready" for replica in replicas):
             cold = cold_start.switch(replicas, job.worker, now=self.clock.now())

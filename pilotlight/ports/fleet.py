@@ -83,6 +83,12 @@ class Fleet(Protocol):
         """Let it go if it holds no job, atomically with its leases; whether it does."""
         ...
 
+    def drain(self, replica_id: str) -> bool:
+        """Let it go once it has finished what it holds, however long that takes; it leases nothing
+        more. False when it is over, or drains already.
+        """
+        ...
+
     def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
         """The newest successful ones."""
         ...

@@ -16,10 +16,18 @@ class Overrule:
     min_replicas: int | None = None
     max_replicas: int | None = None
     paused: bool = False
-    """Nothing starts and what idles goes; jobs that run are finished, others wait."""
+    """Nothing starts, no job begins and what idles goes; jobs that run are finished."""
+    since: float | None = None
+    """When it was paused, where that is known."""
 
 
 class Overrules(Protocol):
     def read(self) -> Mapping[str, Overrule]:
         """By worker, those that say anything. Never raises: what was last known holds."""
         ...
+
+    def pause(self, worker: str, *, now: float) -> None:
+        """Until it is taken back, whoever starts and ends meanwhile. ``worker`` may be a pool."""
+        ...
+
+    def resume(self, worker: str) -> None: ...

@@ -52,7 +52,9 @@ class Register(Protocol):
         """Let one go that lives and holds no job; whether it does."""
         ...
 
-    def drains(self, replica_id: str) -> None: ...
+    def drains(self, replica_id: str) -> bool:
+        """Whether it lived, and from now on leases nothing more."""
+        ...
 
     def end(self, replica_id: str, words: str, *, clean: bool, now: float) -> Fate:
         """Close the row. ``clean``: the process ended without an error."""

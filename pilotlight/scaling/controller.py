@@ -145,3 +145,6 @@ class Controller:
         for replica_id in decision.retire:
             if self._fleet.retire(replica_id):
                 event("scaling.in", worker=worker, replica=replica_id, reason=reason)
+        for replica_id in decision.drain:
+            if self._fleet.drain(replica_id):
+                event("scaling.drain", worker=worker, replica=replica_id, reason=reason)

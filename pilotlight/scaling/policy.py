@@ -1,6 +1,7 @@
 """How many replicas a worker should have: its policy's plan, held within its terms. No I/O.
 
-A busy replica is never named in ``retire``; starting and loading ones count as capacity.
+A busy replica is never named in ``retire``, an idle one never in ``drain``; starting and loading
+ones count as capacity.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Decision:
     start: int = 0
     retire: tuple[str, ...] = ()
     """Ids of idle replicas, the one that idled longest first."""
+    drain: tuple[str, ...] = ()
+    """Ids of busy replicas that finish what they hold, take nothing more, and leave."""
     reason: str
     look_at: float | None = None
     """When time alone may change the answer; None: only an event can."""
@@ -53,9 +56,8 @@ def decide(
     scene = Scene(snapshot, slots=terms.slots, now=now, known=known, memory=memory)
     plan = terms.policy.plan(scene)
     if terms.paused:
-        going = tuple(one.id for one in scene.live if one.id not in snapshot.busy)
         reason = f"paused; {scene.load.queued} wait until it is not"
-        return _answer(terms, plan, retire=going, reason=reason, look_at=None)
+        return _close(scene, terms, plan, reason=reason, look_at=None)
     if terms.hours_per_day is not None and known.spent_hours(now) >= terms.hours_per_day:
         return _over_budget(scene, terms, plan)
     asked, changes_at, who = asked_for(terms.windows, warm, now)
@@ -88,6 +90,7 @@ def _sooner(decision: Decision, at: float | None) -> Decision:
         worker=decision.worker,
         start=decision.start,
         retire=decision.retire,
+        drain=decision.drain,
         reason=decision.reason,
         look_at=at,
         memory=decision.memory,
@@ -98,8 +101,17 @@ def _over_budget(scene: Scene, terms: Terms, plan: Plan) -> Decision:
     """Jobs that run are finished; nothing else costs anything until midnight."""
     midnight = (scene.now // DAY_S + 1) * DAY_S
     reason = f"today's {terms.hours_per_day:g} GPU-hours are spent; again at midnight UTC"
-    going = tuple(replica.id for replica in scene.idle)
-    return _answer(terms, plan, retire=going, reason=reason, look_at=midnight)
+    return _close(scene, terms, plan, reason=reason, look_at=midnight)
+
+
+def _close(
+    scene: Scene, terms: Terms, plan: Plan, *, reason: str, look_at: float | None
+) -> Decision:
+    """Nothing starts, and nobody takes a further job, however many wait."""
+    busy = scene.snapshot.busy
+    going = tuple(one.id for one in scene.live if one.id not in busy)
+    last = tuple(one.id for one in scene.live if one.id in busy)
+    return _answer(terms, plan, retire=going, drain=last, reason=reason, look_at=look_at)
 
 
 # Out

@@ -40,7 +40,7 @@ class Terms:
     start_backoff_s: float = 2.0
     max_backoff_s: float = 300.0
     paused: bool = False
-    """Stronger than all of these: nothing starts, what idles goes."""
+    """Stronger than all of these: nothing starts, no job begins, what is idle goes."""
 
 
 def overruled(terms: Terms, said: Overrule | None) -> Terms:

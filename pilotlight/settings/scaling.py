@@ -38,7 +38,7 @@ class WorkerScaling(Group):
     buffer_share: NonNegativeFloat = 0
     """The same as a share of those that are needed; the greater one counts."""
     gpu_hours_per_day: PositiveFloat | None = None
-    """When they are spent nothing starts until midnight UTC, and what idles goes."""
+    """When they are spent jobs that run are finished, and no other begins until midnight UTC."""
     warm: tuple[WarmHours, ...] = ()
 
 

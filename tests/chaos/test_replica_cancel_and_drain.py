@@ -207,3 +207,20 @@ def test_a_retired_replica_leases_nothing_and_leaves(rig_of):
     assert rig.gone() == 0
     assert rig.job(job_id).status is JobStatus.QUEUED
     assert rig.replica_row().stage == "gone"
+
+
+def test_a_replica_that_drains_finishes_its_job_and_begins_no_other(rig_of, tmp_path):
+    """A paused worker with a backlog: nobody is cut short, and nothing more begins."""
+    rig = rig_of("waits")
+    held = rig.submit(
+        {"text": "held", "started": str(tmp_path / "started"), "gate": str(tmp_path / "gate")}
+    )
+    rig.started(tmp_path / "started")
+    waits = rig.submit({"text": "waits"})
+
+    assert rig.rows.drains("replica-1")
+    (tmp_path / "gate").touch()
+
+    assert rig.gone() == 0
+    assert rig.job(held).status is JobStatus.SUCCEEDED
+    assert (rig.job(waits).status, rig.job(waits).attempts) == (JobStatus.QUEUED, 0)

@@ -126,6 +126,28 @@ class FleetSuite:
         assert not fleet.retire(replica_id)
         assert not fleet.retire("nobody")
 
+    def test_one_that_drains_keeps_its_job_and_leases_no_other(
+        self, fleet, ready, lease, roster, store, clock
+    ):
+        busy = ready()
+        job = lease(busy)
+
+        assert fleet.drain(busy)
+
+        assert stages(fleet) == {busy: "draining"}
+        assert not roster.may_lease(busy, now=clock.now())
+        assert not roster.seen(busy, now=clock.now())
+        assert store.move(job.id, moves.succeed(job, now=clock.now(), output="{}"))
+        assert not fleet.drain(busy), "it does already"
+
+    def test_who_is_over_does_not_drain(self, fleet, started, roster, clock):
+        failed = started()
+        roster.report(failed, "failed", now=clock.now(), error="no weights")
+
+        assert not fleet.drain(failed)
+        assert not fleet.drain("nobody")
+        assert stages(fleet) == {failed: "failed"}
+
     def test_work_keeps_a_replica_active(self, fleet, ready, roster, clock):
         replica_id = ready()
         clock.sleep(30)

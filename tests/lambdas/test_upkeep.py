@@ -256,13 +256,13 @@ def test_an_operator_pauses_a_worker_and_lets_it_go_on(stack, services, minute, 
             Name=f"{path}/{WORKER}/{word}", Value=value, Type="String", Overwrite=True
         )
 
-    say("paused", "true")
+    services.overrules.pause(WORKER, now=clock.now())
     stack.rig.submit({"text": "hi"}, created_at=clock.now())
     minute(within_s=25)
     assert stack.desired() == 0
     assert "paused" in services.controller.decisions[WORKER].reason
 
-    say("paused", "false")
+    services.overrules.resume(WORKER)
     say("min", "2")
     say("max", "2")
     clock.sleep(60)

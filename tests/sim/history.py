@@ -21,6 +21,7 @@ from tests.sim.faults import KINDS, LONGEST_PUT_S, Faults
 from tests.sim.gatherings import Gatherings
 from tests.sim.house import House
 from tests.sim.liveness import Liveness
+from tests.sim.pausing import Pausing
 from tests.sim.site import START_TIMEOUT_S, Site
 from tests.sim.world import EPOCH, Violation, World
 
@@ -58,6 +59,8 @@ class History:
     moves: dict[str, int] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     recoveries_while_storing: list[float] = field(default_factory=list)
+    held_back: int = 0
+    """Pauses at whose end jobs waited for their worker."""
     virtual_s: float = 0.0
     steps: int = 0
     sites: tuple[str, ...] = ()
@@ -86,10 +89,12 @@ def simulate(
     remote: bool | None = None,
     script: dict[int, str] | None = None,
     groups: int | None = None,
+    pauses: int = 0,
 ) -> History:
     """Run the seed to its end, or to its first violation. ``groups`` runs of agents beside the
     jobs: one for each hundred if nobody says how many.
 
+    ``pauses``: so many times an operator pauses a worker and resumes it.
     ``script`` gives the fate of single calls by number and takes every other fault away; the
     jobs then are plain ones that succeed.
     """
@@ -99,7 +104,7 @@ def simulate(
     chosen = drawn if kinds is None else tuple(kinds)
     history = History(seed=seed, remote=mode, kinds=chosen)
     with _scratch() as folder, _quiet(seed):
-        run = Run(history, jobs, Path(folder), script=script, groups=wanted)
+        run = Run(history, jobs, Path(folder), script=script, groups=wanted, pauses=pauses)
         try:
             run.run()
         except Violation as violation:
@@ -147,6 +152,7 @@ class Run:
         *,
         script: dict[int, str] | None,
         groups: int,
+        pauses: int = 0,
     ) -> None:
         self.history = history
         self.world = World(history.seed)
@@ -157,6 +163,7 @@ class Run:
         self.clients = Clients(self.site, self.house, jobs)
         self.gatherings = Gatherings(self.site, self.house, groups)
         self.liveness = Liveness(self.site)
+        self.pausing = Pausing(self.site, pauses, strict=not history.kinds)
 
     def run(self) -> None:
         world = self.world
@@ -259,6 +266,7 @@ class Run:
         history.recoveries = site.recoveries
         history.recoveries_while_storing = site.recoveries_while_storing
         history.sites = tuple(self.faults.sites)
+        history.held_back = self.pausing.held_back
         history.virtual_s, history.steps = self.world.now - EPOCH, self.world.steps
         orphans = self._orphans()
         history.costs = {

@@ -73,6 +73,13 @@ class Replicas:
         self._put(replace(row, stage="draining"))
         return True
 
+    def drain(self, replica_id: str) -> bool:
+        row = self.rows[replica_id]
+        if row.stage not in LIVE:
+            return False
+        self._put(replace(row, stage="draining"))
+        return True
+
     def end(self, replica_id: str, now: float, *, clean: bool) -> None:
         """Its process is gone: the row says how, as the local fleet's does."""
         row = self.rows[replica_id]
@@ -147,6 +154,9 @@ class SimFleet:
         if done:
             self._terminate(replica_id)
         return done
+
+    def drain(self, replica_id: str) -> bool:
+        return self._process.call("roster.drain", self._replicas.drain, replica_id)
 
     def cold_starts(self, worker: str, *, limit: int = 20) -> list[ColdStart]:
         return []

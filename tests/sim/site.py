@@ -21,6 +21,7 @@ from tests.sim.fencing import Fencing
 from tests.sim.files import Shelf, SimBlobs
 from tests.sim.groups import SimGroups, Tallies
 from tests.sim.messages import Bells, Mail, MailReceiver, SimDeadLetters, SimSender, TableReceiver
+from tests.sim.pausing import SimOverrules
 from tests.sim.process import Lock
 from tests.sim.receiver import Receipts
 from tests.sim.replicas import ReplicaProcesses
@@ -91,6 +92,7 @@ class Site:
         self.entries = Entries(self.table)
         self.shelf = Shelf()
         self.replicas = Replicas(self.table)
+        self.overrules = SimOverrules()
         self.models = Models(world, faults)
         self.bells = Bells(world, faults)
         self.mail = Mail(world, faults, self.bells) if remote else None
@@ -161,6 +163,7 @@ class Site:
             watch=watch,
             announcer=self.announcer(process),
             fleet=self.fleet(process),
+            overrules=self.overrules,
             keys=None,  # type: ignore[arg-type] # nobody signs in here
             ends=None,  # type: ignore[arg-type] # nor measures
             files=None,  # type: ignore[arg-type] # nor keeps files

@@ -44,6 +44,9 @@ class RowFleet:
     def retire(self, replica_id):
         return self.rows.retire(replica_id)
 
+    def drain(self, replica_id):
+        return self.rows.drains(replica_id)
+
     def cold_starts(self, worker, *, limit=20):
         return self.rows.cold_starts(worker, limit=limit)
 

@@ -44,6 +44,27 @@ def test_a_spent_budget_stops_starts_and_sends_the_idle_home_until_midnight():
     assert look(waiting(5), known=told, terms=own, now=2 * 86400.0 + 1).start == 1
 
 
+def test_a_spent_budget_ends_with_the_jobs_in_hand_however_many_wait():
+    told = known()
+    told.ran(1, NOW - 3600)
+    told.ran(1, NOW)
+    own = terms(hours_per_day=1.0)
+
+    spent = look(waiting(500, 1), replica("a"), busy=["a"], known=told, terms=own)
+    assert (spent.drain, spent.retire) == (("a",), ())
+
+
+def test_a_paused_worker_begins_no_job_more_and_finishes_what_it_has_begun():
+    fleet = replica("busy"), replica("idle"), replica("new", ready=False)
+    own = terms(paused=True, min_replicas=2)
+
+    held = look(waiting(500, 1), *fleet, busy=["busy"], terms=own, warm=Warmth(3, NOW + 99))
+
+    assert (held.start, held.drain, held.retire) == (0, ("busy",), ("idle", "new"))
+    assert held.look_at is None
+    assert "500 wait" in held.reason
+
+
 WEDNESDAY = datetime.datetime(2026, 11, 18, tzinfo=datetime.UTC).timestamp()
 
 

@@ -89,6 +89,15 @@ class EcsFleet:
             self._hold([row[items.WORKER]["S"]])
         return True
 
+    def drain(self, replica_id: str) -> bool:
+        """The service then wants one task less, and stops none: whoever holds a job is protected."""
+        if not self._register.drains(replica_id):
+            return False
+        row = self._register.row(replica_id)
+        if row is not None:
+            self._hold([row[items.WORKER]["S"]])
+        return True
+
     @property
     def is_empty(self) -> bool:
         return not self._register.open_items()

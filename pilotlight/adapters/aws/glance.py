@@ -39,6 +39,9 @@ class Glance:
     def retire(self, replica_id: str) -> bool:
         return self._fleet.retire(replica_id)
 
+    def drain(self, replica_id: str) -> bool:
+        return self._fleet.drain(replica_id)
+
     def _remembered(self, key: str, look: Callable[[], T]) -> T:
         now = self._clock.monotonic()
         with self._lock:

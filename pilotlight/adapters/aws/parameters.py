@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pilotlight.errors import Unavailable
 from pilotlight.observability.logs import event
 from pilotlight.ports.overrules import Overrule
 
@@ -35,6 +36,19 @@ class SsmOverrules:
         except (ClientError, BotoCoreError) as error:
             event("fleet.parameters_unread", level=logging.WARNING, error=str(error)[:300])
         return self._known
+
+    def pause(self, worker: str, *, now: float) -> None:  # noqa: ARG002 - SSM has a clock of its own
+        self._put(worker, "true")
+
+    def resume(self, worker: str) -> None:
+        self._put(worker, "false")
+
+    def _put(self, worker: str, paused: str) -> None:
+        name = f"{self._path}/{worker.replace('.', '_')}/paused"
+        try:
+            self._client.put_parameter(Name=name, Value=paused, Type="String", Overwrite=True)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"SSM did not take {name}: {str(error)[:300]}") from error
 
     def _parameters(self) -> Iterator[tuple[str, str]]:
         """Names below the path, with their values."""

@@ -104,7 +104,7 @@ class DynamoRegister:
     def retire(self, replica_id: str) -> bool:
         if self._queries.count(Range(HOLDER, replica_id)):
             return False
-        return self._set(replica_id, {"stage": {"S": "draining"}}, _IS_LIVE, **_LIVE)
+        return self.drains(replica_id)
 
     def take(self, replica_id: str, own: Item) -> bool:
         """Become the replica of a place that nobody has taken; whether it is ours now."""
@@ -112,12 +112,8 @@ class DynamoRegister:
         names = {"#stage": "stage"}
         return self._set(replica_id, own, free, names=names, **{":starting": {"S": "starting"}})
 
-    def drains(self, replica_id: str) -> None:
-        self._set(
-            replica_id,
-            {"stage": {"S": "draining"}},
-            "attribute_exists(pk) AND attribute_not_exists(ended_at)",
-        )
+    def drains(self, replica_id: str) -> bool:
+        return self._set(replica_id, {"stage": {"S": "draining"}}, _IS_LIVE, **_LIVE)
 
     def _set(
         self,

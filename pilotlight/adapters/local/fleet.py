@@ -140,6 +140,10 @@ class LocalFleet:
                 self._own[replica_id].terminate()
             return True
 
+    def drain(self, replica_id: str) -> bool:
+        """No signal: that would be a stop, with a grace. It reads its row before it leases."""
+        return self._rows.drains(replica_id)
+
     @property
     def is_empty(self) -> bool:
         """No process of ours, or of a supervisor before us, is left."""

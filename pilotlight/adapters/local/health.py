@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from typing import TYPE_CHECKING, Final
 
+from pilotlight.adapters.local import overrules
 from pilotlight.adapters.local.schema import VERSION
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ def database_trouble(path: Path) -> str | None:
     if version not in (0, VERSION):
         return f"{path} was written by another release; start with an empty --data folder"
     return None
+
+
+def paused(path: Path) -> list[tuple[str, float]]:
+    """Workers that an operator has paused, and since when."""
+    if not path.exists():
+        return []
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return connection.execute(overrules.READ).fetchall()
+    except sqlite3.Error:
+        return []
 
 
 def newest_row_at(path: Path) -> float | None:

@@ -25,9 +25,10 @@ SELECT {_COLUMNS} FROM replica WHERE ended_at IS NULL OR ended_at > :recent
       (SELECT max(asked_at) FROM replica AS served WHERE served.worker = replica.worker
        AND served.ready_at IS NOT NULL AND served.stage != 'failed'), 0))
 ORDER BY asked_at, rowid"""
-_RETIRE: Final = f"""
+_DRAIN: Final = """
 UPDATE replica SET stage = 'draining'
-WHERE id = ? AND stage IN ('starting', 'loading', 'ready')
+WHERE id = ? AND stage IN ('starting', 'loading', 'ready')"""
+_RETIRE: Final = f"""{_DRAIN}
   AND NOT EXISTS (SELECT 1 FROM job WHERE owner = replica.id AND {HELD_SQL})"""
 _SILENT: Final = "SELECT id FROM replica WHERE ended_at IS NULL AND seen_at < ?"
 _FORGET: Final = f"""
@@ -74,9 +75,9 @@ class ReplicaRows:
         with self._db.write() as execute:
             return execute(_RETIRE, (replica_id,)).rowcount == 1
 
-    def drains(self, replica_id: str) -> None:
+    def drains(self, replica_id: str) -> bool:
         with self._db.write() as execute:
-            execute("UPDATE replica SET stage = 'draining' WHERE id = ?", (replica_id,))
+            return execute(_DRAIN, (replica_id,)).rowcount == 1
 
     def end(self, replica_id: str, words: str, *, clean: bool, now: float) -> Fate:
         """Close the row. ``clean``: the process ended without an error."""

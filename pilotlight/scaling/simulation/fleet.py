@@ -79,15 +79,20 @@ class SimFleet:
                 return  # an older wish, overtaken
             self._look_at = None
         elif kind == "ready":
-            asked = self.replicas[replica_id]
+            asked = self.replicas.get(replica_id)
+            if asked is None:
+                return  # let go before it was there
             self.replicas[replica_id] = replace(asked, stage="ready", ready_at=now, active_at=now)
             self.idle.append(replica_id)
             self.known.started(ColdStart(0.0, now - asked.asked_at), now)
         else:
             (began,) = self.since.pop(replica_id)
             self.known.finished(now - began)
-            self.replicas[replica_id] = replace(self.replicas[replica_id], active_at=now)
-            self.idle.append(replica_id)
+            done = self.replicas[replica_id] = replace(self.replicas[replica_id], active_at=now)
+            if done.stage == "draining":
+                self._bury(self.replicas.pop(replica_id))
+            else:
+                self.idle.append(replica_id)
         self._turn()
 
     def _turn(self) -> None:
@@ -109,6 +114,8 @@ class SimFleet:
         self._memory = decision.memory
         for replica_id in decision.retire:
             self._retire(replica_id)
+        for replica_id in decision.drain:
+            self._drain(replica_id)
         for _ in range(decision.start):
             self._start()
         self._look(decision.look_at)
@@ -139,8 +146,13 @@ class SimFleet:
         if replica_id in self.since:
             self.engine.outcome.busy_stopped += 1
             return
-        self.idle.remove(replica_id)
+        if replica_id in self.idle:
+            self.idle.remove(replica_id)
         self._bury(self.replicas.pop(replica_id))
+
+    def _drain(self, replica_id: str) -> None:
+        """It has a job: it takes no other, and goes with its end."""
+        self.replicas[replica_id] = replace(self.replicas[replica_id], stage="draining")
 
     def _bury(self, replica: Replica) -> None:
         outcome, since = self.engine.outcome, self.engine.measure_from
