@@ -12,6 +12,8 @@ from tests.workers.shelf import DRAWN
 from workers.engines.diffusers.declared import Diffused
 from workers.engines.diffusers.loading import load, read_part
 from workers.engines.diffusers.sizes import frames, of_edit, of_film, sides
+from workers.engines.diffusers.unwanted import WAN
+from workers.engines.diffusers.wishes import wish
 
 KREA = DRAWN["flux-krea-lora"].model
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -57,6 +59,29 @@ def test_a_container_finds_a_published_cache_of_the_hub(shelf, tmp_path, monkeyp
     pipes = load(dataclasses.replace(KREA, repo="acme/krea", revision=revision))
 
     assert type(pipes.base).__name__ == "FluxPipeline"
+
+
+@pytest.mark.parametrize(
+    ("name", "shift"), [("wan22-ti2v", 5.0), ("sglang-diffusion-wan22-t2v-a14b-fp8", 12.0)]
+)
+def test_a_schedule_is_the_makers_whatever_the_repository_says(shelf, name, shift):
+    pipes = shelf.worker(name).pipes
+
+    assert pipes.base.scheduler.config.flow_shift == shift
+    for one in shelf.worker(name).serves:
+        assert pipes.of(one.way).scheduler is pipes.base.scheduler
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "heard"),
+    [("wan22-ti2v", {}, WAN), ("hidream-i1-full", {}, " "),
+     ("hidream-i1-full", {"negative_prompt": "rain"}, "rain"), ("flux-krea-lora", {}, None)],
+)  # fmt: skip
+def test_what_is_not_to_be_seen_is_the_makers_where_callers_say_nothing(name, said, heard):
+    serves, model = DRAWN[name].serves[0], DRAWN[name].model
+    asked = serves.endpoint.input.model_validate({"prompt": "a street", **said})
+
+    assert wish(asked, model, serves.way, None, None).negative == heard
 
 
 def test_jobs_share_a_replica_only_where_they_can_share_a_call():

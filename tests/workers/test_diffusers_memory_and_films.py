@@ -40,6 +40,7 @@ def test_what_runs_out_of_memory_is_tried_again_with_less_and_then_succeeds(shel
         spared = draw("flux-krea-lora", KREA, second, output_format="png")
 
     assert not vae.use_tiling  # the next job has the room that it likes
+    assert vae.use_slicing
     whole = pixels(draw("flux-krea-lora", KREA, output_format="png"))
     assert pixels(spared).shape == whole.shape
     assert (pixels(spared) != whole).any()  # an untrained autoencoder's tiles show their seams

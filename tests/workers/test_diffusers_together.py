@@ -16,6 +16,7 @@ from tests.workers.twin_pictures import (
     URL,
     batch_sizes,
     full,
+    hooked,
     pixels,
     together,
 )
@@ -38,16 +39,18 @@ def jobs(shelf, tmp_path):
 
 
 def test_four_jobs_that_are_alike_are_one_call_and_each_gets_its_own_picture(jobs):
-    worker, sizes = jobs.worker, []
-    transformer = worker.easel.pipes.base.transformer
+    worker, sizes, decoded = jobs.worker, [], []
+    transformer, vae = worker.easel.pipes.base.transformer, worker.easel.pipes.base.vae
 
     handle = batch_sizes(transformer, sizes)
-    shared = together(worker, [jobs(number) for number in range(5)])
+    with hooked(vae.decoder, lambda _module, words: decoded.append(len(words[0]))):
+        shared = together(worker, [jobs(number) for number in range(5)])
     handle.remove()
     alone = [worker.run(*jobs(10 + number, prompt=f"a red circle {number}", seed=40 + number))
              for number in range(1, 5)]  # fmt: skip
 
     assert sizes == [1] * 3 + [4] * 3
+    assert decoded == [1] * 5  # decoding takes the most memory, and is no faster for several
     for one, other in zip(shared, alone, strict=True):
         assert one.seed == other.seed
         assert np.abs(pixels(one) - pixels(other)).max() <= 1

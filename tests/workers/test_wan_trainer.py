@@ -170,16 +170,23 @@ def test_memory_that_runs_out_is_tried_again_with_less(school, lesson, tmp_path,
 
     plain = AutoencoderKLWan.encode
 
+    sizes = []
+
     def unless_tiled(self, *asked, **how):
         if not self.use_tiling:
             full()
+        sizes.append(asked[0].shape[-1] * asked[0].shape[-2])
         return plain(self, *asked, **how)
 
     monkeypatch.setattr(AutoencoderKLWan, "encode", unless_tiled)
     with pytest.raises(OutOfMemory) as caught:
         teach(school, lesson, tmp_path / "first")
-    teach(school, lesson, tmp_path / "second", low_memory=True)
+    heard = []
+    teach(school, lesson, tmp_path / "second", low_memory=True, hear=heard.append)
 
+    words = "memory is short: trains on 512 pixels a frame, not 1024"
+    assert words in [event.line for event in heard if isinstance(event, Log)]
+    assert max(sizes) <= 512
     assert caught.value.__context__ is None  # what it held can go
 
 

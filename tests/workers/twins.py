@@ -280,7 +280,7 @@ def _wan(channels, coder, **more):
     return WanPipeline(
         tokenizer=tokenizer, text_encoder=reader, vae=coder,
         scheduler=UniPCMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
         ),
         transformer=_wan_drawer(channels), **more,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from workers.engines.diffusers.contracts import known, spec
 from workers.engines.diffusers.declared import Diffused, Part, Way
 from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.unwanted import KANDINSKY_5
 
 _REPO: Final = "kandinskylab/Kandinsky-5.0-T2V-Lite-sft"
 MODEL: Final = Diffused(
@@ -27,12 +28,12 @@ MODEL: Final = Diffused(
 # Ten seconds are drawn by a transformer of their own; its sparse attention hands FlexAttention's masks
 # to the backend (NABLA, in diffusers.models.transformers.transformer_kandinsky).
 FIVE: Final = Way(
-    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True,
+    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True, unwanted=KANDINSKY_5,
     size=(768, 512), rate=24, frames=121, more={"max_sequence_length": 512},
 )  # fmt: skip
 TEN: Final = Way(
-    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True, variant="10s",
-    size=(768, 512), rate=24, frames=241, more={"max_sequence_length": 512},
+    pipeline="Kandinsky5T2VPipeline", steps=30, guidance=5.0, negative=True, unwanted=KANDINSKY_5,
+    variant="10s", size=(768, 512), rate=24, frames=241, more={"max_sequence_length": 512},
 )  # fmt: skip
 SERVES: Final = (known("fal-ai/kandinsky5/text-to-video", FIVE, ways=(("10s", TEN),)),)
 

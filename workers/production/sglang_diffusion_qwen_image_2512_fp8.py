@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from workers.engines.diffusers.contracts import spec, task
 from workers.engines.diffusers.declared import Diffused, Limits, Way
 from workers.engines.diffusers.pictures import Painting
+from workers.engines.diffusers.unwanted import QWEN_IMAGE_2512
 
 NAME: Final = "sglang-diffusion-qwen-image-2512-fp8"
 MODEL: Final = Diffused(
@@ -23,7 +24,7 @@ MODEL: Final = Diffused(
 # Guidance, steps and size: https://huggingface.co/Qwen/Qwen-Image-2512.
 DRAW: Final = Way(
     pipeline="QwenImagePipeline", steps=50, guidance=4.0, guidance_as="true_cfg_scale",
-    negative=True, size=(1328, 1328),
+    negative=True, unwanted=QWEN_IMAGE_2512, size=(1328, 1328),
 )  # fmt: skip
 SERVES: Final = (
     task(NAME, "fal/text-to-image", DRAW, about="Qwen-Image-2512 (Apache-2.0)."),

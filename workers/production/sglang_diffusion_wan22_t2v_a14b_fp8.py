@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from workers.engines.diffusers.contracts import spec, task
 from workers.engines.diffusers.declared import Diffused, Way
 from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.unwanted import WAN
 
 NAME: Final = "sglang-diffusion-wan22-t2v-a14b-fp8"
 MODEL: Final = Diffused(
@@ -18,12 +19,14 @@ MODEL: Final = Diffused(
     quantisation="fp8",
     full_parts=("vae",),
     loras=False,
+    schedule={"flow_shift": 12.0},
     timeout_s=3600,
 )
-# Two guidances, for the transformer of the first steps and that of the last ones:
+# Two guidances, for the transformer of the first steps and that of the last ones; the repository's
+# shift of 3 would give the first one a third of the steps, its makers' gives it two:
 # https://github.com/Wan-Video/Wan2.2, wan_t2v_A14B.py.
 SHOOT: Final = Way(
-    pipeline="WanPipeline", steps=40, guidance=4.0, negative=True, size=(1280, 720),
+    pipeline="WanPipeline", steps=40, guidance=4.0, negative=True, unwanted=WAN, size=(1280, 720),
     rate=16, frames=81, most_frames=121, more={"guidance_scale_2": 3.0},
 )  # fmt: skip
 SERVES: Final = (task(NAME, "fal/text-to-video", SHOOT, about="Wan 2.2 T2V A14B (Apache-2.0)."),)

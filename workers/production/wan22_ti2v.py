@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from workers.engines.diffusers.contracts import spec, task
 from workers.engines.diffusers.declared import Diffused, Way
 from workers.engines.diffusers.films import Filming
+from workers.engines.diffusers.unwanted import WAN
 
 NAME: Final = "wan22-ti2v"
 MODEL: Final = Diffused(
@@ -16,16 +17,17 @@ MODEL: Final = Diffused(
     pipeline="WanPipeline",
     gpu_memory_gib=40,
     full_parts=("vae",),
+    schedule={"flow_shift": 5.0},
     timeout_s=1800,
 )
-# Sides, rate, length and guidance: https://github.com/Wan-Video/Wan2.2, wan_ti2v_5B.py.
+# Shift, sides, rate, length and guidance: https://github.com/Wan-Video/Wan2.2, wan_ti2v_5B.py.
 SHOOT: Final = Way(
-    pipeline="WanPipeline", steps=50, guidance=5.0, negative=True, size=(1280, 704),
+    pipeline="WanPipeline", steps=50, guidance=5.0, negative=True, unwanted=WAN, size=(1280, 704),
     multiple=32, rate=24, frames=121, most_frames=121,
 )  # fmt: skip
 ANIMATE: Final = Way(
-    pipeline="WanImageToVideoPipeline", steps=50, guidance=5.0, negative=True, size=(1280, 704),
-    multiple=32, rate=24, frames=121, most_frames=121, image_as="image",
+    pipeline="WanImageToVideoPipeline", steps=50, guidance=5.0, negative=True, unwanted=WAN,
+    size=(1280, 704), multiple=32, rate=24, frames=121, most_frames=121, image_as="image",
 )  # fmt: skip
 SERVES: Final = (
     task(NAME, "fal/text-to-video", SHOOT, about="Wan 2.2 TI2V 5B (Apache-2.0)."),

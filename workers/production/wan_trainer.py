@@ -7,7 +7,7 @@ base. A job that is killed, or whose machine is taken away, goes on from its las
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pilotlight import Context, File, InvalidInput, Problem, Worker, WorkerSpec
@@ -82,7 +82,7 @@ class TeachesWan(Worker[Train, Trained]):
         name="wan-trainer",
         endpoints=tuple(public.contract(name) for name in BASES),
         gpu_memory_gib=78,
-        timeout_s=6 * 3600,
+        timeout_s=24 * 3600,  # 400 steps over 81 frames of 720 lines: eight hours, reckoned
         max_replicas=1,
         checkpoints=True,
         weights={repo: at for base in BASES.values() for repo, at in base.model.weights.items()},
@@ -95,7 +95,7 @@ class TeachesWan(Worker[Train, Trained]):
         # A model of its own: what one job taught must not be in the next one's.
         trainer = WanTrainer(diffusers_loading.load(base.model), SEED, context.low_memory)
         began = trainer.train(
-            _clips(shown, job_input, base, context),
+            _clips(shown, job_input, _spared(base, context), context),
             steps=job_input.number_of_steps,
             learning_rate=job_input.learning_rate,
             on_step=Diary(context, job_input.number_of_steps).step,
@@ -121,6 +121,15 @@ class TeachesWan(Worker[Train, Trained]):
                 f"{FIELD} {words}", Problem(("body", FIELD), words, "invalid_archive")
             )
         return shown
+
+
+def _spared(base: Base, context: Context) -> Base:
+    """Where memory ran out: what a step holds is as much as there are pixels, and nothing else of
+    a training can be had for less."""
+    if not context.low_memory:
+        return base
+    context.log(f"memory is short: trains on {base.pixels // 2} pixels a frame, not {base.pixels}")
+    return replace(base, pixels=base.pixels // 2)
 
 
 def _clips(shown: Sequence[Example], asked: Train, base: Base, context: Context) -> Iterator[Clip]:

@@ -77,6 +77,8 @@ class Way:
     most_megapixels: float = 4.2
     negative: bool = False
     """It takes a negative prompt."""
+    unwanted: str = " "
+    """The negative prompt where callers say none."""
     image_as: str = ""
     several_as: str = ""
     """Takes the list of a caller's ``image_urls``."""
@@ -154,6 +156,8 @@ class Diffused:
     """Components kept in float32, such as an autoencoder that loses too much otherwise."""
     loras: bool = True
     """Adaptations may be added."""
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    """Of the scheduler, where its makers draw with other numbers than the repository has."""
     cached: Mapping[str, float] = field(default_factory=dict)
     """``acceleration`` by level: how little the first block's result may differ from the step
     before for the others to be left out (first-block cache)."""

@@ -245,6 +245,10 @@ def _brought(place: str, told: Callable[[float], None]) -> str:
 
 
 def _arrange(pipe: Any, model: Diffused, kind: Any) -> None:
+    if model.schedule:
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **model.schedule)
+    if model.batch.cost and hasattr(pipe.vae, "use_slicing"):
+        pipe.vae.enable_slicing()  # pictures that share a call are decoded one after the other
     for name in ("transformer", "transformer_2"):
         part = getattr(pipe, name, None)
         if part is not None:

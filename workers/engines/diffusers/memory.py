@@ -52,7 +52,9 @@ def sparing(pipe: Any, device: str) -> Iterator[None]:
     """
     vae = getattr(pipe, "vae", None)
     # Every autoencoder has the methods; those that cannot do it raise in them.
-    switched = [what for what in ("tiling", "slicing") if hasattr(vae, f"use_{what}")]
+    switched = [
+        what for what in ("tiling", "slicing") if getattr(vae, f"use_{what}", True) is False
+    ]
     for what in switched:
         getattr(vae, f"enable_{what}")()
     if device != "cpu":

@@ -168,4 +168,4 @@ def _steps(job_input: Any, way: Way) -> int:
 def _negative(job_input: Any, way: Way) -> str | None:
     if not way.negative:
         return None
-    return str(_said(job_input, "negative_prompt", "") or " ")
+    return str(_said(job_input, "negative_prompt", "") or way.unwanted)
