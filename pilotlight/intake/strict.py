@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-from pilotlight.errors import MalformedBody, Problem
+from pilotlight.errors import InvalidInput, MalformedBody, Problem
+
+MOST_VALUES: Final = 300_000
+"""In one body: what OpenAI takes of tokens. Each wrong one is told apart before any is told of, and
+twenty megabytes of ``{}`` would take ten gigabytes of memory."""
 
 
 def check(body: bytes) -> None:
     """Raises MalformedBody that says where: repeated keys, NaN, numbers beyond a double, nesting
-    beyond the parser's stack, bytes that are not UTF-8, anything that is not JSON.
+    beyond the parser's stack, bytes that are not UTF-8, anything that is not JSON. Raises
+    InvalidInput for more than :data:`MOST_VALUES`.
     """
     try:
         text = body.decode()
-        json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        found = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise _malformed(f"{error.msg} at {where}", error.pos) from None
@@ -31,6 +38,22 @@ def check(body: bytes) -> None:
         raise _malformed(str(error)) from None
     except ValueError:  # an integer of thousands of digits
         raise _malformed("a number has too many digits") from None
+    # Commas are quick to count, and those in a long text are no values.
+    if body.count(b",") > MOST_VALUES and _has_more(found, MOST_VALUES):
+        message = f"more than {MOST_VALUES} values in one body; divide it among several requests"
+        raise InvalidInput(message, Problem(("body",), message, "too_long"))
+
+
+def _has_more(document: Any, most: int) -> bool:
+    """Whether there are more values in the document than so many."""
+    count, inner = 0, [document]
+    while inner and count <= most:
+        value = inner.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            items = value.values() if isinstance(value, dict) else value
+            inner += [item for item in items if isinstance(item, dict | list)]
+    return count > most
 
 
 class _Odd(Exception):

@@ -8,10 +8,12 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
 
 from handlers.app import create_app
-from pilotlight.errors import MalformedBody
+from pilotlight.errors import InvalidInput, MalformedBody
 from pilotlight.intake import strict
+from pilotlight.intake.validation import validate
 from pilotlight.settings import IngressSettings
 from tests.dialects.stage import Stage, served, services_in
 
@@ -195,6 +197,56 @@ def test_a_path_that_names_no_endpoint_is_a_404(stage, client, path):
 @given(st.binary(max_size=200))
 def test_no_body_makes_the_ingress_stumble(client, body):
     assert post(client, body).status_code in {200, 422}
+
+
+MANY = strict.MOST_VALUES + 1
+CROWDED = [
+    pytest.param("[" + "0," * MANY + "0]", id="a list"),
+    pytest.param("[" + ",".join(["[0,0,0,0,0,0,0,0,0]"] * (MANY // 8)) + "]", id="lists"),
+    pytest.param("{" + ",".join(f'"{n}":0' for n in range(MANY + 1)) + "}", id="an object"),
+]
+
+
+@pytest.mark.parametrize("text", CROWDED)
+def test_more_values_than_can_be_judged_one_by_one_are_refused_before_they_are(text):
+    with pytest.raises(InvalidInput, match="more than 300000 values in one body; divide it"):
+        strict.check(text.encode())
+
+
+def test_commas_in_a_text_are_no_values():
+    strict.check(json.dumps({"prompt": "," * MANY}).encode())
+
+
+class Crowd(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[dict[str, int]] = []
+
+
+def test_a_body_that_is_wrong_in_thousands_of_places_is_told_of_its_beginning():
+    body = json.dumps({"rows": [{"a": "x", "b": "y"}] * 5000}).encode()
+    with pytest.raises(InvalidInput) as caught:
+        validate(Crowd, body)
+
+    assert caught.value.problems[0].loc == ("body", "rows", 0, "a")
+    assert len(caught.value.problems) == 40
+    assert "10000 problems" in str(caught.value)
+
+
+def test_what_is_wrong_only_far_behind_is_counted():
+    body = json.dumps({"rows": [{"a": 1}] * 100 + ["x"] * 5000}).encode()
+    with pytest.raises(InvalidInput, match="body: 5000 problems; the first 1000 at most") as caught:
+        validate(Crowd, body)
+
+    assert len(caught.value.problems) == 1
+
+
+def test_a_long_value_is_not_repeated_and_a_short_one_is():
+    body = json.dumps({"rows": [{"a": ["x" * 400]}, {"a": ["x" * 400, "y" * 400]}]}).encode()
+    with pytest.raises(InvalidInput) as caught:
+        validate(Crowd, body)
+
+    assert [problem.given for problem in caught.value.problems] == [["x" * 400], None]
 
 
 JSON = st.recursive(
