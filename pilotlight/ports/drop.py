@@ -84,10 +84,14 @@ class DropLedger(Protocol):
         ...
 
     def pending(self, *, limit: int) -> list[Taken]:
-        """Those whose results are not written, oldest first."""
+        """Those whose results are not written, oldest first.
+
+        Where there may be more, the next call goes on behind the last of them, and in the end from
+        the first again: what waits long in front hides nothing.
+        """
         ...
 
-    def settle(self, taken_id: str) -> None:
+    def settle(self, taken: Taken) -> None:
         """Its results are written."""
         ...
 

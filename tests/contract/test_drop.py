@@ -131,12 +131,28 @@ def test_what_was_taken_stays_known_and_is_pending_until_it_is_settled(ledger):
     assert ledger.pending(limit=1) == [first]
     assert ledger.counts() == (3, 2)
 
-    ledger.settle(first.id)
-    ledger.settle(first.id)
+    ledger.settle(first)
+    ledger.settle(first)
 
     assert ledger.pending(limit=10) == [second]
     assert ledger.counts() == (3, 1)
     assert ledger.known([first.id]) == {first.id}
+
+
+@pytest.mark.parametrize("account", ["moto", "ministack"])
+def test_of_many_that_are_pending_each_is_shown_in_its_turn(request, account):
+    """On AWS there is no limit to them: a function takes what is dropped, and upkeep writes results."""
+    stage = request.getfixturevalue(account)
+    ledger = DynamoDropLedger(stage.calls, stage.table)
+    some = [Taken(f"{9 - number}" * 64, f"{number}.json", f"job-{number}") for number in range(7)]
+    ledger.add(some)
+
+    assert ledger.pending(limit=3) == some[:3]
+    assert ledger.pending(limit=3) == some[3:6]
+    assert ledger.pending(limit=3) == [some[6], *some[:2]]
+    ledger.settle(some[2])
+    assert ledger.pending(limit=10) == [*some[:2], *some[3:]]
+    assert ledger.counts() == (7, 6)
 
 
 def test_the_newest_version_of_an_object_is_the_one_taken_last(ledger):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.aws.calls import Refused
@@ -29,6 +30,7 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _LONGEST_KEY: Final = 1024
 """Bytes of UTF-8, S3's limit."""
+_PENDING: Final = "DROPS"
 _MOST_KEYS: Final = 100
 """Of one BatchGetItem."""
 
@@ -101,13 +103,15 @@ class DynamoDropLedger:
 
     DROP#id      DROP     a version that was taken
     DROPPED#hash DROP     the version of an object that was taken last
-    DROPS        id       a version whose results are not written
+    DROPS        job#id   a version whose results are not written; ids of jobs sort by age
     NOTE         drops    how many were taken
     """
 
     def __init__(self, calls: Calls, table: str) -> None:
         self._calls, self._table = calls, table
         self._queries = Queries(calls, table)
+        self._behind: str | None = None
+        """Where the last look at what is pending was cut off."""
 
     def known(self, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
@@ -139,7 +143,7 @@ class DynamoDropLedger:
             {"Update": {"TableName": self._table, **_COUNT}},
         ]
         if one.pending and one.job_id is not None:
-            row = {**_pending(one.id), "name": {"S": one.key}, "job": {"S": one.job_id}}
+            row = {**_pending(one), "name": {"S": one.key}, "job": {"S": one.job_id}}
             writes.append({"Put": {"TableName": self._table, "Item": row}})
         try:
             self._calls("transact_write_items", TransactItems=writes)
@@ -147,24 +151,25 @@ class DynamoDropLedger:
             return  # it was taken before
 
     def pending(self, *, limit: int) -> list[Taken]:
-        request: dict[str, Any] = {
-            "KeyConditionExpression": "pk = :p",
-            "ExpressionAttributeValues": {":p": {"S": "DROPS"}},
-            "ConsistentRead": True,
-            "Limit": limit,
-        }
-        found: list[Taken] = []
-        for answer in self._queries.pages(request):
-            found += [
-                Taken(item["sk"]["S"], item["name"]["S"], item["job"]["S"])
-                for item in answer["Items"]
-            ]
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        first = self._behind
+        found = list(islice(self._listed("sk > :s", first or "#", page=limit), limit))
+        cut_off = len(found) == limit
+        if first is not None:
+            found += islice(self._listed("sk <= :s", first, page=limit), limit - len(found))
+        self._behind = found[-1]["sk"]["S"] if cut_off else None
+        return [_taken(item) for item in found]
 
-    def settle(self, taken_id: str) -> None:
-        self._calls("delete_item", TableName=self._table, Key=_pending(taken_id))
+    def _listed(self, condition: str, bound: str, *, page: int) -> Iterator[Item]:
+        request: dict[str, Any] = {
+            "KeyConditionExpression": f"pk = :p AND {condition}",
+            "ExpressionAttributeValues": {":p": {"S": _PENDING}, ":s": {"S": bound}},
+            "ConsistentRead": True,
+            "Limit": page,
+        }
+        return (item for answer in self._queries.pages(request) for item in answer["Items"])
+
+    def settle(self, taken: Taken) -> None:
+        self._calls("delete_item", TableName=self._table, Key=_pending(taken))
 
     def newest(self, key: str) -> str | None:
         answer = self._calls(
@@ -177,7 +182,12 @@ class DynamoDropLedger:
             "get_item", TableName=self._table, Key=_COUNT["Key"], ConsistentRead=True
         )
         total = int(float(answer["Item"]["count"]["N"])) if "Item" in answer else 0
-        return total, len(self.pending(limit=10_000))
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :p",
+            "ExpressionAttributeValues": {":p": {"S": _PENDING}},
+            "Select": "COUNT",
+        }
+        return total, sum(answer["Count"] for answer in self._queries.pages(request))
 
 
 _COUNT: Final[dict[str, Any]] = {
@@ -192,8 +202,13 @@ def _key(pk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": "DROP"}}
 
 
-def _pending(own_id: str) -> Item:
-    return {"pk": {"S": "DROPS"}, "sk": {"S": own_id}}
+def _pending(one: Taken) -> Item:
+    return {"pk": {"S": _PENDING}, "sk": {"S": f"{one.job_id}#{one.id}"}}
+
+
+def _taken(item: Item) -> Taken:
+    own_id = item["sk"]["S"].rpartition("#")[2]
+    return Taken(own_id, item["name"]["S"], item["job"]["S"])
 
 
 def _object(key: str) -> Item:

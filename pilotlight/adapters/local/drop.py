@@ -173,9 +173,9 @@ class SqliteDropLedger:
         rows = self._db.read(sql, (limit,)).fetchall()
         return [Taken(own_id, os.fsdecode(key), job_id) for own_id, key, job_id in rows]
 
-    def settle(self, taken_id: str) -> None:
+    def settle(self, taken: Taken) -> None:
         with self._db.write() as execute:
-            execute("UPDATE dropped SET pending = 0 WHERE id = ?", (taken_id,))
+            execute("UPDATE dropped SET pending = 0 WHERE id = ?", (taken.id,))
 
     def newest(self, key: str) -> str | None:
         self._make()

@@ -128,7 +128,7 @@ class Drops:
         for job_id in looked_at:
             one = self._open.get(job_id)
             if one is not None and self._try_to_tell(one, job_id):
-                self.ledger.settle(one.id)
+                self.ledger.settle(one)
                 del self._open[job_id]
                 if len(self._open) == MOST_PENDING // 2:
                     self._list_at = 0.0  # there is room again
