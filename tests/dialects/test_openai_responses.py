@@ -148,6 +148,25 @@ def test_what_was_said_before_comes_before_and_its_instructions_do_not(openai_st
     assert later["previous_response_id"] == told["id"]
 
 
+def test_a_conversation_gives_no_url_for_a_file_that_a_caller_only_named(
+    openai_stage, openai_client
+):
+    """Intake looks at files where the contract has them, and nowhere else."""
+    openai_stage.services.blobs.put("inputs/bob/abc", b"bob's", content_type="image/png")
+    sound = {"data": "AAAA", "format": "wav", "url": "blob:inputs/bob/abc"}
+    turn = {"role": "user", "content": [{"type": "input_audio", "input_audio": sound}]}
+    told = openai_client.post(
+        "/v1/responses", json={"model": PARROT, "input": [turn], "background": True}
+    ).json()
+    openai_stage.succeed(told["id"].removeprefix("resp_"), said("b"))
+
+    body = {"model": PARROT, "input": "c", "previous_response_id": told["id"], "background": True}
+    later = openai_client.post("/v1/responses", json=body).json()
+
+    messages = json.loads(openai_stage.job(later["id"].removeprefix("resp_")).input)["messages"]
+    assert messages[0]["content"][0]["input_audio"] == sound
+
+
 def test_another_callers_conversation_is_as_unknown_as_none(openai_stage, openai_client):
     told = openai_client.post(
         "/v1/responses", json={"model": PARROT, "input": "a", "background": True}

@@ -7,6 +7,7 @@ and both last as long as any job does.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from handlers.dialects.openai import replies
@@ -15,12 +16,14 @@ from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document
 from handlers.dialects.openai.places import DIALECT_NAME
 from pilotlight.bootstrap.ingress import Services
+from pilotlight.contracts.artifact import BLOB_SCHEME
 from pilotlight.contracts.job import Job, JobStatus
+from pilotlight.contracts.media import media_fields
+from pilotlight.contracts.routes import files_by
 from pilotlight.errors import UnknownJob
 
 FIELD = "previous_response_id"
 PREFIX = "resp_"
-_BLOB = "blob:"
 
 
 class Earlier(list[Document]):
@@ -65,19 +68,31 @@ def continued(services: Services, document: Document, caller: str, *, site: str)
     answer = next((one.get("message") or {} for one in choices_of(output)), {})
     kept = {name: answer[name] for name in ("content", "tool_calls") if answer.get(name)}
     messages = [*messages, {"role": "assistant", "content": None, **kept}]
-    told = [_readable(services, message, site) for message in messages]
+    urls = _urls(services, job, site)
+    told = [_readable(message, urls) for message in messages]
     return {**document, FIELD: Earlier(str(response_id), told)}
 
 
-def _readable(services: Services, value: Any, site: str) -> Any:
+def _urls(services: Services, job: Job, site: str) -> dict[str, str]:
+    """Of the files that intake put into the job's input. What only looks like one is a caller's
+    own word for a file that may be anybody's: no URL is made of it."""
+    model = files_by(services.catalogue.endpoint(job.endpoint).spec, job.endpoint)
+    if BLOB_SCHEME not in job.input or model is None:
+        return {}
+    found = {field.url for field in media_fields(model.model_validate_json(job.input))}
+    keys = {url: url.removeprefix(BLOB_SCHEME) for url in found if url.startswith(BLOB_SCHEME)}
+    return {
+        url: services.blobs.get_url(key, base_url=site, expires_at=None)
+        for url, key in keys.items()
+    }
+
+
+def _readable(value: Any, urls: Mapping[str, str]) -> Any:
     """Files that the earlier job was given, at URLs that this one may read."""
     if isinstance(value, list):
-        return [_readable(services, one, site) for one in value]
+        return [_readable(one, urls) for one in value]
     if not isinstance(value, dict):
         return value
-    told = {name: _readable(services, one, site) for name, one in value.items()}
+    told = {name: _readable(one, urls) for name, one in value.items()}
     url = told.get("url")
-    if isinstance(url, str) and url.startswith(_BLOB):
-        key = url.removeprefix(_BLOB)
-        told["url"] = services.blobs.get_url(key, base_url=site, expires_at=None)
-    return told
+    return {**told, "url": urls[url]} if isinstance(url, str) and url in urls else told
