@@ -111,7 +111,9 @@ CALLS = (
 )  # fmt: skip
 """What differs between them and a chat is data."""
 TWINS = {"/openai/v1" + route: "/v1" + route for route in (*CALLS, *(op[1] for op in OPENAI))}
+TWINS |= {route: "/v1" + route for route in ("/rerank", "/score")}
 """The same under another prefix."""
+OPS.append(Op("/v2/rerank", "POST", "/v2/rerank", WRITE, {"model": "acme/app"}))
 MANAGE = "keys:manage"
 NATIVE = [
     ("POST", "/jobs", "/jobs", WRITE, {"endpoint": "acme/app", "input": PROMPT}),

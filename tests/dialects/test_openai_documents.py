@@ -16,7 +16,7 @@ def document(client):
 def test_every_route_is_documented_and_every_reference_leads_somewhere(document):
     assert all(resolve(document, ref) for ref in set(refs(document)))
     for route in DIALECT.routes:
-        if route.path.startswith("/openai/"):
+        if route.path.startswith("/openai/") or route.path in ("/rerank", "/score"):
             continue
         told = document["paths"][route.path.replace(":path}", "}")]
         for method in route.methods - {"HEAD"}:

@@ -85,6 +85,38 @@ def test_documents_come_back_in_the_order_of_the_worker(openai_stage, openai_cli
     }
 
 
+def test_a_ranking_for_coheres_clients_has_numbers_and_no_texts(openai_stage, openai_client):
+    """What cohere 7.3 sends: ``ClientV2(KEY, base_url=SITE).rerank(...)``."""
+    output = {"results": [{"index": 1, "relevance_score": 0.9}], "usage": {"prompt_tokens": 4}}
+    body = {"model": "tests/rerank", "query": "q", "documents": ["a", "b"], "top_n": 1}
+    sent = body | {"max_tokens_per_doc": 4096}
+    job, reply = answered(openai_stage, openai_client, "/v2/rerank", sent, output)
+
+    assert json.loads(job.input) == sent | {"return_documents": False}
+    assert reply.json() == {
+        "id": f"rerank-{job.id}",
+        "model": "tests/rerank",
+        "usage": {"prompt_tokens": 4, "total_tokens": 4},
+        "results": [{"index": 1, "relevance_score": 0.9}],
+        "meta": {
+            "api_version": {"version": "2"},
+            "tokens": {"input_tokens": 4, "output_tokens": 0},
+        },
+    }
+    wrong = openai_client.post("/v2/rerank", json=body | {"documents": []})
+    assert wrong.status_code == 400
+    assert wrong.json()["message"] == wrong.json()["error"]["message"]
+    assert "documents" in wrong.json()["message"]
+    page = {"origin": "https://page.example", "access-control-request-method": "POST"}
+    assert openai_client.options("/v2/rerank", headers=page).status_code == 204
+
+
+@pytest.mark.parametrize("path", ["/rerank", "/score"])
+def test_what_is_vllms_own_is_at_the_root_too(openai_client, path):
+    """LiteLLM's ``hosted_vllm`` takes an address without ``/v1``."""
+    assert openai_client.post(path, json={"model": "nope"}).json()["error"]["param"] == "model"
+
+
 @pytest.mark.parametrize(
     "names", [("text_1", "text_2"), ("data_1", "data_2"), ("queries", "items")], ids=str
 )

@@ -7,7 +7,8 @@
     operations.py  all calls                    streams.py     partial outputs -> events
     chat.py, completions.py, embeddings.py,     live.py        pieces of sound -> bytes
     speech.py, transcripts.py, images.py,       requests.py    calls that nobody waits for
-    moderations.py, ranking.py: translations    models.py      what can be called
+    moderations.py, ranking.py, cohere.py:      models.py      what can be called
+    translations
     forms.py, uploads.py: multipart             files.py       what a caller keeps here
     errors.py      an error -> its body         announce.py    a finished job -> a webhook
     documents.py   the routes in OpenAPI        batches.py     many calls in a file
@@ -25,6 +26,7 @@ from handlers.dialect import Dialect, Documented
 from handlers.dialects.openai import (
     batches,
     calls,
+    cohere,
     files,
     models,
     operations,
@@ -56,7 +58,7 @@ DIALECT = Dialect(
         *response_routes.ROUTES,
     ),
     announce=announce,
-    open_to_browsers=tuple(f"{prefix}/" for prefix in PREFIXES),
+    open_to_browsers=(*(f"{prefix}/" for prefix in PREFIXES), cohere.RERANK.url),
     tasks=operations.TASKS,
     describe=describe,
     lines=BatchLines,

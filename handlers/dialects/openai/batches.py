@@ -79,7 +79,7 @@ def _opening(request: Request, document: Document, caller: str) -> Opening:
         raise WrongUse(f"unknown parameter {name[:100]!r}", param=name[:100])
     url, given_file = document.get("endpoint"), document.get("input_file_id")
     if not (isinstance(url, str) and _is_served(services, url)):
-        paths = ", ".join("/v1" + one.path for one in operations.ALL)
+        paths = ", ".join(one.url for one in operations.ALL)
         raise WrongUse(f"endpoint is one of {paths}, or {RUN}ENDPOINT", param="endpoint")
     window_s = _window_s(document.get("completion_window"))
     given = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -93,7 +93,7 @@ async def submitted(services: Services, call: Prepared) -> Job:
 
 
 def route(operation: Operation) -> list[BaseRoute]:
-    return [*at(operation.path, _endpoint(operation), "POST")]
+    return [*at(operation.path, _endpoint(operation), "POST", prefixes=operation.prefixes)]
 
 
 def _endpoint(operation: Operation) -> Endpoint:
@@ -113,14 +113,26 @@ def _endpoint(operation: Operation) -> Endpoint:
             job = await submitted(services, asked)
         return await _answered(request, operation, job, asked)
 
-    return call
+    return call if operation.refusal is None else _reworded(call, operation.refusal)
+
+
+def _reworded(call: Endpoint, refusal: Callable[[Document], Document]) -> Endpoint:
+    @functools.wraps(call)
+    async def answer(request: Request) -> Response:
+        response = await call(request)
+        if response.status_code >= 400:
+            response.body = json.dumps(refusal(json.loads(bytes(response.body)))).encode()
+            response.headers["content-length"] = str(len(response.body))
+        return response
+
+    return answer
 
 
 async def _answered(request: Request, operation: Operation, job: Job, asked: Prepared) -> Response:
     services = services_of(request)
     if asked.later:
         return replies.accepted(request, job)
-    on_leave = partial(outcome.give_up, services, job)
+    on_leave = functools.partial(outcome.give_up, services, job)
     if asked.way == "events":
         return await streams.respond(request, operation, job, on_leave=on_leave)
     if asked.way == "bytes":
@@ -146,7 +158,7 @@ async def _read(request: Request, operation: Operation, caller: str) -> AsyncIte
     document = await document_in(request)
     if operation.continued is not None:
         services, site = services_of(request), base_url(request)
-        go_on = partial(operation.continued, site=site)
+        go_on = functools.partial(operation.continued, site=site)
         document = await ask(services, go_on, services, document, caller)
     yield document
 

@@ -1,4 +1,4 @@
-"""The dialect's routes in the words of OpenAPI; the same stand below ``/openai/v1``."""
+"""The dialect's routes in the words of OpenAPI, each at the first of the places it stands at."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ def describe(endpoint_id: str | None) -> Documented:
     if endpoint_id is not None:
         return Documented({}, {})
     schemas: Schema = {}
-    paths = {one.path: {"post": _call(one, schemas)} for one in operations.ALL}
-    paths |= _files() | _models() | _requests() | _responses() | batch_documents.paths()
-    return Documented({PREFIXES[0] + path: said for path, said in paths.items()}, schemas)
+    calls = {one.url: {"post": _call(one, schemas)} for one in operations.ALL}
+    paths = _files() | _models() | _requests() | _responses() | batch_documents.paths()
+    rest = {PREFIXES[0] + path: said for path, said in paths.items()}
+    return Documented(calls | rest, schemas)
 
 
 _say = functools.partial(say.operation, DIALECT_NAME)

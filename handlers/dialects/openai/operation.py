@@ -6,10 +6,11 @@ everything else works on any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from handlers.dialects.openai.places import PREFIXES
 from pilotlight.catalogue import Served
 from pilotlight.contracts.media import MediaKind
 
@@ -90,7 +91,9 @@ class Operation:
     name: str
     """Kept with the job, so that its result can be told later."""
     path: str
-    """Below ``/v1``."""
+    """Below each of ``prefixes``."""
+    prefixes: Sequence[str] = PREFIXES
+    """The first of them tells the operation apart, in a batch's lines too."""
     tasks: frozenset[str]
     """Task types of the endpoints that it can call."""
     translate: Callable[[Document, Served], Wish]
@@ -107,8 +110,15 @@ class Operation:
     way: Callable[[Document, Served], Way] = _asks_for_events
     inline: Callable[[Document], bool] = _never
     """Whether, with these options, the answer needs the files' bytes."""
+    refusal: Callable[[Document], Document] | None = None
+    """The body of an error in other words than OpenAI's; only of calls that never stream."""
     media: Mapping[str, MediaKind] = field(default_factory=dict)
     """Files that a form may bring, by field; they reach ``translate`` as lists of URLs."""
+
+    @property
+    def url(self) -> str:
+        """``/v1/chat/completions``."""
+        return self.prefixes[0] + self.path
 
 
 def yes(value: object) -> bool:

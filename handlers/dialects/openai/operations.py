@@ -7,6 +7,7 @@ from typing import Final
 
 from handlers.dialects.openai import (
     chat,
+    cohere,
     completions,
     embeddings,
     images,
@@ -30,6 +31,7 @@ ALL: Final = (
     images.EDITS,
     moderations.OPERATION,
     ranking.RERANK,
+    cohere.RERANK,
     ranking.SCORE,
 )
 NAMED: Final[Mapping[str, Operation]] = {one.name: one for one in ALL}
@@ -43,4 +45,4 @@ def for_task(task: str) -> Operation | None:
 
 def for_path(path: str) -> Operation | None:
     """``/v1/chat/completions``, as a batch's lines name it."""
-    return next((one for one in ALL if "/v1" + one.path == path), None)
+    return next((one for one in ALL if one.url == path), None)

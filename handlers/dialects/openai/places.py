@@ -16,9 +16,11 @@ DIALECT_NAME = "openai"
 PREFIXES = ("/v1", "/openai/v1")
 
 
-def at(path: str, endpoint: Endpoint, *methods: str) -> Sequence[BaseRoute]:
+def at(
+    path: str, endpoint: Endpoint, *methods: str, prefixes: Sequence[str] = PREFIXES
+) -> Sequence[BaseRoute]:
     known = _identified(endpoint)
-    return [Route(prefix + path, known, methods=methods) for prefix in PREFIXES]
+    return [Route(prefix + path, known, methods=methods) for prefix in prefixes]
 
 
 def _identified(endpoint: Endpoint) -> Endpoint:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from handlers.dialects.openai.operation import Document, Operation, Told, Wish
+from handlers.dialects.openai.places import PREFIXES
 from pilotlight.catalogue import Served
 
 _PAIRS: Final = (("data_1", "data_2"), ("queries", "documents"), ("queries", "items"))
 """Other names of ``text_1`` and ``text_2``."""
+_PREFIXES: Final = (*PREFIXES, "")
+"""vLLM's are at the root too: its clients are given the address of the site."""
 
 
 def _usage(output: Document) -> Document:
@@ -21,7 +24,7 @@ def _as_it_is(document: Document, _served: Served) -> Wish:
     return Wish(document)
 
 
-def _ranking(told: Told) -> Document:
+def ranking(told: Told) -> Document:
     return {
         "id": f"rerank-{told.id}",
         "model": told.model,
@@ -59,13 +62,15 @@ def _scores(told: Told) -> Document:
 RERANK = Operation(
     name="rerank",
     path="/rerank",
+    prefixes=_PREFIXES,
     tasks=frozenset({"openai/rerank"}),
     translate=_as_it_is,
-    answer=_ranking,
+    answer=ranking,
 )
 SCORE = Operation(
     name="score",
     path="/score",
+    prefixes=_PREFIXES,
     tasks=frozenset({"openai/score"}),
     translate=_pair,
     answer=_scores,

@@ -135,7 +135,7 @@ def state(request: Request, job: Job) -> dict[str, Any]:
         "request_id": job.id,
         "status": word(job),
         "model": job.endpoint,
-        "endpoint": None if operation is None else "/v1" + operation.path,
+        "endpoint": None if operation is None else operation.url,
         "progress": 1.0 if job.status is JobStatus.SUCCEEDED else round(job.progress, 4),
         "created_at": int(job.created_at),
         "started_at": _whole(job.started_at),
