@@ -204,6 +204,18 @@ def test_our_own_file_urls_need_no_network(house, submission):
     assert json.loads(job.input)["image_url"] == "blob:uploads/alice/1/a.png"
 
 
+@pytest.mark.parametrize("content", [b"<html><script>x</script>", b"\x80\x04\x95pickled", b""])
+def test_an_upload_that_is_no_picture_is_refused_whatever_it_is_called(house, submission, content):
+    house.blobs.put("uploads/alice/1/a.png", content, content_type="image/png")
+    url = house.blobs.get_url("uploads/alice/1/a.png", base_url="http://nowhere", expires_at=None)
+
+    with pytest.raises(InvalidInput) as caught:
+        submit(house, picture(submission, url))
+
+    assert caught.value.problems[0].loc == ("body", "image_url")
+    assert caught.value.problems[0].type == "image_load_error"
+
+
 def test_a_cancelled_submit_of_many_leaves_the_others_alone(house, submission):
     async def story():
         first = asyncio.create_task(house.submit(submission()))
