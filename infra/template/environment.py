@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from infra.template.facts import GRACE_S
 from infra.template.words import Value, ref, sub
+from pilotlight.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,10 @@ _CHOSEN: Final = (
     "fetch", "queue", "costs",
 )  # fmt: skip
 """Settings that are the deployment's and no secret; the others are the template's own to say."""
+MOST_ENVIRONMENT: Final = 4096
+"""Bytes of a Lambda's environment, names and values."""
+MOST_GIVEN: Final = MOST_ENVIRONMENT - 1600
+"""Of them for what is set by whoever packages; a test holds the rest to its share."""
 _SQS: Final = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-"
 
 
@@ -73,9 +78,24 @@ def common(given: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def of_functions(given: Mapping[str, Value]) -> dict[str, Value]:
-    """A Lambda's, on top of which each one may have its own."""
+    """A Lambda's, on top of which each one may have its own.
+
+    Raises SettingsError for more than a Lambda can be given.
+    """
+    _must_fit(given)
     # The same messages by boto3 alone: a function that starts cold does not load Celery.
     return common(given) | {"PILOTLIGHT_DATA": LAMBDA_DATA, "PILOTLIGHT_QUEUE__CONSUMER": "loop"}
+
+
+def _must_fit(given: Mapping[str, Value]) -> None:
+    sizes = {name: len(name) + len(str(value).encode()) for name, value in given.items()}
+    if sum(sizes.values()) > MOST_GIVEN:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise SettingsError(
+            f"the settings that are given take {sum(sizes.values())} bytes, {largest} alone "
+            f"{sizes[largest]}; a Lambda's environment has room for {MOST_GIVEN} of them: say less, or "
+            "deploy a second stage with its own PILOTLIGHT_WORKERS packages"
+        )
 
 
 def of_replica(fleet: Fleet, given: Mapping[str, Value]) -> list[dict[str, Value]]:

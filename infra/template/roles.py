@@ -147,6 +147,7 @@ def dead_letters(letters: list[Value]) -> list[dict[str, Value]]:
         allow("dynamodb: GetItem UpdateItem", _JOBS),
         allow("dynamodb: GetItem", _SECRETS),
         allow("s3: GetObject", files("texts/*")),
+        allow("s3: ListBucket", [att("FilesBucket", "Arn")]),  # as for replicas
     ]
 
 

@@ -13,6 +13,7 @@ from infra.template import roles
 from infra.template.__main__ import MOST_WORKERS, template
 from infra.template.facts import Facts
 from pilotlight import settings
+from pilotlight.errors import SettingsError
 from tests.infra.conftest import OSLS
 from tests.infra.test_template import PERSISTENT
 from tests.live import environment
@@ -112,6 +113,37 @@ def test_what_whoever_packages_has_set_is_what_every_process_goes_by(monkeypatch
         assert there.queue.visibility_s == 300
         assert there.workers == ("tests.journeys.studio",)
     assert there.queue.consumer == "loop"
+
+
+def test_what_a_function_is_given_fits_into_its_environment(packaged):
+    """4 KB, which nobody says before the deployment fails in its midst."""
+    words = {"AWS::Region": "ap-southeast-99", "AWS::URLSuffix": "amazonaws.com.cn"}
+    words |= {"AWS::AccountId": "1" * 12, "AWS::StackName": LONGEST_STAGE}
+
+    def longest(value):
+        """As CloudFormation fills it in: names of tables and buckets begin with the stack's."""
+        if isinstance(value, str):
+            return value
+        ((kind, said),) = value.items()
+        if kind == "Fn::Sub":
+            return re.sub(r"\$\{([^}]*)\}", lambda found: words[found[1]], said)
+        return "x" * (100 if kind in ("Fn::If", "Fn::GetAtt") or said == "PublicUrl" else 60)
+
+    most = environment_of_processes.MOST_ENVIRONMENT - environment_of_processes.MOST_GIVEN
+    for name, function in packaged.of("Lambda::Function").items():
+        variables = function["Properties"]["Environment"]["Variables"]
+        assert sum(len(key) + len(longest(value)) for key, value in variables.items()) < most, name
+
+
+def test_settings_that_no_function_could_be_given_are_refused_before_anything_is_deployed(
+    monkeypatch,
+):
+    routes = [{"endpoint": f"acme/endpoint-{number}", "worker": "echo"} for number in range(60)]
+    monkeypatch.setenv("PILOTLIGHT_ROUTES", json.dumps(routes))
+    given = environment_of_processes.chosen(settings.load())
+
+    with pytest.raises(SettingsError, match=r"PILOTLIGHT_ROUTES alone .* room for 2496"):
+        environment_of_processes.of_functions(given)
 
 
 def test_a_minute_that_was_missed_is_not_made_up_for(packaged):

@@ -6,6 +6,9 @@ emulator that refuses what a role does not allow.
 
 from __future__ import annotations
 
+import json
+import re
+
 ROWS = {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
 LETTERS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 UPKEEP = {
@@ -55,7 +58,7 @@ MAY = {
     "DeadLettersRole": {
         "sqs": LETTERS | {"ChangeMessageVisibility"},
         "dynamodb": {"GetItem", "UpdateItem"},
-        "s3": {"GetObject"},
+        "s3": {"GetObject", "ListBucket"},
     },
     "EchoRole": {
         "dynamodb": ROWS - {"DeleteItem"},
@@ -94,6 +97,19 @@ def test_each_role_may_do_what_its_process_does_and_no_more(packaged):
                 found.setdefault(service, set()).add(name)
         own = {"logs", "xray"} if role in FUNCTIONS else set()
         assert {k: v for k, v in found.items() if k not in own} == expected, role
+
+
+def test_whoever_reads_files_is_told_which_are_not_there(packaged):
+    """Without ListBucket S3 says 403 of a file that is gone, which is a fault of the deployment: a
+    message that leads to one would come again for ever."""
+    for name in packaged.of("IAM::Role"):
+        buckets = {"s3:GetObject": set(), "s3:ListBucket": set()}
+        for statement in statements(packaged, name):
+            for action in buckets.keys() & set(statement["Action"]):
+                buckets[action] |= set(
+                    re.findall(r"(\w+)Bucket", json.dumps(statement["Resource"]))
+                )
+        assert buckets["s3:GetObject"] <= buckets["s3:ListBucket"], name
 
 
 def test_no_role_reaches_everything(packaged):
