@@ -11,8 +11,9 @@ import pytest
 from pilotlight.adapters.aws import cards
 from pilotlight.adapters.aws.blobs import S3Blobs
 from pilotlight.adapters.aws.uploads import SMALLEST_PART
-from pilotlight.errors import Unavailable, UnknownFile
+from pilotlight.errors import SettingsError, Unavailable, UnknownFile
 from tests.contract.blobs_suite import BlobsSuite, plain, read, start
+from tests.contract.emulator import Faults
 
 SECRET = b"s" * 32
 
@@ -195,6 +196,30 @@ def test_a_put_that_expires_is_tagged_for_the_lifecycle_rules(aws, blobs):
     aws.account.s3.put_bucket_lifecycle_configuration(
         Bucket=aws.bucket.name, LifecycleConfiguration={"Rules": cards.lifecycle()}
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (503, "SlowDown", Unavailable),
+        (400, "RequestTimeout", Unavailable),
+        (400, "BadDigest", Unavailable),
+        (400, "ExpiredToken", Unavailable),
+        (400, "KMS.ThrottlingException", Unavailable),
+        (403, "AccessDenied", SettingsError),
+        (403, "RequestTimeTooSkewed", SettingsError),
+    ],
+)
+def test_what_passes_by_itself_is_told_apart_from_what_the_owner_has_to_put_right(
+    moto, status, code, kind
+):
+    faults = Faults(moto.bucket.s3)
+    faults.answer("GetObject", status, code, times=3)
+    try:
+        with pytest.raises(kind, match=code):
+            blobs_on(moto).open("k")
+    finally:
+        faults.clear()
 
 
 def test_strange_names_and_types_fit_into_headers(blobs):

@@ -33,6 +33,12 @@ _DELETES: Final = 1000
 """Most keys that DeleteObjects takes."""
 
 
+_PASSING: Final = frozenset(
+    {"RequestTimeout", "BadDigest", "IncompleteBody", "ExpiredToken", "TokenRefreshRequired"}
+)
+"""What S3 puts at the caller's door, with 400, though the same request may succeed in a moment."""
+
+
 class Changed(Exception):
     """The object is not, or no longer, what the request depended on."""
 
@@ -50,13 +56,18 @@ def translated() -> Iterator[None]:
             raise UnknownFile("no such file") from None
         if status in {409, 412}:
             raise Changed from None
-        if status >= 500:
+        if status >= 500 or _passes(error.response["Error"]["Code"]):
             raise Unavailable(f"S3: {error}") from error
         raise
     except NoCredentialsError as error:
         raise SettingsError(f"AWS: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise Unavailable(f"S3: {error}") from error
+
+
+def _passes(code: str) -> bool:
+    """Also what KMS says through S3: too many keys were asked for at once."""
+    return code in _PASSING or "Throttling" in code
 
 
 class Bucket:
