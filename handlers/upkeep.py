@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pilotlight.contracts.artifact import ARTIFACTS
+from pilotlight.contracts.group import is_cut
 from pilotlight.execution.orphans import Orphans
 from pilotlight.execution.reaper import Reaper
 from pilotlight.observability.logs import event, failure
@@ -112,7 +113,7 @@ def clean(store: JobStore, blobs: Blobs) -> Work:
         for job in forgotten:
             for artifact in ARTIFACTS.validate_json(job.artifacts):
                 blobs.delete(artifact.key)
-        if len(forgotten) == PURGE_BATCH:
+        if is_cut(forgotten, PURGE_BATCH):
             return now
         swept = blobs.sweep(now=now)
         if forgotten or swept:

@@ -30,7 +30,7 @@ NO_WORKER: Final = "-"
 """What stands in a head's ``worker``: no worker can be called so, and it waits in no queue."""
 
 MOST_CHARS: Final = 32 * 1024 * 1024
-"""Of texts that rows of a group have when they are read together. An output may have 16 million, and
+"""Of texts that rows have when they are read together. An output may have 16 million, and
 who looks after groups on AWS has 512 MB of memory for all it does."""
 
 
@@ -78,7 +78,16 @@ def portion(rows: Iterable[Job], limit: int) -> list[Job]:
     size = 0
     for row in islice(rows, limit):
         found.append(row)
-        size += len(row.input) + len(row.output or "")
+        size += _length(row)
         if size >= MOST_CHARS:
             break
     return found
+
+
+def is_cut(rows: Sequence[Job], limit: int) -> bool:
+    """Whether there may be more than this portion."""
+    return len(rows) == limit or sum(map(_length, rows)) >= MOST_CHARS
+
+
+def _length(row: Job) -> int:
+    return len(row.input) + len(row.output or "")

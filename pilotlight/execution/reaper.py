@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.contracts import lifecycle, moves
+from pilotlight.contracts.group import is_cut
 from pilotlight.contracts.job import HELD, READY, JobStatus
 from pilotlight.contracts.message import JobMessage
 from pilotlight.contracts.retries import TIMEOUT, Retries
@@ -143,7 +144,7 @@ class Reaper:
                 ]
             )
             done += batch
-            if len(rows) < _BATCH or batch == Reaped():
+            if batch == Reaped() or not is_cut(rows, _BATCH):
                 break
         return done
 

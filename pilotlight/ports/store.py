@@ -76,7 +76,7 @@ class JobStore(Protocol):
         ...
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
-        """Rows whose ``due_at`` has passed, oldest first."""
+        """Rows whose ``due_at`` has passed, oldest first; fewer where their texts are long."""
         ...
 
     def next_due(self) -> float | None:
@@ -142,6 +142,6 @@ class JobStore(Protocol):
         """Forget terminal rows whose ``forget_at`` has passed, with feed and history.
 
         A row with a pending webhook stays. Returns what was forgotten, so that the caller can
-        delete its files.
+        delete its files: fewer where their texts are long.
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilotlight.contracts import moves
+from pilotlight.contracts import group, moves
 from pilotlight.contracts.job import JobError, JobStatus
 from pilotlight.ports.store import Load
 
@@ -38,6 +38,28 @@ def test_what_is_due_comes_oldest_first(store, add, clock):
     clock.sleep(10)
     assert [job.id for job in store.due(now=clock.now())] == [early.id, late.id]
     assert [job.id for job in store.due(now=clock.now(), limit=1)] == [early.id]
+
+
+def test_rows_with_long_texts_are_due_and_forgotten_a_few_at_a_time(store, add, clock, monkeypatch):
+    """A hundred inputs of a megabyte each are more than upkeep's memory."""
+    monkeypatch.setattr(group, "MOST_CHARS", 2500)
+    jobs = [add(due_at=clock.now() + n, keep_s=1, input='"' + "x" * 998 + '"') for n in range(5)]
+    clock.sleep(10)
+
+    seen = []
+    while due := store.due(now=clock.now(), limit=100):
+        assert len(due) <= 3
+        for job in due:
+            store.move(job.id, moves.cancel(job, now=clock.now()))
+        seen += due
+    assert [job.id for job in seen] == [job.id for job in jobs]
+
+    clock.sleep(10)
+    gone = 0
+    while forgotten := store.purge(now=clock.now(), limit=100):
+        assert len(forgotten) <= 3
+        gone += len(forgotten)
+    assert gone == len(jobs)
 
 
 def test_a_finished_job_is_never_due(store, add, clock):

@@ -5,7 +5,7 @@ import pytest
 from pilotlight.adapters.local.clock import ManualClock
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.store import SqliteStore
-from pilotlight.contracts import moves
+from pilotlight.contracts import group, moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import Unavailable
 from pilotlight.execution.reaper import Reaped, Reaper, decide
@@ -216,6 +216,17 @@ def test_more_rows_than_one_batch_are_handled_in_one_call(house, make_job, clock
     house.store.create([make_job() for _ in range(250)])
     clock.sleep(15)
     assert house.reap() == Reaped(resent=250)
+
+
+def test_rows_that_are_read_a_few_at_a_time_are_handled_in_one_call(
+    house, make_job, clock, monkeypatch
+):
+    monkeypatch.setattr(group, "MOST_CHARS", 2500)
+    for _ in range(8):
+        house.add(make_job(input='"' + "x" * 998 + '"'))
+    clock.sleep(3600)
+
+    assert house.reap().expired == 8
 
 
 def test_a_queue_that_is_away_keeps_nothing_else_from_being_done(house, make_job, clock):

@@ -29,6 +29,7 @@ from pilotlight.adapters.aws.tables import (
     RUNNING,
     WEBHOOK,
 )
+from pilotlight.contracts.group import portion
 from pilotlight.contracts.job import HELD
 from pilotlight.errors import IllegalTransition, Unavailable
 from pilotlight.ports.store import MOST_AHEAD, Created, Load
@@ -157,7 +158,8 @@ class DynamoStore:
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
         jobs = self._before(DUE, now, limit)
-        return [job for job in jobs if job.due_at is not None and job.due_at <= now]
+        due = (job for job in jobs if job.due_at is not None and job.due_at <= now)
+        return portion(due, limit)
 
     def next_due(self) -> float | None:
         return self._first(DUE)
@@ -246,12 +248,13 @@ class DynamoStore:
         return self._jobs(self._queries.all_shards(NEWEST, newest=True, page=BATCH))
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
-        forgotten = []
+        return portion(self._forgotten(now, limit), limit)
+
+    def _forgotten(self, now: float, limit: int) -> Iterator[Job]:
         for item in self._queries.rows(self._forgetting.candidates(now=now, limit=limit)):
             job = job_of(item, self._texts)
             if self._forgetting.forget(job, item, now=now):
-                forgotten.append(job)
-        return forgotten
+                yield job
 
     def _before(self, index: Index, now: float, limit: int) -> Iterator[Job]:
         found = self._queries.all_shards(index, "<=", number(now), newest=False, page=limit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight.adapters.local import listing, statements, turns
 from pilotlight.adapters.local.schema import COLUMNS, HELD_SQL, READY_SQL
 from pilotlight.adapters.local.statements import SELECT_JOB
+from pilotlight.contracts.group import portion
 from pilotlight.contracts.job import AttemptRecord, Job, JobStatus
 from pilotlight.contracts.lifecycle import TABLE
 from pilotlight.ports.store import MOST_AHEAD, Created, Load
@@ -107,7 +109,7 @@ class SqliteStore:
         return job
 
     def due(self, *, now: float, limit: int = 100) -> list[Job]:
-        return self._jobs("due_at <= ? ORDER BY due_at LIMIT ?", now, limit)
+        return self._portion("due_at <= ? ORDER BY due_at LIMIT ?", now, limit=limit)
 
     def next_due(self) -> float | None:
         found: float | None = self._first("SELECT min(due_at) FROM job WHERE due_at IS NOT NULL")
@@ -203,7 +205,8 @@ class SqliteStore:
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         with self._db.write() as execute:
-            forgotten = self._jobs("forget_at <= ? AND webhook_due IS NULL LIMIT ?", now, limit)
+            old = "forget_at <= ? AND webhook_due IS NULL LIMIT ?"
+            forgotten = self._portion(old, now, limit=limit)
             for job in forgotten:
                 for table in ("feed", "attempt", "idempotency"):
                     execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))
@@ -217,6 +220,12 @@ class SqliteStore:
     def _jobs(self, where: str, *args: object) -> list[Job]:
         rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", args)
         return [job_of(row) for row in rows]
+
+    def _portion(self, where: str, *args: object, limit: int) -> list[Job]:
+        """Fewer than ``limit`` where their texts are long."""
+        rows = self._db.read(f"SELECT {SELECT_JOB} FROM job WHERE {where}", (*args, limit))
+        with contextlib.closing(rows):
+            return portion(map(job_of, rows), limit)
 
     def _first(self, sql: str, args: Any = ()) -> Any:
         row = self._db.read(sql, args).fetchone()
