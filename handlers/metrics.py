@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import threading
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -15,6 +16,7 @@ from handlers.measuring import Measure, Totals
 from handlers.services import services_of
 from pilotlight.bootstrap.ingress import Services
 from pilotlight.observability.metrics import prometheus
+from pilotlight.settings import is_here
 
 _TYPE: Final = "text/plain; version=0.0.4"
 _FRESH_S: Final = 1.0
@@ -56,10 +58,20 @@ def _may_see(request: Request, services: Services) -> bool:
     if token is None:
         here = request.client is not None and request.client.host in _HERE
         proxied = any("forwarded" in name for name in request.headers)  # it speaks for others
-        return here and not proxied and services.settings.mode == "local"
+        local = services.settings.mode == "local"
+        return here and not proxied and local and _is_meant(request.headers.get("host", ""))
     given = request.headers.get("authorization", "")
     wanted = f"Bearer {token.get_secret_value()}"
     return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _is_meant(host: str) -> bool:
+    """Whether the request names this machine. A page in a browser here may have a name of its own
+    that leads to 127.0.0.1, and would read the answer as its own site's."""
+    try:
+        return is_here(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
 
 
 ROUTES = [Route("/metrics", metrics)]

@@ -95,7 +95,10 @@ class Upstream:
             raise SettingsError(str(lacking(settings, name)))
         self.name, self.settings = name, found
         self._deployment, self._clock = settings, clock or SystemClock()
-        near = settings.allow_loopback and (settings.mode == "local" or settings.aws.emulated)
+        # The owner named this address, wherever callers come from.
+        near = settings.allow_loopback is not False and (
+            settings.mode == "local" or settings.aws.emulated
+        )
         self._outbound = Outbound(policy=Policy(allow_loopback=near, allow_plain_http=False))
         patient = settings.fetch.model_copy(
             update={"total_timeout_s": DOWNLOAD_S, "first_byte_timeout_s": 60.0}

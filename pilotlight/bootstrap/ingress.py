@@ -111,7 +111,7 @@ def _secret() -> bytes:
 def _outbound(settings: Settings) -> Outbound:
     return Outbound(
         policy=Policy(
-            allow_loopback=settings.allow_loopback,
+            allow_loopback=settings.reaches_itself,
             allow_plain_http=settings.fetch.allow_plain_http,
         )
     )

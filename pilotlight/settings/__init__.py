@@ -8,8 +8,10 @@ Environment: ``PILOTLIGHT_`` and the path of the field, parts joined by two unde
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     NonNegativeFloat,
@@ -178,8 +180,9 @@ class Settings(Group):
     known without, and wait for a key."""
     handlers: str = "handlers"
     """Package of the ways in."""
-    allow_loopback: bool = True
-    """Webhooks and inputs may point at this machine: for local mode only."""
+    allow_loopback: bool | None = None
+    """Whether callers' webhooks and inputs may point at this machine, on any port: for local mode
+    only. None: while nobody but this machine itself reaches the ingress."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     ingress: IngressSettings = IngressSettings()
@@ -197,6 +200,24 @@ class Settings(Group):
     queue: QueueSettings = QueueSettings()
     weights: WeightsSettings = WeightsSettings()
     costs: CostSettings = CostSettings()
+
+    @property
+    def reaches_itself(self) -> bool:
+        """What ``allow_loopback`` comes to: services of this machine trust whoever is on it, and a
+        caller from elsewhere is not."""
+        if self.allow_loopback is False or not (self.mode == "local" or self.aws.emulated):
+            return False
+        url = self.ingress.public_url
+        hosts = [self.ingress.host, *([] if url is None else [urlsplit(url).hostname or ""])]
+        return self.allow_loopback is True or all(map(is_here, hosts))
+
+
+def is_here(host: str) -> bool:
+    """Whether a host, by name or address, is this machine and nothing else."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def upstream(settings: Settings, name: str) -> UpstreamSettings | None:

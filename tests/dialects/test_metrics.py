@@ -53,6 +53,18 @@ def test_a_proxy_on_this_machine_speaks_for_others(stage, header):
         assert client.get("/metrics", headers={header: "198.51.100.7"}).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["pages.example", "127.0.0.1.example:80", "[", "10.0.0.1"])
+def test_a_page_whose_name_leads_to_this_machine_reads_none_of_them(stage, name):
+    with stage.client() as client:
+        assert client.get("/metrics", headers={"host": name}).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["localhost:9000", "[::1]:8000", "127.0.0.1"])
+def test_this_machine_has_several_names(stage, name):
+    with stage.client() as client:
+        assert client.get("/metrics", headers={"host": name}).status_code == 200
+
+
 def test_with_a_token_only_who_has_it_sees_them(tmp_path, clock):
     with services_in(tmp_path, clock) as services:
         ingress = services.settings.ingress.model_copy(

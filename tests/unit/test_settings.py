@@ -36,6 +36,27 @@ def test_what_is_asked_for_wins_field_by_field(monkeypatch):
     assert settings.ingress == IngressSettings(port=0, max_body_bytes=1000)
 
 
+REACH = [
+    pytest.param({}, True, id="a laptop"),
+    pytest.param({"ingress": {"host": "::1"}}, True, id="its other address"),
+    pytest.param({"ingress": {"public_url": "http://localhost:8000"}}, True, id="its own name"),
+    pytest.param({"ingress": {"host": "0.0.0.0"}}, False, id="the whole network"),
+    pytest.param(
+        {"ingress": {"public_url": "https://gpu.example.org"}}, False, id="behind a proxy"
+    ),
+    pytest.param({"ingress": {"host": "0.0.0.0"}, "allow_loopback": True}, True, id="as wished"),
+    pytest.param({"allow_loopback": False}, False, id="not wished"),
+    pytest.param({"mode": "aws"}, False, id="a deployment"),
+    pytest.param({"mode": "aws", "allow_loopback": True}, False, id="a deployment in any case"),
+    pytest.param({"mode": "aws", "aws": {"emulated": True}}, True, id="an emulated one"),
+]
+
+
+@pytest.mark.parametrize(("given", "may"), REACH)
+def test_callers_reach_this_machine_only_where_they_are_on_it(given, may):
+    assert Settings.model_validate(given).reaches_itself is may
+
+
 BAD = [
     pytest.param("PILOTLIGHT_LEASE__LEASE_S", "x", "valid number", id="not a number"),
     pytest.param("PILOTLIGHT_LEASE__LEASE_S", "-1", "greater than 0", id="out of bounds"),
