@@ -118,10 +118,11 @@ def _unfit(worker: AnyWorker) -> str:
         return f"{name} has no `spec = WorkerSpec(name=..., endpoints=(...), gpu_memory_gib=...)`"
     if lacking := getattr(worker, "__abstractmethods__", ()):
         return f"{name} defines no {', '.join(sorted(lacking))}"
-    try:
-        inspect.signature(worker.run).bind(None, None, None)
-    except TypeError as error:
-        return f"{name}.run takes (self, job_input, context): {error}"
+    for method, takes in (("load", ("self",)), ("run", ("self", "job_input", "context"))):
+        try:
+            inspect.signature(getattr(worker, method)).bind(*takes)
+        except TypeError as error:
+            return f"{name}.{method} takes ({', '.join(takes)}): {error}"
     return ""
 
 

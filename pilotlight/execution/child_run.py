@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import (
@@ -54,9 +55,12 @@ _STICKY: Final = (
 ``cudaErrorIllegalAddress`` and its neighbours: "the process must be terminated and relaunched"),
 and those of a GPU that is gone (``cudaErrorNoDevice``, ``cudaErrorDevicesUnavailable``)."""
 
+_NOT_IN_JSON: Final = "; NaN and infinity are no numbers in JSON"
 _OUT_OF_MEMORY: Final = (
     "cuda out of memory",
     "cuda error: out of memory",
+    "cuda failed with error out of memory",  # CTranslate2
+    "cuda failure 2: out of memory",  # ONNX Runtime
     "cublas_status_alloc_failed",
     "cudnn_status_alloc_failed",
 )
@@ -193,12 +197,22 @@ def _checked(returned: Any, output: type[BaseModel]) -> str:
         except ValidationError as error:
             raise WrongOutput(_complaint(returned, output, error)) from None
     text: str = returned.model_dump_json(by_alias=True)
+    if "null" in text and _has_nan(returned):  # written as null, where the contract may have none
+        try:
+            output.model_validate_json(text)
+        except ValidationError as error:
+            raise WrongOutput(_complaint(returned, output, error) + _NOT_IN_JSON) from None
     if len(text) > MAX_OUTPUT_CHARS:
         raise WrongOutput(
             f"the output is {len(text)} characters long; more than {MAX_OUTPUT_CHARS} belong "
             "into a file in context.folder"
         )
     return text
+
+
+def _has_nan(returned: BaseModel) -> bool:
+    told = to_json(returned.model_dump(), inf_nan_mode="constants", fallback=str)
+    return b"NaN" in told or b"Infinity" in told
 
 
 class WrongOutput(WorkerError):

@@ -83,6 +83,11 @@ MISTAKES: Final = {
     "a missing fact": ("gpu_memory_gib=0,", "", "gpu_memory_gib is missing"),
     "no run": ("def run(", "def runs(", "Shout defines no run"),
     "a run that takes less": (", context: Context)", ")", "Shout.run takes (self, job_input, cont"),
+    "a load that takes more": (
+        "    def run(",
+        "    def load(self, path): ...\n\n    def run(",
+        "Shout.load takes (self): miss",
+    ),
     "an id with a space": ('"acme/shout", task', '"acme shout", task', "endpoint 'acme shout': an"),
     "no model": ("output=Input", "output=dict", "output is <class 'dict'>, no pydantic model"),
 }

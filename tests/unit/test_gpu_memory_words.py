@@ -15,6 +15,8 @@ from pilotlight.execution.child_run import failure_of
         "CUDA error: out of memory",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA failed with error out of memory",
+        "CUDA failure 2: out of memory ; GPU=0 ; hostname=here",
     ],
 )
 def test_it_is_tried_again_with_less(said):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import math
 
+import pytest
+from pydantic import BaseModel
+
+from pilotlight import Endpoint, Worker, WorkerSpec
 from pilotlight.contracts.events import Log, Progress
 from pilotlight.errors import InvalidInput, WeightsMissing, WorkerError
 from pilotlight.testing import run_once, stream_once
@@ -33,6 +37,45 @@ def test_a_wrong_input_names_the_field(tmp_path):
 def test_a_wrong_output_names_the_field(tmp_path):
     with pytest.raises(WorkerError, match="text: Input should be a valid string"):
         run_once(WrongOutput, {"text": "field"}, folder=tmp_path)
+
+
+class Nothing(BaseModel):
+    pass
+
+
+class Measures(BaseModel):
+    length: float
+    width: float | None = None
+
+
+class Measuring(Worker):
+    spec = WorkerSpec(
+        name="measuring",
+        endpoints=(
+            Endpoint(id="acme/measure", task="acme/measure", input=Nothing, output=Measures),
+        ),
+        gpu_memory_gib=0,
+    )
+    made = math.nan, None
+
+    def run(self, job_input, context):
+        length, width = self.made
+        return Measures(length=length, width=width)
+
+
+@pytest.mark.parametrize("length", [math.nan, math.inf])
+def test_no_number_where_the_contract_has_one_is_told_and_not_sent_as_null(
+    tmp_path, monkeypatch, length
+):
+    monkeypatch.setattr(Measuring, "made", (length, None))
+    with pytest.raises(WorkerError, match="length: Input should be a valid number; NaN and infin"):
+        run_once(Measuring, {}, folder=tmp_path)
+
+
+def test_no_number_where_the_contract_may_have_none_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(Measuring, "made", (1.5, math.nan))
+
+    assert run_once(Measuring, {}, folder=tmp_path).width is None
 
 
 def test_input_files_are_given_by_url(tmp_path):
