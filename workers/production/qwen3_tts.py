@@ -40,7 +40,7 @@ class Qwen3Tts(Worker[Speak, Speech]):
                 streams=True,
             ),
         ),
-        gpu_memory_gib=12,
+        gpu_memory_gib=16,  # it takes 12: a T4 has no bfloat16, an L4 has
         timeout_s=900,
         keep_alive_s=300,
         weights={REPO: REVISION},

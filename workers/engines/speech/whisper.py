@@ -44,7 +44,9 @@ class Whisper:
     def transcribe(self, asked: Transcribe, context: Context) -> Transcript:
         """Progress is the time that was heard. Raises InvalidInput for a language it lacks."""
         words = "word" in (asked.timestamp_granularities or ())
-        segments, about = self._hears.transcribe(
+        # One stretch at a time where memory is short.
+        hears, more = (self._model, {}) if context.low_memory else (self._hears, self._more)
+        segments, about = hears.transcribe(
             sounds.sound(context.input_file(asked.audio_url), "audio_url", rate=RATE),
             language=self._language(asked.language),
             task=asked.task,
@@ -52,7 +54,7 @@ class Whisper:
             temperature=asked.temperature,
             word_timestamps=words,
             vad_filter=True,
-            **self._more,
+            **more,
         )
         heard = list(_watched(segments, about.duration, context))
         return Transcript(
