@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from handlers.dialects.agents import DIALECT
+from handlers.dialects.agents import DIALECT, words
 from tests.contracts.test_openapi import refs, resolve
 
 PROMPT = {"prompt": "a cat"}
@@ -104,3 +104,21 @@ def test_a_body_that_is_too_large_is_refused(client):
     body = json.dumps({**GRAPH, "input": {"prompt": "x" * (2 * 1024 * 1024)}})
 
     assert client.post("/api/agent-runs", content=body).status_code == 413
+
+
+def test_outputs_that_are_long_together_are_left_out_and_no_more_of_them_is_read(
+    client, stage, monkeypatch
+):
+    monkeypatch.setattr(words, "MOST_OUTPUTS", 3000)
+    nodes = [{**GRAPH["nodes"][0], "id": name} for name in ("a", "b", "c")]
+    made = client.post("/api/agent-runs", json={"nodes": nodes, "input": PROMPT}).json()
+    run_through(stage)
+    for node in client.get(f"/api/agent-runs/{made['id']}").json()["nodes"]:
+        stage.succeed(node["job_id"], {"text": "x" * 2000})
+    run_through(stage)
+
+    first, *rest = client.get(f"/api/agent-runs/{made['id']}?outputs=1").json()["nodes"]
+    assert first["output"] == {"text": "x" * 2000}
+    assert "output_left_out" not in first
+    assert [node["output"] for node in rest] == [None, None]
+    assert all("ask for its jobs" in node["output_left_out"] for node in rest)

@@ -16,6 +16,7 @@ from pilotlight.contracts.agent import Definition
 from pilotlight.contracts.job import Job, JobError, JobStatus
 from pilotlight.errors import AlreadyFinished, PilotlightError
 from pilotlight.intake.groups.agents import view
+from pilotlight.intake.groups.agents.room import MOST_CHARS, Room, TooMuch
 from pilotlight.intake.groups.agents.run import Run, Ticket
 from pilotlight.intake.groups.agents.service import definition_of
 from pilotlight.intake.groups.agents.view import NodeView
@@ -26,6 +27,9 @@ AGENTS: Final = "/api/agents"
 RUNS: Final = "/api/agent-runs"
 MOST_IDS: Final = 1000
 """Jobs of one node that a look at a run names."""
+MOST_OUTPUTS: Final = MOST_CHARS
+"""Of all nodes' outputs together, in one answer."""
+_LEFT_OUT: Final = "too long to be shown with the others: ask for its jobs"
 
 
 def render(error: PilotlightError) -> Response:
@@ -77,9 +81,16 @@ def run(request: Request, head: Job, *, with_outputs: bool = False) -> dict[str,
     said["input"] = seen.run.ticket.given
     said["nodes"] = [_node(seen.run, one) for one in seen.nodes]
     if with_outputs:
+        room = Room(MOST_OUTPUTS)
         for node, shown in zip(seen.nodes, said["nodes"], strict=True):
-            if node.status == "succeeded":
-                shown["output"] = view.output_of(node, seen.run, store, blobs, base_url=site)
+            if node.status != "succeeded":
+                continue
+            try:
+                shown["output"] = view.output_of(
+                    node, seen.run, store, blobs, base_url=site, room=room
+                )
+            except TooMuch:
+                shown["output"], shown["output_left_out"] = None, _LEFT_OUT
     said["output"] = None
     if head.status is JobStatus.SUCCEEDED:
         said["output"] = json.loads(services.control.output(head, base_url=site))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pilotlight.contracts.agent import Node
     from pilotlight.contracts.job import Job
+    from pilotlight.intake.groups.agents.room import Room
     from pilotlight.ports.blobs import Blobs
     from pilotlight.ports.groups import GroupStore
     from pilotlight.ports.store import JobStore
@@ -125,12 +126,16 @@ def _word(status: JobStatus) -> str:
     return "running" if status in HELD else str(status)
 
 
-def output_of(node: NodeView, run: Run, store: JobStore, blobs: Blobs, *, base_url: str) -> Any:
-    """Of a node that succeeded: one output, or a list of them."""
-    jobs = (store.get(run.member_id(key)) for key in node.keys)
-    found = [
-        json.loads(outputs.render(job, blobs, base_url=base_url))
-        for job in jobs
-        if job is not None and job.status is JobStatus.SUCCEEDED
-    ]
+def output_of(
+    node: NodeView, run: Run, store: JobStore, blobs: Blobs, *, base_url: str, room: Room
+) -> Any:
+    """Of a node that succeeded: one output, or a list of them. Raises TooMuch, and reads no further,
+    where they are longer than there is room for.
+    """
+    found = []
+    for key in node.keys:
+        job = store.get(run.member_id(key))
+        if job is not None and job.status is JobStatus.SUCCEEDED:
+            room.take(job.output)
+            found.append(json.loads(outputs.render(job, blobs, base_url=base_url)))
     return found if node.node.map is not None else next(iter(found), None)
