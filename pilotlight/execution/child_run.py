@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import (
@@ -196,7 +196,11 @@ def _checked(returned: Any, output: type[BaseModel]) -> str:
             returned = output.model_validate(given)
         except ValidationError as error:
             raise WrongOutput(_complaint(returned, output, error)) from None
-    text: str = returned.model_dump_json(by_alias=True)
+    try:
+        text: str = returned.model_dump_json(by_alias=True)
+    except PydanticSerializationError as error:
+        words = f"the worker's output cannot be written as JSON: {error}; NumPy's have .tolist()"
+        raise WrongOutput(words) from None
     if "null" in text and _has_nan(returned):  # written as null, where the contract may have none
         try:
             output.model_validate_json(text)

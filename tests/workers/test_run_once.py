@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import pytest
 from pydantic import BaseModel
@@ -70,6 +71,22 @@ def test_no_number_where_the_contract_has_one_is_told_and_not_sent_as_null(
     monkeypatch.setattr(Measuring, "made", (length, None))
     with pytest.raises(WorkerError, match="length: Input should be a valid number; NaN and infin"):
         run_once(Measuring, {}, folder=tmp_path)
+
+
+def test_what_cannot_be_written_as_json_is_told_with_the_way_out(tmp_path):
+    class Any(BaseModel):
+        found: object
+
+    endpoint = Endpoint(id="acme/any", task="acme/any", input=Nothing, output=Any)
+
+    class Finding(Worker):
+        spec = WorkerSpec(name="finding", endpoints=(endpoint,), gpu_memory_gib=0)
+
+        def run(self, job_input, context):
+            return Any(found=threading.Lock())
+
+    with pytest.raises(WorkerError, match=r"cannot be written as JSON: .*lock.*\.tolist\(\)"):
+        run_once(Finding, {}, folder=tmp_path)
 
 
 def test_no_number_where_the_contract_may_have_none_is_none(tmp_path, monkeypatch):
