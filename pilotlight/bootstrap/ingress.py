@@ -208,6 +208,7 @@ def _submit(
         inputs=Inputs(
             blobs=parts.blobs,
             fetcher=GuardedFetcher(_outbound(settings), settings.fetch, clock),
+            clock=clock,
             keep_s=job.max_start_timeout_s + job.retention_s,
         ),
         quotas=quotas,

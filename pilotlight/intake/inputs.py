@@ -34,9 +34,24 @@ if TYPE_CHECKING:
 
     from pilotlight.contracts.media import MediaField
     from pilotlight.ports.blobs import Blobs
+    from pilotlight.ports.clock import Clock
     from pilotlight.ports.http import Fetcher
 
 _DATA_URI: Final = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII)
+
+
+MOST_FILES: Final = 100
+"""In one input."""
+ALL_S: Final = 300.0
+"""For the fetches of one input together; each has less of its own."""
+
+
+class _Call(NamedTuple):
+    """Whose input it is, until when its files are kept, and when the last must have come."""
+
+    caller: str
+    expires_at: float
+    fetched_by: float
 
 
 class Resolved(NamedTuple):
@@ -50,6 +65,7 @@ class Resolved(NamedTuple):
 class Inputs:
     blobs: Blobs
     fetcher: Fetcher
+    clock: Clock
     keep_s: float
     """How long an input outlives its submit."""
 
@@ -74,11 +90,13 @@ class Inputs:
         document: dict[str, Any] = json.loads(body or b"{}")
         problems: list[Problem] = []
         ours = set(placed)
-        for field in media_fields(value):
-            if field.url in placed:
-                continue
+        wanted = [field for field in media_fields(value) if field.url not in placed]
+        if len(wanted) > MOST_FILES:
+            raise _bad(wanted[MOST_FILES], "too_long", f"at most {MOST_FILES} files in one input")
+        call = _Call(caller, now + self.keep_s, self.clock.monotonic() + ALL_S)
+        for field in wanted:
             try:
-                key = self._key(field, caller=caller, expires_at=now + self.keep_s)
+                key = self._key(field, call)
                 ours.add(BLOB_SCHEME + key)
                 _place(document, field.loc, BLOB_SCHEME + key)
             except InvalidInput as error:
@@ -89,9 +107,9 @@ class Inputs:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         return Resolved(text, frozenset(ours))
 
-    def _key(self, field: MediaField, *, caller: str, expires_at: float) -> str:
+    def _key(self, field: MediaField, call: _Call) -> str:
         if field.url.startswith("data:"):
-            return self._inline(field, caller=caller, expires_at=expires_at)
+            return self._inline(field, call)
         if not field.url.startswith(("http://", "https://")):
             raise _bad(field, "file_download_error", "must be an http(s) URL or a data URI")
         try:
@@ -100,7 +118,7 @@ class Inputs:
             raise _bad(field, "file_download_error", "this file is not there any more") from None
         if own is not None:
             return self._uploaded(field, own)
-        return self._fetched(field, caller=caller, expires_at=expires_at)
+        return self._fetched(field, call)
 
     def _uploaded(self, field: MediaField, key: str) -> str:
         """A file that is here already. Whoever uploaded it said what they liked of it, so it is
@@ -115,7 +133,7 @@ class Inputs:
             _look(field, file)
         return key
 
-    def _inline(self, field: MediaField, *, caller: str, expires_at: float) -> str:
+    def _inline(self, field: MediaField, call: _Call) -> str:
         data = _decoded(field)
         if len(data) > field.media.max_bytes:
             raise _faulty(field, too_large(field.media))
@@ -123,20 +141,20 @@ class Inputs:
         if content_type is None or not takes(field.media, content_type):
             raise _faulty(field, wrong_format(field.media))
         _look(field, io.BytesIO(data))
-        key = f"inputs/{caller}/{hashlib.sha256(data).hexdigest()}"
-        self.blobs.put(key, data, content_type=content_type, expires_at=expires_at)
+        key = f"inputs/{call.caller}/{hashlib.sha256(data).hexdigest()}"
+        self.blobs.put(key, data, content_type=content_type, expires_at=call.expires_at)
         return key
 
-    def _fetched(self, field: MediaField, *, caller: str, expires_at: float) -> str:
+    def _fetched(self, field: MediaField, call: _Call) -> str:
+        media, left_s = field.media, call.fetched_by - self.clock.monotonic()
         with tempfile.TemporaryDirectory(prefix="pilotlight-input-") as folder:
-            media = field.media
             try:
                 got = self.fetcher.fetch(
                     field.url,
                     kind="file" if media.formats else media.kind,
                     max_bytes=media.max_bytes,
                     into=Path(folder),
-                    within_s=media.fetch_s,
+                    within_s=left_s if media.fetch_s is None else min(left_s, media.fetch_s),
                 )
             except FetchFailed as error:
                 raise _not_fetched(field, error) from None
@@ -144,13 +162,13 @@ class Inputs:
                 raise _faulty(field, wrong_format(media))
             with got.path.open("rb") as file:
                 _look(field, file)
-            key = f"inputs/{caller}/{got.sha256}"
+            key = f"inputs/{call.caller}/{got.sha256}"
             self.blobs.put(
                 key,
                 got.path,
                 content_type=got.content_type,
                 file_name=got.file_name,
-                expires_at=expires_at,
+                expires_at=call.expires_at,
             )
         return key
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pilotlight.contracts import lifecycle, tags
 from pilotlight.contracts.job import Job
 from pilotlight.errors import IdempotencyMismatch, InvalidInput, Problem
+from pilotlight.intake.fetching import Fetching
 from pilotlight.intake.ids import new_id
 from pilotlight.intake.reading import read
 from pilotlight.intake.terms import terms
@@ -48,6 +50,7 @@ class Submit:
     clock: Clock
     settings: JobSettings
     rides_on_store: bool
+    fetching: Fetching = field(default_factory=Fetching)
 
     async def __call__(self, submission: Submission) -> Job:
         served = self.catalogue.endpoint(submission.endpoint)
@@ -63,9 +66,8 @@ class Submit:
             self.admission.admit(spec.name, limit=submission.max_queue)
         now = self.clock.now()
         if reading.needs_files(self.inputs):
-            text = await asyncio.to_thread(
-                reading.text, self.inputs, caller=submission.caller, now=now
-            )
+            look = partial(reading.text, self.inputs, caller=submission.caller, now=now)
+            text = await self.fetching(submission.caller, look)
         else:
             text = reading.text(self.inputs, caller=submission.caller, now=now)
         created = await self.recorder.record(self._job(submission, spec, text, now))

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import http.server
 import json
+import socket
 import threading
 from dataclasses import replace
 
@@ -13,12 +15,15 @@ from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import (
     BacklogFull,
+    FetchFailed,
     IdempotencyMismatch,
     InvalidInput,
     MalformedBody,
     UnknownEndpoint,
 )
 from pilotlight.intake.admission import Admission
+from pilotlight.intake.fetching import EACH
+from pilotlight.intake.inputs import MOST_FILES
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
@@ -34,9 +39,9 @@ def submit(house, *submissions):
     return asyncio.run(all_at_once())
 
 
-def picture(submission, url, **fields):
+def picture(submission, url, *, caller="alice", **fields):
     body = json.dumps({"image_url": url, **fields}).encode()
-    return submission(endpoint="tests/measure-picture", body=body)
+    return submission(endpoint="tests/measure-picture", body=body, caller=caller)
 
 
 def test_a_submitted_job_is_recorded_and_waits(house, submission, clock):
@@ -193,6 +198,75 @@ def test_a_picture_on_the_web_is_fetched_once_and_kept(house, submission):
     key = json.loads(job.input)["image_url"].removeprefix("blob:")
     with house.blobs.open(key) as file:
         assert file.read() == PNG
+
+
+def test_who_has_slow_files_fetched_holds_up_nobody_else(house, submission):
+    """A server that takes connections and says nothing, as long as the others are served."""
+    served = threading.Event()
+
+    def silent(server):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            while True:
+                held.enter_context(server.accept()[0])
+                if served.is_set():
+                    held.close()
+
+    async def story(url):
+        slow = [picture(submission, url, seed=n, caller="mallory") for n in range(3 * EACH)]
+        waiting = [asyncio.create_task(house.submit(one)) for one in slow]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            assert await asyncio.to_thread(lambda: "free") == "free"
+            job = await house.submit(picture(submission, DATA_URI))
+        assert not any(task.done() for task in waiting)
+        served.set()
+        with socket.create_connection(server.getsockname()):  # lets go of those that are held
+            return job, await asyncio.gather(*waiting, return_exceptions=True)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        holding = threading.Thread(target=silent, args=(server,))
+        holding.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/slow.png"
+        try:
+            job, ends = asyncio.run(story(url))
+        finally:
+            served.set()
+            server.shutdown(socket.SHUT_RDWR)
+            holding.join()
+
+    assert job.status is JobStatus.QUEUED
+    assert {type(end) for end in ends} == {InvalidInput}
+    assert [one.id for one in house.store.list_jobs()] == [job.id]
+
+
+def test_an_input_has_no_more_files_than_anybody_needs(house, submission):
+    layers = [{"image_url": DATA_URI}] * MOST_FILES
+    with pytest.raises(InvalidInput, match="at most 100 files in one input") as caught:
+        submit(house, picture(submission, DATA_URI, layers=layers))
+
+    assert caught.value.problems[0].loc == ("body", "layers", MOST_FILES - 1, "image_url")
+
+
+class Slow:
+    """A fetcher that needs a minute for each file, and says what it was given."""
+
+    def __init__(self, clock):
+        self.clock, self.given = clock, []
+
+    def fetch(self, url, *, within_s, **_more):
+        self.given.append(within_s)
+        self.clock.sleep(60)
+        raise FetchFailed("unreachable", "no answer")
+
+
+def test_all_fetches_of_an_input_share_five_minutes(house, submission, clock):
+    slow = Slow(clock)
+    hurried = replace(house.submit, inputs=replace(house.submit.inputs, fetcher=slow))
+    layers = [{"image_url": "http://127.0.0.1:1/x"}] * 5
+    with pytest.raises(InvalidInput):
+        asyncio.run(hurried(picture(submission, "http://127.0.0.1:1/x", layers=layers)))
+
+    assert slow.given == [300, 240, 180, 120, 60, 0]
 
 
 def test_our_own_file_urls_need_no_network(house, submission):
