@@ -19,12 +19,18 @@ async def alive(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """200 when the store answers and there is a worker; else 503 that says what is missing."""
+    """200 when the store answers, there is a worker and, where rows and files are on this machine,
+    its disk has room; else 503 that says what is missing.
+    """
     services = services_of(request)
     checks = {
         "store": await ask(services, _store, services),
         "catalogue": None if services.catalogue.endpoints else "no worker serves any endpoint",
     }
+    if not services.store.remote:
+        from pilotlight.adapters.local.health import room_trouble  # noqa: PLC0415 - not on AWS
+
+        checks["disk"] = room_trouble(services.settings.data)
     troubles = {name: trouble for name, trouble in checks.items() if trouble}
     if troubles:
         return JSONResponse({"status": "not ready", "not_ready": troubles}, 503)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,7 @@ from handlers.app import create_app
 from handlers.dialect import found
 from handlers.dialects.fal import DIALECT
 from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.health import LEAST_FREE
 from pilotlight.bootstrap.local import database_path
 from pilotlight.errors import SettingsError
 from tests.dialects.stage import Background, Stage, events, served, services_in, submit
@@ -87,6 +90,22 @@ def test_not_ready_says_what_is_missing(tmp_path, clock):
             break_job_table(services)
             assert "store" in client.get("/readyz").json()["not_ready"]
             assert client.get("/healthz").status_code == 200
+
+
+def test_a_full_disk_is_not_ready_and_one_with_room_is(tmp_path, clock, monkeypatch):
+    free = [LEAST_FREE]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free[0]))
+    with (
+        services_in(tmp_path, clock) as services,
+        served(create_app(services)) as url,
+        Stage(services, url).client(None) as client,
+    ):
+        assert client.get("/readyz").status_code == 200
+        free[0] -= 1
+        assert client.get("/readyz").json()["not_ready"] == {
+            "disk": "the disk is full: 30 MiB are free"
+        }
+        assert client.get("/healthz").status_code == 200, "a restart makes no room"
 
 
 def test_our_public_keys_are_where_fals_are(stage):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import overrules
+from pilotlight.adapters.local.database import BIG_WAL_BYTES
 from pilotlight.adapters.local.schema import VERSION
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 OLDEST_SQLITE: Final = (3, 35, 0)
 """The first with RETURNING."""
+LEAST_FREE: Final = 2 * BIG_WAL_BYTES
+"""Of the disk: room for the job table's log, and for folding it into its file. With less, submits
+are about to be refused."""
 
 
 def sqlite_trouble() -> str | None:
@@ -41,6 +46,17 @@ def folder_trouble(data: Path) -> str | None:
             os.fdatasync(probe.fileno())
     except OSError as error:
         return f"{nearest} cannot be written, locked and synced: {error.strerror}"
+    return None
+
+
+def room_trouble(data: Path) -> str | None:
+    """Without trying: a probe that writes takes what is left."""
+    try:
+        free = shutil.disk_usage(data).free
+    except OSError as error:
+        return f"the data folder is not there: {error.strerror}"
+    if free < LEAST_FREE:
+        return f"the disk is full: {free // 1024**2} MiB are free"
     return None
 
 
