@@ -6,7 +6,7 @@ Nothing else crosses, and never pickle. Outputs move as files; an event carries 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 
@@ -249,10 +249,15 @@ _KINDS: Final[dict[str, type[Event]]] = {
 }
 
 
+_NAMES: Final = {kind: tuple(one.name for one in fields(kind)) for kind in _KINDS.values()}
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), default=str)
+
+
 def encode(event: Event) -> bytes:
-    return json.dumps(
-        [type(event).__name__, asdict(event)], separators=(",", ":"), default=str
-    ).encode()
+    """Its fields as they are, since none holds another dataclass: ``asdict`` would copy each."""
+    kind = type(event)
+    said = {name: getattr(event, name) for name in _NAMES[kind]}
+    return _JSON.encode([kind.__name__, said]).encode()
 
 
 def decode(message: bytes) -> Event:

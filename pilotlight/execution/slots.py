@@ -312,7 +312,7 @@ def _run(attempt: Attempt, endpoint: str) -> events.Run:
         endpoint=endpoint,
         attempt=job.attempts,
         input=job.input,
-        folder=str(attempt.folder / "files"),
+        folder=f"{attempt.folder}/files",
         files=attempt.files,
         streaming=job.streaming,
         low_memory=attempt.low_memory,

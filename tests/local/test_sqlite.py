@@ -12,6 +12,7 @@ import pytest
 from pilotlight.adapters.local import statements
 from pilotlight.adapters.local.database import BIG_WAL_BYTES, Database
 from pilotlight.adapters.local.queue import TableQueueReceiver
+from pilotlight.adapters.local.schema import HELD_SQL
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
 from pilotlight.contracts import moves
@@ -64,6 +65,12 @@ QUERIES = {
         "SELECT id FROM job WHERE forget_at <= ? AND webhook_due IS NULL LIMIT 9",
         (1,),
         "job_forget",
+    ),
+    "held_by": (f"SELECT id FROM job WHERE owner = ? AND {HELD_SQL}", ("r",), "job_running"),
+    "running": (
+        f"SELECT worker, count(*) FROM job WHERE {HELD_SQL} GROUP BY worker",
+        (),
+        "job_running",
     ),
 }
 
@@ -132,6 +139,20 @@ def test_a_nested_write_belongs_to_the_outer_one(database):
         outer()
 
     assert database.read("SELECT count(*) FROM note").fetchone() == (0,)
+
+
+def test_an_error_that_the_outer_write_gets_over_undoes_nothing(database):
+    def inner():
+        with database.write() as execute:
+            execute("INSERT INTO note VALUES ('b', 2)")
+            raise ZeroDivisionError
+
+    with database.write() as execute:
+        execute("INSERT INTO note VALUES ('a', 1)")
+        with pytest.raises(ZeroDivisionError):
+            inner()
+
+    assert database.read("SELECT count(*) FROM note").fetchone() == (2,)
 
 
 def test_a_file_of_another_release_is_refused_in_words(tmp_path):

@@ -66,3 +66,18 @@ def test_nothing_to_read_is_no_end(ends):
 )
 def test_the_end_of_a_process_is_told_in_words(status, words):
     assert describe_exit(status) == words
+
+
+def test_an_event_is_the_same_on_the_other_side():
+    run = events.Run(
+        job_id="a",
+        fence=2,
+        endpoint="e",
+        attempt=1,
+        input="{}",
+        folder="/f",
+        files={"blob:k": "/k"},
+    )
+    error = {"code": "x", "problems": [{"loc": ["body", 0]}]}
+    for event in (run, events.Failed("a", error, retryable=True), events.Ready(1.5, {"disk": 1.0})):
+        assert events.decode(events.encode(event)) == event

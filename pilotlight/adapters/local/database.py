@@ -23,13 +23,14 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from pilotlight.adapters.local import schema
+from pilotlight.adapters.local.transaction import Transaction, is_the_disks
 from pilotlight.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    Execute = Callable[..., sqlite3.Cursor]
+    from pilotlight.adapters.local.transaction import Execute
 
 BIG_WAL_BYTES: Final = 16_000_000
 _PAGE_BYTES: Final = 2048
@@ -40,14 +41,6 @@ _FILL_BYTES: Final = 1_000_000
 KEPT_HEAP_BYTES: Final = 4 * 1024 * 1024
 _M_TRIM_THRESHOLD: Final = -1
 """malloc.h"""
-_PASSING: Final = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-}
-"""Primary codes of errors that the disk is to blame for (https://sqlite.org/rescode.html)."""
 _PRAGMAS: Final = (
     f"PRAGMA page_size={_PAGE_BYTES}",  # of a new file; a job's commit is seven small pages: 26 us, not 34
     "PRAGMA journal_mode=WAL",
@@ -69,10 +62,6 @@ def _keep_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)
 
 
-def _is_the_disks(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _PASSING
-
-
 class Database:
     """Open it after a fork, never before: SQLite's locks do not survive one."""
 
@@ -82,17 +71,17 @@ class Database:
         self._path = path
         self._lock_fd = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         self._mutex = threading.RLock()
-        self._owner = 0
         self._wal_fd: int | None = None
         self._index_fd: int | None = None
         self._writer = self._opened()
+        self._transaction = Transaction(self._writer, self._mutex, self._lock_fd)
         self._readers = threading.local()
         try:
             with self._locked():
                 schema.create(self._writer)
         except BaseException as error:
             self.close()
-            if _is_the_disks(error):
+            if is_the_disks(error):
                 raise Unavailable(f"the job table {path} cannot be made: {error}") from error
             raise
         path.chmod(0o600)
@@ -103,7 +92,7 @@ class Database:
             return self._connect()
         except sqlite3.DatabaseError as error:
             os.close(self._lock_fd)
-            if _is_the_disks(error):
+            if is_the_disks(error):
                 words = f"the job table {self._path} cannot be opened: {error}"
                 raise Unavailable(words) from error
             if isinstance(error, sqlite3.OperationalError):
@@ -127,7 +116,7 @@ class Database:
 
         Each query sees what was committed when it began.
         """
-        if self._owner == threading.get_ident():
+        if self._transaction.owner == threading.get_ident():
             return self._writer.execute
         connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
         if connection is None:
@@ -143,30 +132,12 @@ class Database:
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
-    @contextlib.contextmanager
-    def write(self) -> Iterator[Execute]:
+    def write(self) -> Transaction:
         """A transaction; a nested one joins the outer. An exception rolls everything back.
 
         Raises Unavailable where the disk takes nothing.
         """
-        with self._mutex:
-            if self._owner:
-                yield self._writer.execute
-                return
-            with self._locked():
-                try:
-                    self._writer.execute("BEGIN IMMEDIATE")
-                    self._owner = threading.get_ident()
-                    yield self._writer.execute
-                    self._writer.execute("COMMIT")
-                except BaseException as error:
-                    if self._writer.in_transaction:  # a full disk may have ended it already
-                        self._writer.execute("ROLLBACK")
-                    if _is_the_disks(error):
-                        raise Unavailable(f"the job table cannot be written: {error}") from error
-                    raise
-                finally:
-                    self._owner = 0
+        return self._transaction
 
     def harden(self) -> None:
         """Return once every commit so far would survive a power cut.

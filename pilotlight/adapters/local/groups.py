@@ -17,7 +17,8 @@ from pilotlight.contracts.lifecycle import T21
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pilotlight.adapters.local.database import Database, Execute
+    from pilotlight.adapters.local.database import Database
+    from pilotlight.adapters.local.transaction import Execute
     from pilotlight.contracts.job import Job
     from pilotlight.ports.store import Created
 

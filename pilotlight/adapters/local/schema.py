@@ -56,12 +56,11 @@ _READY_INDEX: Final = (
     f"CREATE INDEX job_ready ON job (worker, priority, turn, seq, caller) WHERE {READY_SQL}"
 )
 _RUNNING_INDEX: Final = (
-    f"CREATE INDEX job_running ON job (worker, priority, level) WHERE {HELD_SQL}"
+    f"CREATE INDEX job_running ON job (worker, priority, level, owner) WHERE {HELD_SQL}"
 )
 TABLES: Final = (
     _job_table(),
     _READY_INDEX,
-    f"CREATE INDEX job_held ON job (owner) WHERE {HELD_SQL}",
     _RUNNING_INDEX,
     # What a caller's newest job in a queue got, so that the next one need not look for it.
     """CREATE TABLE turn (

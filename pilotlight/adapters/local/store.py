@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from pilotlight.adapters.local.database import Database, Execute
+    from pilotlight.adapters.local.database import Database
+    from pilotlight.adapters.local.transaction import Execute
     from pilotlight.contracts.lifecycle import Move
     from pilotlight.contracts.pages import Page, Place, Wanted
 
@@ -26,6 +27,7 @@ _STATUS_AT: Final = COLUMNS.index("status")
 _STREAMING_AT: Final = COLUMNS.index("streaming")
 _STATUSES: Final = {str(status): status for status in JobStatus}
 _VALUES: Final = attrgetter(*COLUMNS)
+_SETTERS: Final = tuple(getattr(Job, column).__set__ for column in COLUMNS)
 _PAGE: Final = 500
 _AFTER_ALL: Final = 2**63 - 1
 _DISOWNS: Final = {t.name for t in TABLE if t.ends_attempt and "fence" in t.effects}
@@ -33,10 +35,14 @@ _DISOWNS: Final = {t.name for t in TABLE if t.ends_attempt and "fence" in t.effe
 
 
 def job_of(row: Sequence[Any]) -> Job:
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["status"] = _STATUSES[row[_STATUS_AT]]
-    values["streaming"] = bool(row[_STREAMING_AT])
-    return Job(**values)
+    """Fills the slots themselves: a frozen dataclass's own way takes thrice as long, and a job is
+    read some seven times in its life."""
+    job = object.__new__(Job)
+    for put, value in zip(_SETTERS, row, strict=True):
+        put(job, value)
+    _SETTERS[_STATUS_AT](job, _STATUSES[row[_STATUS_AT]])
+    _SETTERS[_STREAMING_AT](job, bool(row[_STREAMING_AT]))
+    return job
 
 
 def _holder(execute: Execute, job_id: str) -> tuple[Any, ...] | None:

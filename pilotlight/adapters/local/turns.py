@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pilotlight.adapters.local.schema import HELD_SQL, READY_SQL
 
 if TYPE_CHECKING:
-    from pilotlight.adapters.local.database import Execute
+    from pilotlight.adapters.local.transaction import Execute
     from pilotlight.contracts.job import Job
 
 MOST_CREDIT: Final = 16
