@@ -6,6 +6,8 @@ what another command draws with.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from typer.core import TyperGroup
 
@@ -58,12 +60,35 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     epilog=EXITS,
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Your own GPU workers behind the fal and OpenAI clients, unchanged.",
 )
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if not asked:
+        return
+    from importlib.metadata import version
+
+    from pilotlight.adapters.local.schema import VERSION
+
+    typer.echo(f"pilotlight {version('pilotlight')}, data folders of schema {VERSION}")
+    raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which, and end."),
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
 app.command()(up.up)
 app.command()(submit.submit)
 app.command()(jobs.status)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pilotlight import bootstrap, settings
 from pilotlight.cli import running
 from pilotlight.cli.schemas import as_it_runs, see_this_folder
+from pilotlight.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,15 @@ def checked(data: Path) -> Settings:
     """
     there = _settings(data)
     return there if there.mode == "aws" else settings.load(data=data)
+
+
+@contextlib.contextmanager
+def found(data: Path) -> Iterator[Services]:
+    """As :func:`opened`, but makes no folder: what is said there nobody would hear. Raises NotFound."""
+    if not is_there(data):
+        raise NotFound(f"nothing has run on {data} yet: say --data, or start with `pilotlight up`")
+    with opened(data) as services:
+        yield services
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ def resume(worker: Name, *, data: Data = DATA) -> None:
 def _overrules(data: Path) -> Iterator[tuple[Services, Overrules]]:
     from pilotlight.cli import operator
 
-    with operator.opened(data) as services:
+    with operator.found(data) as services:
         if services.overrules is None:
             raise SettingsError("this stack has no parameters: set PILOTLIGHT_AWS__PARAMETERS")
         yield services, services.overrules

@@ -34,7 +34,7 @@ def warm(
     from pilotlight.cli import operator
     from pilotlight.ports.learned import Warmth
 
-    with operator.opened(data) as services:
+    with operator.found(data) as services:
         specs = [spec for _, spec in services.catalogue.endpoints.values()]
         if not any(worker in (spec.name, spec.pool) for spec in specs):
             raise NotFound(f"there is no worker {worker!r} here")

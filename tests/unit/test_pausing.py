@@ -85,7 +85,18 @@ def test_it_goes_on(run, services, queued, data):
     assert run("resume", "echo").stdout == "echo is not paused.\n"
 
 
-def test_an_unknown_worker_is_told_which_there_are(run):
+@pytest.mark.parametrize(
+    "words", [["pause", "echo"], ["resume", "echo"], ["warm", "echo", "--until", "1h"]]
+)
+def test_where_nobody_would_hear_it_nothing_is_said_and_no_folder_made(run, data, words):
+    done = run(*words)
+
+    assert done.exit_code == 4
+    assert "nothing has run on" in done.stderr
+    assert not data.exists()
+
+
+def test_an_unknown_worker_is_told_which_there_are(run, services):
     done = run("pause", "nobody")
 
     assert done.exit_code == 4
