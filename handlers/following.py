@@ -29,6 +29,10 @@ Leave = Callable[[], Awaitable[object]]
 """Awaited when the caller goes away before the end."""
 
 
+async def left_alone() -> None:
+    """A :data:`Leave` of a job that goes on without its reader."""
+
+
 async def begun(
     request: Request,
     job: Job,

@@ -39,6 +39,7 @@ def test_one_that_was_cut_off_is_incomplete(client):
     answer = client.responses.create(model=PARROT, input="a b c", max_output_tokens=2)
 
     assert (answer.output_text, answer.status) == ("a b", "incomplete")
+    assert answer.output[0].status == "incomplete"
     assert answer.incomplete_details.reason == "max_output_tokens"
 
 
@@ -145,6 +146,47 @@ def test_one_in_the_background_is_asked_for_later_or_ended(client, tmp_path):
     assert client.responses.cancel(later.id).status == "completed"
 
 
+def test_a_stream_in_the_background_is_taken_up_where_it_broke_off(client, tmp_path):
+    """The model waits before each word until the first reader is gone."""
+    gate = tmp_path / "gate"
+    stream = client.responses.create(
+        model=PARROT,
+        input="red green",
+        stream=True,
+        background=True,
+        extra_body={"gate": str(gate)},
+    )
+    heard = []
+    for event in stream:
+        heard.append(event)
+        if event.type == "response.output_text.delta":
+            break
+    stream.close()
+    created = heard[0].response
+    assert (created.background, created.status) == (True, "in_progress")
+    gate.touch()
+    last = heard[-1].sequence_number
+    rest = list(client.responses.retrieve(created.id, stream=True, starting_after=last))
+
+    told = [event.sequence_number for event in [*heard, *rest]]
+    assert told == list(range(len(told)))
+    assert (
+        "".join(one.delta for one in [*heard, *rest] if one.type.endswith("delta")) == "red green"
+    )
+    assert rest[-1].type == "response.completed"
+    again = list(client.responses.retrieve(created.id, stream=True))
+    assert [event.type for event in again] == [event.type for event in [*heard, *rest]]
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "9" * 40])
+def test_events_are_taken_up_behind_a_number(client, number):
+    answer = client.responses.create(model=PARROT, input="x")
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.retrieve(answer.id, stream=True, starting_after=number)
+
+    assert refused.value.param == "starting_after"
+
+
 @pytest.mark.parametrize(
     ("asked", "param"),
     [
@@ -160,6 +202,7 @@ def test_one_in_the_background_is_asked_for_later_or_ended(client, tmp_path):
         ({"input": "x", "tool_choice": {"type": "web_search"}}, "tool_choice"),
         ({"input": "x", "text": {"format": {"type": "grammar"}}}, "text.format"),
         ({"input": "x", "reasoning": "hard"}, "reasoning"),
+        ({"input": "x", "include": "message.output_text.logprobs"}, "include"),
     ],
 )
 def test_what_is_not_here_is_refused_by_its_name(client, asked, param):

@@ -62,6 +62,30 @@ def test_a_model_that_streams_nothing_says_it_all_at_the_end():
     assert [one["delta"] for one in events if one["type"].endswith("delta")] == ["all of it"]
 
 
+def test_probabilities_are_told_with_the_words_they_are_of(openai_stage, openai_client):
+    tokens = [{"token": word, "logprob": -0.5, "bytes": [1], "top_logprobs": []} for word in "ab"]
+
+    def likely(text, number):
+        output = said(text)
+        output["choices"][0]["logprobs"] = {"content": tokens[:number]}
+        return output
+
+    def tell(job):
+        openai_stage.tell(job.id, "partial", **likely("a", 1))
+        openai_stage.succeed(job.id, likely("ab", 2))
+
+    body = {**ASKED, "include": ["message.output_text.logprobs"], "top_logprobs": 2}
+    _, events = streamed(openai_stage, openai_client, "/v1/responses", body, tell)
+
+    asked = json.loads(openai_stage.only_job().input)
+    assert (asked["logprobs"], asked["top_logprobs"]) == (True, 2)
+    deltas = [event["logprobs"] for event in events if event["type"].endswith("text.delta")]
+    (done,) = [event["logprobs"] for event in events if event["type"].endswith("text.done")]
+    (item,) = events[-1]["response"]["output"]
+    assert (deltas, done) == ([tokens[:1], tokens[1:]], tokens)
+    assert item["content"][0]["logprobs"] == tokens
+
+
 def test_each_event_is_named_twice_as_openai_does(openai_stage, openai_client):
     def tell(job):
         openai_stage.succeed(job.id, said("hi"))

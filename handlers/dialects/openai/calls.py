@@ -21,6 +21,7 @@ from handlers.dialects.openai import errors, forms, live, models, replies, strea
 from handlers.dialects.openai.errors import WrongUse
 from handlers.dialects.openai.operation import Document, Operation, Way, yes
 from handlers.dialects.openai.places import DIALECT_NAME, at
+from handlers.following import Leave, left_alone
 from handlers.receiver import receiver
 from handlers.services import ask, services_of
 from handlers.site import base_url
@@ -45,6 +46,8 @@ class Prepared(NamedTuple):
     way: Way
     later: bool
     """The caller wants a request id at once."""
+    stays: bool = False
+    """It goes on when its caller hangs up."""
 
 
 def prepared(
@@ -63,8 +66,8 @@ def prepared(
     served = models.target_of(catalogue, operation, asked.get("model"))
     asked["model"] = served.endpoint.id
     later, way = yes(manners.get("async")), operation.way(asked, served)
-    if operation.pending is not None:
-        later = yes(asked.pop("background", None)) or later
+    stays = operation.pending is not None and yes(asked.get("background"))
+    later = later or (stays and way == "whole")
     if later or (way == "events" and operation.narrator is None):
         asked.pop("stream", None)
         way = "whole"
@@ -83,7 +86,7 @@ def prepared(
         idempotency_key=idempotency_key,
         streaming=way != "whole",
     )
-    return Prepared(submission, wish.names, way, later)
+    return Prepared(submission, wish.names, way, later, stays)
 
 
 async def submitted(services: Services, call: Prepared) -> Job:
@@ -132,7 +135,9 @@ async def _answered(request: Request, operation: Operation, job: Job, asked: Pre
     services = services_of(request)
     if asked.later:
         return replies.accepted(request, job)
-    on_leave = functools.partial(outcome.give_up, services, job)
+    on_leave: Leave = functools.partial(outcome.give_up, services, job)
+    if asked.stays:
+        on_leave = left_alone
     if asked.way == "events":
         return await streams.respond(request, operation, job, on_leave=on_leave)
     if asked.way == "bytes":

@@ -103,7 +103,7 @@ class Operation:
     """None: there is nothing to follow."""
     pending: Callable[[Told, str], Document] | None = None
     """The answer while there is none yet, by its status. With it ``background`` means here what
-    ``async`` means elsewhere."""
+    ``async`` means elsewhere, and a stream of it goes on without its reader."""
     continued: Callable[..., Document] | None = None
     """Puts what an earlier job of the caller's said into a body that names it; see
     :func:`.response_earlier.continued`. It may block."""

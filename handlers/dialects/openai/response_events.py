@@ -7,7 +7,7 @@ what is new. A model that was started again says nothing twice: see :mod:`.delta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from handlers.dialects.openai.chat import choices_of
@@ -23,20 +23,20 @@ def thought(job_id: str, text: str) -> Document:
     return {"type": "reasoning", "id": f"rs_{job_id}", "summary": [], "content": content}
 
 
-def message(job_id: str, parts: list[Document], *, status: str = "completed") -> Document:
+def message(job_id: str, parts: list[Document], *, status: str) -> Document:
     return {
         "type": "message", "id": f"msg_{job_id}", "status": status, "role": "assistant",
         "content": parts,
     }  # fmt: skip
 
 
-def parts_of(said: Document) -> list[Document]:
-    return [_part(name, said[name]) for name in (_TEXT, _REFUSAL) if said.get(name)]
+def parts_of(said: Document, logprobs: list[Document] | None) -> list[Document]:
+    return [_part(name, said[name], logprobs) for name in (_TEXT, _REFUSAL) if said.get(name)]
 
 
-def _part(name: str, text: str) -> Document:
+def _part(name: str, text: str, logprobs: list[Document] | None = None) -> Document:
     if name == _TEXT:
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs or []}
     return {"type": _EVENTS[name], "refusal" if name == _REFUSAL else "text": text}
 
 
@@ -64,6 +64,7 @@ class _Open:
     part: int = 0
     """Of its item's content."""
     text: str = ""
+    logprobs: list[Document] = field(default_factory=list)
 
     def place(self) -> Document:
         return {"item_id": self.item["id"], "output_index": self.index}
@@ -86,8 +87,8 @@ class Events:
     def partial(self, output: Document) -> Iterator[Document]:
         yield from self._begun()
         for choice in choices_of(output)[:1]:
-            for delta, _ in self._deltas.said(choice):
-                yield from self._news(delta)
+            for delta, logprobs in self._deltas.said(choice):
+                yield from self._news(delta, (logprobs or {}).get("content", []))
 
     def end(self, output: Document) -> Iterator[Document]:
         yield from self.partial(output)
@@ -110,21 +111,22 @@ class Events:
         self._said += 1
         return said
 
-    def _news(self, delta: Document) -> Iterator[Document]:
+    def _news(self, delta: Document, logprobs: list[Document]) -> Iterator[Document]:
         for name in _EVENTS:
             if delta.get(name):
-                yield from self._grown(name, delta[name])
+                yield from self._grown(name, delta[name], logprobs)
         for call in delta.get("tool_calls", ()):
             yield from self._calls(call)
 
-    def _grown(self, name: str, delta: str) -> Iterator[Document]:
+    def _grown(self, name: str, delta: str, logprobs: list[Document]) -> Iterator[Document]:
         if name not in self._open:
             yield from self._opened(name)
         one = self._open[name]
         one.text += delta
+        one.logprobs += logprobs
         yield self._event(
             f"{_EVENTS[name]}.delta", **one.place(), content_index=one.part, delta=delta,
-            **_probabilities(name),
+            **_probabilities(name, logprobs),
         )  # fmt: skip
 
     def _opened(self, name: str) -> Iterator[Document]:
@@ -163,18 +165,19 @@ class Events:
                 arguments=one.text,
             )  # fmt: skip
             return
-        part = _part(one.name, one.text)
+        part = _part(one.name, one.text, one.logprobs)
         word = "refusal" if one.name == _REFUSAL else "text"
         place = {**one.place(), "content_index": one.part}
         yield self._event(
-            f"{_EVENTS[one.name]}.done", **place, **{word: one.text}, **_probabilities(one.name)
-        )
+            f"{_EVENTS[one.name]}.done", **place, **{word: one.text},
+            **_probabilities(one.name, one.logprobs),
+        )  # fmt: skip
         yield self._event("content_part.done", **place, part=part)
 
 
-def _probabilities(name: str) -> Document:
+def _probabilities(name: str, logprobs: list[Document]) -> Document:
     """The clients' objects want the field."""
-    return {"logprobs": []} if name == _TEXT else {}
+    return {"logprobs": logprobs} if name == _TEXT else {}
 
 
 _GOING: Final = "in_progress"

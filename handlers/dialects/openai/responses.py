@@ -25,12 +25,12 @@ _TURNED: Final = frozenset(
     {
         "input", "instructions", "tools", "tool_choice", "text", "max_output_tokens", "reasoning",
         "include", "store", "truncation", "previous_response_id", "conversation", "prompt",
-        "max_tool_calls", "stream_options", "context_management",
+        "max_tool_calls", "stream_options", "context_management", "background", "top_logprobs",
     }
 )  # fmt: skip
 _ECHOED: Final = (
     "instructions", "tools", "tool_choice", "text", "max_output_tokens", "temperature", "top_p",
-    "parallel_tool_calls", "metadata", "user", "service_tier",
+    "parallel_tool_calls", "metadata", "user", "service_tier", "background", "top_logprobs",
 )  # fmt: skip
 _MOST_ECHOED: Final = 8 * 1024
 """Longer words are not repeated: they would be kept with every job, beside the input itself."""
@@ -44,7 +44,9 @@ _USUAL: Final[Document] = {
     "top_p": None,
     "parallel_tool_calls": True,
     "metadata": {},
+    "background": False,
 }
+_PROBABLE: Final = "message.output_text.logprobs"
 _CUT: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -66,7 +68,16 @@ def translate(document: Document, _served: Served) -> Wish:
         raise WrongUse("reasoning is an object", param="reasoning")
     if reasoning and reasoning.get("effort"):
         body["reasoning_effort"] = reasoning["effort"]
+    if _PROBABLE in _included(document):
+        body |= {"logprobs": True, "top_logprobs": document.get("top_logprobs") or 0}
     return Wish(body, _echo(document), _NAMES)
+
+
+def _included(document: Document) -> list[Any]:
+    included = document.get("include") or []
+    if not isinstance(included, list):
+        raise WrongUse("include is a list of names", param="include")
+    return included
 
 
 def _echo(document: Document) -> Document:
@@ -87,7 +98,7 @@ def answer(told: Told) -> Document:
     return response(
         told,
         "incomplete" if cut else "completed",
-        output=list(_items(told.id, choice.get("message") or {})),
+        output=list(_items(told.id, choice, "incomplete" if cut else "completed")),
         usage=_usage(told.output),
         incomplete_details={"reason": cut} if cut else None,
     )
@@ -112,12 +123,13 @@ def response(told: Told, status: str, **more: Any) -> Document:
     return said | _USUAL | asked | more
 
 
-def _items(job_id: str, message: Document) -> Iterator[Document]:
+def _items(job_id: str, choice: Document, status: str) -> Iterator[Document]:
+    message = choice.get("message") or {}
     if message.get("reasoning_content"):
         yield response_events.thought(job_id, message["reasoning_content"])
-    parts = response_events.parts_of(message)
+    parts = response_events.parts_of(message, (choice.get("logprobs") or {}).get("content"))
     if parts:
-        yield response_events.message(job_id, parts)
+        yield response_events.message(job_id, parts, status=status)
     for number, call in enumerate(message.get("tool_calls") or []):
         yield response_events.called(job_id, number, call)
 

@@ -27,13 +27,16 @@ _RESTARTED = JobError(
 )
 
 
-async def respond(request: Request, operation: Operation, job: Job, *, on_leave: Leave) -> Response:
-    """``on_leave`` is awaited when the caller goes away before the end."""
+async def respond(
+    request: Request, operation: Operation, job: Job, *, on_leave: Leave, after: int = -1
+) -> Response:
+    """``on_leave`` is awaited when the caller goes away before the end. Numbered events up to
+    ``after`` were read before."""
     assert operation.narrator is not None
     narrator = operation.narrator(replies.told(job))
 
     def made(items: Items) -> Response:
-        frames = _frames(request, items, narrator)
+        frames = _frames(request, items, narrator, after)
         return sse.EventStream(
             frames,
             headers={REQUEST_ID: job.id},
@@ -52,12 +55,14 @@ async def begun(
 
 
 async def _frames(
-    request: Request, items: Items, narrator: Narrator
+    request: Request, items: Items, narrator: Narrator, after: int
 ) -> AsyncGenerator[bytes, None]:
     try:
         async with contextlib.aclosing(items):
             async for item in items:
                 for event in await _news(request, item, narrator):
+                    if event.get("sequence_number", after + 1) <= after:
+                        continue
                     told = json.dumps(event, separators=(",", ":")).encode()
                     yield sse.data(told, event=str(event.get("type", "")))
     except Diverged:
