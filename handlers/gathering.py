@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from handlers.bounded import BoundedProtocol
 
 _AT_ONCE_BYTES: Final = 64 * 1024
 """More than this is sent right away, so that a large file is not held in memory."""
@@ -43,7 +43,7 @@ class GatheringTransport:
             self._transport.write(b"".join(parts))
 
 
-class GatheringProtocol(HttpToolsProtocol):
+class GatheringProtocol(BoundedProtocol):
     """uvicorn's HTTP protocol, on such a transport."""
 
     def connection_made(self, transport: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from handlers.bounded import look_at
 from handlers.gathering import GatheringProtocol
 from pilotlight.errors import SettingsError
 from pilotlight.settings import IngressSettings
@@ -115,6 +116,7 @@ class Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
+            look_at(self.server_state.connections, now=asyncio.get_running_loop().time())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), _TICK_S)
 
