@@ -21,7 +21,7 @@ from pilotlight.adapters.local.clock import SystemClock
 from pilotlight.client import Client, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from demo.gallery.exhibits import Exhibit
     from pilotlight.client import Artifact
@@ -114,6 +114,18 @@ def _is_link(value: Any) -> bool:
     return link or isinstance(value, bytes | Made)
 
 
+def _write(entries: Sequence[Entry], took_s: float) -> None:
+    """What was seen so far: whoever stops half-way has the half."""
+    told = (
+        f"{len(entries)} of {len(EXHIBITS)} questions to pilotlight up --starters, {took_s:.0f} s "
+        "in all. Whoever is asked first starts cold."
+    )
+    (FOLDER / "index.html").write_text(page(entries, told))
+    (FOLDER / "answers.json").write_text(
+        json.dumps([{"title": one.title, "answer": one.answer} for one in entries], indent=1)
+    )
+
+
 def main() -> int:
     """Start the product with its starters, ask them all, write the page."""
     console, clock = Console(highlight=False), SystemClock()
@@ -130,21 +142,13 @@ def main() -> int:
                     for number, exhibit in enumerate(EXHIBITS, 1):
                         entry = visit.look(exhibit, number)
                         entries.append(entry)
+                        _write(entries, clock.monotonic() - began)
                         mark = "[red]✗[/]" if entry.error else "[green]✓[/]"
                         told = entry.error or f"{entry.took_s:.1f} s"
                         console.print(f"  {mark} {entry.title}: {told}", soft_wrap=True)
         except StepFailed as problem:
             console.print(f"  [red]✗[/] {problem}")
             return 1
-    took_s = clock.monotonic() - began
-    told = (
-        f"{len(entries)} questions to pilotlight up --starters, {took_s:.0f} s in all. "
-        "Whoever is asked first starts cold."
-    )
-    (FOLDER / "index.html").write_text(page(entries, told))
-    (FOLDER / "answers.json").write_text(
-        json.dumps([{"title": one.title, "answer": one.answer} for one in entries], indent=1)
-    )
     console.print(f"\n  {FOLDER / 'index.html'}")
     return 1 if any(one.error for one in entries) else 0
 

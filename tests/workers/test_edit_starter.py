@@ -114,6 +114,20 @@ def test_another_shape_stands_in_the_same_place(change):
     assert kept >= 0.8
 
 
+def test_the_ground_is_the_same_on_both_sides_of_the_masks_border(change):
+    picture = Image.new("RGB", (96, 96), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((6, 30, 42, 66), fill=(220, 40, 40))
+    pen.ellipse((54, 30, 90, 66), fill=(40, 170, 60))
+    mask = Image.new("L", (96, 96), 0)
+    mask.paste(255, (48, 0, 96, 96))
+
+    edited, _ = change(picture, "a red circle and a blue square on a white background", mask)
+
+    ground = np.asarray(edited, int)[:8, 48:]
+    assert ground.mean() > 254  # the model's own white is 244
+
+
 def test_outside_the_mask_nothing_changes(change):
     picture = Image.new("RGB", (96, 96), "white")
     ImageDraw.Draw(picture).ellipse((6, 30, 42, 66), fill=(220, 40, 40))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from workers.engines.diffusers.ground import on_the_same_ground
 from workers.engines.diffusers.text_to_image import SILENT_LENGTH, FluxTextToImage
 from workers.engines.quiet import quiet
 
@@ -73,7 +74,7 @@ class FluxEdit:
         # The autoencoder alters every pixel a little: outside the mask they stay what they were.
         from PIL import Image as Pictures
 
-        return Pictures.composite(changed, picture, mask)
+        return Pictures.composite(on_the_same_ground(changed, picture), picture, mask)
 
     def _pipe(self, kind: str) -> Any:
         if kind not in self._pipes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pilotlight import WeightsMissing, stage
 from workers.engines import weights
+from workers.engines.diffusers.ground import SAME, on_the_same_ground
 from workers.engines.diffusers.text_to_image import SILENT_LENGTH, FluxTextToImage
 from workers.engines.quiet import quiet
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor
 
@@ -31,17 +31,11 @@ NOISE: Final = 0.15
 """Deviation of the noise that the picture is under at first, as in training; latents have one of 1."""
 STEPS: Final = 2
 """The levels that training visited."""
-SAME: Final = 24
-"""Difference of 255, in any channel, up to which a pixel is as the model left it unchanged."""
 THIN, NEAR = 1, 12
 """What differs in a line of at most 2 x THIN pixels is a border that did not move, unless something
 broader differs within NEAR pixels of it."""
 BORDER: Final = 2
 """Pixels around what has changed that are taken from the model too."""
-FRAME: Final = 3
-"""Pixels along each side that show the background."""
-APART: Final = 60
-"""Distance in RGB from the background at which nothing of it shows through."""
 
 
 def flux_instructed(folder: Path, drawing: FluxTextToImage) -> FluxInstructed:
@@ -149,31 +143,4 @@ def _where_changed(changed: Image, unchanged: Image, picture: Image) -> Image:
     cores = mask.filter(ImageFilter.MinFilter(2 * THIN + 1))
     mask = ImageChops.darker(mask, cores.filter(ImageFilter.MaxFilter(2 * NEAR + 1)))
     mask = mask.filter(ImageFilter.MaxFilter(2 * BORDER + 1))
-    return Pictures.composite(_on_the_same_ground(changed, picture), picture, mask)
-
-
-def _on_the_same_ground(changed: Image, picture: Image) -> Image:
-    """With the very background of ``picture``, unless that was to change.
-
-    What the model draws as white is not what somebody else's picture has: where it shows that
-    ground through, at borders in part, the difference is made up for.
-    """
-    import numpy as np
-    from PIL import Image as Pictures
-
-    drawn, old = (np.asarray(one.convert("RGB")).astype(float) for one in (changed, picture))
-    ground, meant = _ground(drawn), _ground(old)
-    if np.abs(ground - meant).max() > SAME:
-        return changed
-    shown = 1 - np.clip(np.linalg.norm(drawn - ground, axis=2) / APART, 0, 1)
-    drawn += shown[:, :, None] * (meant - ground)
-    return Pictures.fromarray(drawn.round().clip(0, 255).astype(np.uint8))
-
-
-def _ground(pixels: NDArray[Any]) -> NDArray[Any]:
-    """The colour along the sides."""
-    import numpy as np
-
-    sides = (pixels[:FRAME], pixels[-FRAME:], pixels[:, :FRAME], pixels[:, -FRAME:])
-    median: NDArray[Any] = np.median(np.concatenate([s.reshape(-1, 3) for s in sides]), axis=0)
-    return median
+    return Pictures.composite(on_the_same_ground(changed, picture), picture, mask)
