@@ -47,7 +47,7 @@ class GatheringProtocol(BoundedProtocol):
     """uvicorn's HTTP protocol, on such a transport."""
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(GatheringTransport(transport, self.loop))
 
     def on_response_complete(self) -> None:
         self.transport.flush()  # type: ignore[attr-defined]
