@@ -103,6 +103,32 @@ def test_finished_rows_weigh_nothing_in_the_index_of_waiting_ones(database, make
     assert len(steps) < 20  # a scan of 300 rows takes hundreds of steps of ten instructions
 
 
+LOOKS = {
+    "waiting": lambda store, now: store.waiting(),
+    "load": lambda store, now: store.load(now=now),
+    "queued": lambda store, now: store.queued("echo", now=now, most=1000),
+    "held": lambda store, now: store.held_by("r1"),
+    "due": lambda store, now: store.due(now=now),
+    "next due": lambda store, now: store.next_due(),
+    "webhooks": lambda store, now: store.webhooks_due(now=now),
+    "next webhook": lambda store, now: store.next_webhook_due(),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_is_asked_all_the_time_passes_over_finished_rows(database, make_job, clock, name):
+    store = SqliteStore(database)
+    store.create([make_job(id=f"done-{n}", status=JobStatus.SUCCEEDED) for n in range(500)])
+    connection, steps = database.read.__self__, []
+    LOOKS[name](store, clock.now())  # a new connection reads the schema first
+    connection.set_progress_handler(lambda: steps.append(1) and None, 10)
+
+    LOOKS[name](store, clock.now())
+
+    connection.set_progress_handler(None, 0)
+    assert len(steps) < 20  # to look at 500 rows takes hundreds of steps of ten instructions
+
+
 WRITER = """
 import sys
 from pathlib import Path

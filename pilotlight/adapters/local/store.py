@@ -157,9 +157,10 @@ class SqliteStore:
         )
 
     def waiting(self) -> dict[str, int]:
-        # The callers lie in the index itself: 50,000 waiting jobs take some 10 ms.
-        sql = f"SELECT caller, count(*) FROM job WHERE {READY_SQL} GROUP BY caller"
-        return dict(self._db.read(sql))
+        # The callers lie in this index itself: 50,000 waiting jobs take some 10 ms. Left to choose,
+        # SQLite goes by job_caller, over the rows of all jobs that ever were.
+        waits = f"job INDEXED BY job_ready WHERE {READY_SQL}"
+        return dict(self._db.read(f"SELECT caller, count(*) FROM {waits} GROUP BY caller"))
 
     def ahead_of(self, job: Job) -> int:
         return int(
