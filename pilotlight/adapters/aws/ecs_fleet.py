@@ -178,7 +178,9 @@ class EcsFleet:
 
     def _hold_one(self, worker: str, service: Service, own: Sequence[Item]) -> None:
         older = [row for row in own if _is_older(row, service)]
-        wanted = tasks_wanted(service.desired, newer=len(own) - len(older), older=len(older))
+        working = sum(self._register.works(row["id"]["S"]) for row in older)
+        newer = len(own) - len(older)
+        wanted = tasks_wanted(service.desired, newer=newer, older=len(older), working=working)
         if service.desired != wanted:
             self._ecs.want(worker, wanted)
             event("fleet.wants", worker=worker, tasks=wanted, before=service.desired)
@@ -195,14 +197,19 @@ class EcsFleet:
     def _renew(self, older: Sequence[Item], own: Sequence[Item], service: Service) -> None:
         """One that runs an older image goes when it is idle and a newer one is ready, or none can
         be: ECS itself may not stop it.
+
+        Under load none is ever idle, and the deployment would wait until CloudFormation gives it up:
+        so when as many newer ones are ready, or none can be, they finish what they hold and go.
         """
-        ready = any(
+        ready = sum(
             items.text(row, "stage") == "ready" and not _is_older(row, service) for row in own
         )
-        if not ready and self._clock.now() < service.since + START_PATIENCE_S:
+        late = self._clock.now() >= service.since + START_PATIENCE_S
+        if not ready and not late:
             return
+        go = self._register.drains if late or ready >= len(older) else self._register.retire
         for row in older:
-            if self._register.retire(row["id"]["S"]):
+            if go(row["id"]["S"]):
                 event("fleet.renews", replica=row["id"]["S"], worker=row[items.WORKER]["S"])
 
     def stop_all(self, grace_s: float) -> Sequence[Exit]:  # noqa: ARG002 - not ours to end
@@ -212,13 +219,14 @@ class EcsFleet:
         return self._register.forget(ended_before=ended_before)
 
 
-def tasks_wanted(desired: int, *, newer: int, older: int) -> int:
+def tasks_wanted(desired: int, *, newer: int, older: int, working: int) -> int:
     """How many tasks a service should run, whose count is only of what it would start now.
 
     Places and tasks of its task definition are wanted. Tasks of an older one are not among those
-    it counts: it runs so many more as there is room for, to take their place.
+    it counts: it runs so many more as there is room for, to take their place; and one for each that
+    works, whatever ``desired`` says, because a deployment of the stack puts that to none.
     """
-    return min(max(desired, newer), newer + older)
+    return min(max(desired, newer, working), newer + older)
 
 
 def _is_older(row: Item, service: Service) -> bool:

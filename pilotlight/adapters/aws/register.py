@@ -102,9 +102,11 @@ class DynamoRegister:
         self._set(replica_id, values, "attribute_exists(pk)")
 
     def retire(self, replica_id: str) -> bool:
-        if self._queries.count(Range(HOLDER, replica_id)):
-            return False
-        return self.drains(replica_id)
+        return not self.works(replica_id) and self.drains(replica_id)
+
+    def works(self, replica_id: str) -> bool:
+        """Whether it holds a job."""
+        return bool(self._queries.count(Range(HOLDER, replica_id), most=1))
 
     def take(self, replica_id: str, own: Item) -> bool:
         """Become the replica of a place that nobody has taken; whether it is ours now."""

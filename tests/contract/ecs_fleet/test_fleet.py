@@ -147,9 +147,17 @@ def test_a_worker_without_a_service_says_what_to_do(register, account, clock):
     assert "no service test-stubborn" in row.error
 
 
-def test_a_replica_of_an_older_image_goes_when_it_is_idle(  # noqa: PLR0917
-    fleet, account, register, roster, clock, store, make_job
+@pytest.fixture
+def rolled_out(account):
+    """When the service's task definition was rolled out, by ECS's own clock."""
+    return ManualClock(account.ecs.services(["quiet"])["quiet"].since)
+
+
+def test_a_replica_of_an_older_image_goes_when_it_is_idle(
+    account, register, roster, rolled_out, store, make_job
 ):
+    clock = rolled_out
+    fleet = EcsFleet(register, account.ecs, WORKERS, clock=clock, lease=LeaseSettings())
     older = Task(task().arn, f"{account.family}:0", account.cluster)
     current = Task(task(2).arn, f"{account.family}:1", account.cluster)
     busy = enrolled(register, roster, Task(task(3).arn, older.revision), clock)
@@ -167,35 +175,66 @@ def test_a_replica_of_an_older_image_goes_when_it_is_idle(  # noqa: PLR0917
     assert stages(fleet)[busy] == "draining"
 
 
-@pytest.mark.parametrize(
-    ("desired", "newer", "older", "wanted"),
-    [
-        (0, 2, 0, 2),
-        (5, 2, 0, 2),
-        (1, 0, 1, 1),  # a roll-out begins: ECS is about to start the newer one
-        (1, 1, 1, 1),  # it is there, and the older one works: no third
-        (1, 2, 1, 2),  # another was asked for
-        (3, 1, 1, 2),
-        (0, 0, 1, 0),  # ECS starts nothing in its place, and need not
-        (1, 0, 0, 0),
-    ],
-)
-def test_a_roll_out_replaces_and_adds_nothing(desired, newer, older, wanted):
-    assert tasks_wanted(desired, newer=newer, older=older) == wanted
-
-
-def test_while_no_newer_replica_is_ready_an_older_one_stays_for_a_while(account, register, roster):
-    clock = ManualClock(account.ecs.services(["quiet"])["quiet"].since)
+def test_under_load_a_stack_is_rolled_out_too(
+    account, register, roster, rolled_out, store, make_job
+):
+    """The stack's deployment has put the service to none, and the older one is never seen idle."""
+    clock = rolled_out
     fleet = EcsFleet(register, account.ecs, WORKERS, clock=clock, lease=LeaseSettings())
     older = Task(task().arn, f"{account.family}:0", account.cluster)
-    idle = enrolled(register, roster, older, clock)
+    busy = enrolled(register, roster, older, clock)
+    job = make_job(worker="quiet")
+    store.create([job])
+    store.move(job.id, moves.lease(owner=busy, now=clock.now(), lease_s=60, margin_s=10))
+
+    fleet._hold(["quiet"])
+    assert (stages(fleet), account.desired()) == ({busy: "ready"}, 1)
+
+    new = enrolled(
+        register, roster, Task(task(2).arn, f"{account.family}:1", account.cluster), clock
+    )
+    fleet._hold(["quiet"])
+    assert (stages(fleet), account.desired()) == ({busy: "draining", new: "ready"}, 1)
+    assert store.get(job.id).owner == busy
+
+
+@pytest.mark.parametrize(
+    ("desired", "newer", "older", "working", "wanted"),
+    [
+        (0, 2, 0, 0, 2),
+        (5, 2, 0, 0, 2),
+        (1, 0, 1, 0, 1),  # a roll-out begins: ECS is about to start the newer one
+        (1, 1, 1, 1, 1),  # it is there, and the older one works: no third
+        (1, 2, 1, 1, 2),  # another was asked for
+        (3, 1, 1, 1, 2),
+        (0, 0, 1, 0, 0),  # ECS starts nothing in its place, and need not
+        (0, 0, 3, 2, 2),  # those that work are replaced
+        (1, 0, 0, 0, 0),
+    ],
+)
+def test_a_roll_out_replaces_and_adds_nothing(desired, newer, older, working, wanted):
+    assert tasks_wanted(desired, newer=newer, older=older, working=working) == wanted
+
+
+def test_while_no_newer_replica_is_ready_an_older_one_stays_for_a_while(
+    account, register, roster, rolled_out, store, make_job
+):
+    clock = rolled_out
+    fleet = EcsFleet(register, account.ecs, WORKERS, clock=clock, lease=LeaseSettings())
+    idle, busy = (
+        enrolled(register, roster, Task(task(n).arn, f"{account.family}:0", account.cluster), clock)
+        for n in (1, 2)
+    )
+    job = make_job(worker="quiet")
+    store.create([job])
+    store.move(job.id, moves.lease(owner=busy, now=clock.now(), lease_s=60, margin_s=10))
     account.ecs.want("quiet", 1)
     fleet._hold(["quiet"])
-    assert (stages(fleet)[idle], account.desired()) == ("ready", 1)
+    assert (stages(fleet), account.desired()) == ({idle: "ready", busy: "ready"}, 1)
 
     clock.sleep(START_PATIENCE_S + 60)
     fleet._hold(["quiet"])
-    assert stages(fleet)[idle] == "draining"
+    assert stages(fleet) == {idle: "draining", busy: "draining"}
 
 
 class TestTasks:
