@@ -20,6 +20,7 @@ from handlers import batching, events, files, health, jwks, metrics, openapi, so
 from handlers.cors import Cors
 from handlers.dialect import Dialect, found
 from handlers.hosts import Hosts
+from handlers.made_once import MadeOnce
 from handlers.site import path_of
 from handlers.switch import Switch
 from handlers.tracing import Tracing
@@ -59,7 +60,7 @@ def create_app(services: Services, dialects: Mapping[str, Dialect] | None = None
     )
     app.router = Switch(routes, lifespan=lifespan)
     app.state.services, app.state.dialects = services, dialects
-    app.state.sources = source.found()
+    app.state.sources, app.state.made_once = source.found(), MadeOnce()
     batching.teach(services, dialects.values())
     return app
 

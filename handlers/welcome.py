@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from html import escape
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from handlers.made_once import made_once
 from handlers.services import services_of
 from handlers.site import base_url
 from pilotlight.catalogue import Catalogue
@@ -55,8 +57,9 @@ async def welcome(request: Request) -> Response:
         names = sorted(request.app.state.dialects)
         said = {"service": "pilotlight", "dialects": names, "health": "/readyz"}
         return JSONResponse(said, headers=vary)
-    # The first page makes the contracts' schemas: tens of milliseconds others need not wait.
-    text = await asyncio.to_thread(page, services_of(request).catalogue, base_url(request))
+    # Made in a thread: the contracts' schemas are tens of milliseconds others need not wait.
+    make, site = partial(page, services_of(request).catalogue), escape(base_url(request))
+    text = await asyncio.to_thread(made_once(request), "page", make, site=site)
     return HTMLResponse(text, headers={**vary, "content-security-policy": _POLICY})
 
 

@@ -90,3 +90,36 @@ def test_an_authors_words_are_no_markup(drawn):
     assert "<script" not in drawn
     assert "&lt;script&gt;alert(1)" in drawn
     assert "&lt;b&gt;what&lt;/b&gt; to draw" in drawn
+
+
+ASKED = [("/", BROWSER), ("/openapi.json", {}), ("/openapi.json?endpoint_id=acme/app", {})]
+
+
+@pytest.mark.parametrize(("path", "headers"), ASKED)
+def test_what_nobody_needs_a_key_for_is_made_once_and_names_each_readers_site(
+    client, path, headers, monkeypatch
+):
+    first = client.get(path, headers=headers)
+    for made_by in ("handlers.welcome.page", "handlers.openapi._document"):
+        monkeypatch.setattr(made_by, lambda *_args: pytest.fail("made again"))
+    again = client.get(path, headers={**headers, "host": "gpu.example:9"})
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    here = str(client.base_url).rstrip("/")
+    assert here in first.text
+    assert again.text == first.text.replace(here, "http://gpu.example:9")
+
+
+@pytest.mark.parametrize("path", ["/", "/openapi.json"])
+def test_a_readers_site_is_written_as_text(client, path):
+    host = 'a"><script>'
+    told = client.get(path, headers={**BROWSER, "host": host})
+
+    assert host not in told.text
+    if path != "/":
+        assert any(host in one["url"] for one in told.json()["servers"])
+
+
+def test_an_endpoint_without_a_name_has_no_document(client):
+    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/openapi.json?endpoint_id=").status_code == 404
