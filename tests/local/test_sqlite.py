@@ -129,6 +129,20 @@ def test_what_is_asked_all_the_time_passes_over_finished_rows(database, make_job
     assert len(steps) < 20  # to look at 500 rows takes hundreds of steps of ten instructions
 
 
+def test_the_first_of_a_long_queue_is_not_measured_against_all_that_wait(database, make_job):
+    store = SqliteStore(database)
+    first, *rest = (queued(make_job, id=f"job-{n}") for n in range(500))
+    store.create([first, *rest])
+    connection, steps = database.read.__self__, []
+    assert store.ahead_of(rest[-1]) == 499
+    connection.set_progress_handler(lambda: steps.append(1) and None, 10)
+
+    assert store.ahead_of(first) == 0
+
+    connection.set_progress_handler(None, 0)
+    assert len(steps) < 20
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -202,6 +216,17 @@ def test_the_log_has_its_whole_size_before_it_is_full(database, make_job, tmp_pa
     store.create([make_job() for _ in range(50)])
     assert log.stat().st_size == BIG_WAL_BYTES, "a commit overwrites"
     assert database.checkpoint() is False
+
+
+def test_the_table_and_all_that_goes_with_it_are_for_their_owner_alone(tmp_path, make_job):
+    """Wherever the folder lies: the log holds what callers asked for as well."""
+    database = Database(tmp_path / "jobs.db")
+    SqliteStore(database).create([make_job()])
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.glob("jobs.db*")}
+    database.close()
+    names = ("jobs.db", "jobs.db-wal", "jobs.db-shm", "jobs.db.lock")
+    assert modes == dict.fromkeys(names, "0o600")
 
 
 def test_rows_outlive_a_process_that_dies_before_its_log_is_full(make_job, tmp_path):

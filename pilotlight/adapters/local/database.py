@@ -103,6 +103,9 @@ class Database:
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite gives its log, which has prompts in it too, the mode that it finds on the file.
+        with contextlib.suppress(OSError):  # it is there; or SQLite says what is wrong
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=256
         )

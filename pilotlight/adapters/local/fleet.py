@@ -99,7 +99,8 @@ class LocalFleet:
         with self._lock:
             if self._stopping:
                 return
-            self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._logs, self._scratch):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._trim_logs()
             for _ in range(count):
                 self._start(worker, f"{worker}-{secrets.token_hex(4)}")

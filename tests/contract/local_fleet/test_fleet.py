@@ -36,6 +36,13 @@ def test_a_replica_is_a_process_that_reports_for_itself(fleet):
     assert replica.asked_at <= replica.loading_at <= replica.ready_at
 
 
+def test_what_replicas_print_and_work_on_is_for_its_owner_alone(fleet, settings):
+    ready(fleet, "serves")
+
+    folders = [settings.data / name for name in ("logs", "scratch")]
+    assert [oct(folder.stat().st_mode & 0o777) for folder in folders] == ["0o700"] * 2
+
+
 def test_a_retired_replica_goes_and_its_row_says_so(fleet):
     replica_id = ready(fleet, "serves")
     pid = only(fleet).pid
