@@ -56,8 +56,7 @@ class Filming(Worker[Any, Any]):
                 return
 
     def park(self) -> bool:
-        self.pipes.park()
-        return True
+        return self.pipes.park()
 
     def wake(self) -> None:
         self.pipes.wake()

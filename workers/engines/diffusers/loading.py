@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pilotlight import WeightsMissing, stage
-from workers.engines import weights
+from workers.engines import room, weights
 from workers.engines.diffusers.adaptations import Adaptations
 from workers.engines.quiet import quiet
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.engines.diffusers.declared import Adaptation, Diffused, Part, Way
 
 EIGHT_BITS: Final = "fp8"
+_TRANSFORMERS: Final = ("transformer", "transformer_2")
 
 
 def load(model: Diffused) -> Pipes:
@@ -39,10 +40,10 @@ def load(model: Diffused) -> Pipes:
         files = {"variant": model.files} if model.files else {}
         pipe = _read(kind, model.repo, model.revision, reading.progress, **parts, **files,
                      dtype=_dtypes(model, device))  # fmt: skip
-    _arrange(pipe, model, dtype(model, device))
-    if device != "cpu":
-        with stage("device"):
-            pipe.to(device)
+    with stage("device") if device != "cpu" else nullcontext():
+        _make_way(pipe, device)
+        _arrange(pipe, model, dtype(model, device))
+        pipe.to(device)
     if model.adaptation:
         with stage("weights") as melting, quiet():
             _melt(pipe, model.adaptation, melting.progress)
@@ -78,16 +79,21 @@ class Pipes:
             self._made[key].set_progress_bar_config(disable=True)
         return self._made[key]
 
-    def park(self) -> None:
-        """Off the GPU, into the machine's memory, with every byte that was taken there."""
+    def park(self) -> bool:
+        """Off the GPU, into the machine's memory, with every byte that was taken there; False, and
+        nothing is moved, where that has no room."""
         import gc
 
         import torch
 
+        parts = [one for one in self.base.components.values() if hasattr(one, "parameters")]
+        if not room.holds([*parts, *self._variants.values()]):
+            return False
         self._move("cpu")
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        return True
 
     def wake(self) -> None:
         """Back to where it works."""
@@ -95,12 +101,14 @@ class Pipes:
 
     @contextmanager
     def parked(self) -> Iterator[None]:
-        """Adaptations are read and parts are called in one by one without the whole on the GPU."""
-        self.park()
+        """Adaptations are read and parts are called in one by one without the whole on the GPU,
+        where the machine's memory has room for it."""
+        parked = self.park()
         try:
             yield
         finally:
-            self.wake()
+            if parked:
+                self.wake()
 
     def _move(self, device: str) -> None:
         with quiet():
@@ -244,12 +252,20 @@ def _brought(place: str, told: Callable[[float], None]) -> str:
     return str(weights.bring(place, told=told))
 
 
+def _make_way(pipe: Any, device: str) -> None:
+    """The readers and the autoencoder leave the machine's memory before a transformer is written
+    anew in it, in eight bits: smaller machines have no room for all of them."""
+    for name, part in pipe.components.items():
+        if name not in _TRANSFORMERS and hasattr(part, "parameters"):
+            part.to(device)
+
+
 def _arrange(pipe: Any, model: Diffused, kind: Any) -> None:
     if model.schedule:
         pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **model.schedule)
     if model.batch.cost and hasattr(pipe.vae, "use_slicing"):
         pipe.vae.enable_slicing()  # pictures that share a call are decoded one after the other
-    for name in ("transformer", "transformer_2"):
+    for name in _TRANSFORMERS:
         part = getattr(pipe, name, None)
         if part is not None:
             _arrange_transformer(part, model, kind)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilotlight import OutOfMemory
+from workers.engines import room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +49,8 @@ def bounded(call: Callable[[], ResultT]) -> ResultT:
 def sparing(pipe: Any, device: str) -> Iterator[None]:
     """As little memory as the pipeline can do with, for as long as the block runs.
 
-    The autoencoder works by tiles and picture by picture; on a GPU only the part at work is there.
+    The autoencoder works by tiles and picture by picture; on a GPU only the part at work is there,
+    where the machine's memory has room for the others.
     """
     vae = getattr(pipe, "vae", None)
     # Every autoencoder has the methods; those that cannot do it raise in them.
@@ -57,13 +59,15 @@ def sparing(pipe: Any, device: str) -> Iterator[None]:
     ]
     for what in switched:
         getattr(vae, f"enable_{what}")()
-    if device != "cpu":
+    parts = [one for one in pipe.components.values() if hasattr(one, "parameters")]
+    offloaded = device != "cpu" and room.holds(parts)
+    if offloaded:
         pipe.enable_model_cpu_offload(device=device)
     try:
         yield
     finally:
         for what in switched:
             getattr(vae, f"disable_{what}")()
-        if device != "cpu":
+        if offloaded:
             pipe.remove_all_hooks()
             pipe.to(device)

@@ -52,8 +52,7 @@ class Painting(Worker[Any, Any]):
             self.easel.draw([_nothing(one.way)], check=_patient)
 
     def park(self) -> bool:
-        self.easel.pipes.park()
-        return True
+        return self.easel.pipes.park()
 
     def wake(self) -> None:
         self.easel.pipes.wake()

@@ -58,8 +58,10 @@ class Rephrasing(Painting):
         return dataclasses.replace(asked, prompt=prompt)
 
     def park(self) -> bool:
+        if not super().park():
+            return False
         self.reader.move("cpu")
-        return super().park()
+        return True
 
 
 @dataclasses.dataclass

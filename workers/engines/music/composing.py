@@ -56,8 +56,7 @@ class Composing(Worker[Compose, Music]):
                             guidance_scale=_DISTILLED, output_type="latent")  # fmt: skip
 
     def park(self) -> bool:
-        self.pipes.park()
-        return True
+        return self.pipes.park()
 
     def wake(self) -> None:
         self.pipes.wake()

@@ -56,8 +56,7 @@ class Modelling(Worker[ImageTo3d, Solid]):
                             num_inference_steps=1, output_type="latent")  # fmt: skip
 
     def park(self) -> bool:
-        self.pipes.park()
-        return True
+        return self.pipes.park()
 
     def wake(self) -> None:
         self.pipes.wake()
