@@ -30,6 +30,13 @@ _VALUES: Final = attrgetter(*COLUMNS)
 _SETTERS: Final = tuple(getattr(Job, column).__set__ for column in COLUMNS)
 _PAGE: Final = 500
 _AFTER_ALL: Final = 2**63 - 1
+_BEFORE: Final = f"SELECT 1 FROM job WHERE worker = :worker AND {READY_SQL} AND priority"
+# Two spans of job_ready that end at the row: with the priority inside of the comparison SQLite
+# would look at all that wait, wherever in the queue the row is.
+_AHEAD: Final = f"""
+SELECT (SELECT count(*) FROM ({_BEFORE} < :priority LIMIT :most))
+  + (SELECT count(*) FROM ({_BEFORE} = :priority
+        AND (turn, seq) < (SELECT turn, seq FROM job WHERE id = :id) LIMIT :most))"""
 _DISOWNS: Final = {t.name for t in TABLE if t.ends_attempt and "fence" in t.effects}
 """Transitions that end an attempt and take the row from its holder."""
 
@@ -163,19 +170,8 @@ class SqliteStore:
         return dict(self._db.read(f"SELECT caller, count(*) FROM {waits} GROUP BY caller"))
 
     def ahead_of(self, job: Job) -> int:
-        return int(
-            self._first(
-                f"SELECT count(*) FROM (SELECT 1 FROM job WHERE worker = :worker AND {READY_SQL} "
-                "AND (priority, turn, seq) < (SELECT priority, turn, seq FROM job WHERE id = :id) "
-                "LIMIT :most)",
-                {
-                    "worker": job.worker,
-                    "id": job.id,
-                    "most": MOST_AHEAD,
-                },
-            )
-            or 0
-        )
+        args = {"worker": job.worker, "priority": job.priority, "id": job.id, "most": MOST_AHEAD}
+        return min(int(self._first(_AHEAD, args)), MOST_AHEAD)
 
     def attempts_of(self, job_id: str) -> list[AttemptRecord]:
         return [
