@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
 from handlers import batching, events, files, health, jwks, metrics, openapi, source, welcome
 from handlers.cors import Cors
@@ -79,8 +81,16 @@ def _meant(request: Request, path: str) -> str | None:
     return min((one for one in known if one.endswith(ends)), key=len, default=None)
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
+async def _no_route(asked: Any, error: Exception) -> Any:  # Starlette's type has one kind or other
+    """A socket is answered as a GET of its path would be."""
     assert isinstance(error, HTTPException)
+    if isinstance(asked, WebSocket):
+        request = Request({**asked.scope, "type": "http", "method": "GET"})
+        return await asked.send_denial_response(_refusal(request, error))
+    return _refusal(asked, error)
+
+
+def _refusal(request: Request, error: HTTPException) -> Response:
     path = path_of(request.scope)
     for dialect in request.app.state.dialects.values():
         if dialect.unserved is not None and path.startswith(dialect.open_to_browsers):

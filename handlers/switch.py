@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
@@ -19,10 +20,19 @@ class Switch(Router):
         super().__init__(routes, lifespan=lifespan)
         firsts = {_first(route) for route in routes}
         self._by_first = {
-            first: Router([route for route in routes if _first(route) in (first, None)])
+            first: Router(
+                [route for route in routes if _first(route) in (first, None)],
+                default=self.not_found,
+            )
             for first in firsts
             if first is not None
         }
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket too is told in words; Starlette's 403 would read like a wrong key."""
+        if scope["type"] == "websocket":
+            raise HTTPException(404)
+        await super().not_found(scope, receive, send)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = None

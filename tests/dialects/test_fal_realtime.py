@@ -6,6 +6,7 @@ import json
 
 import msgpack
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from pilotlight.contracts.job import JobStatus
@@ -143,3 +144,26 @@ def test_of_the_inputs_that_wait_only_the_newest_are_kept(stage):
         stage.succeed(second.id, {"text": "4"})
 
         assert hear(socket) == {"text": "4"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "/v1/realtime",
+            "Invalid URL (GET /v1/realtime): open a WebSocket at /run/ENDPOINT/realtime",
+        ),
+        ("/realtime/nowhere", "nothing is served here"),
+        ("/queue/acme/app", "nothing is served here"),
+    ],
+    ids=["OpenAI's", "nobody's", "one without a socket"],
+)
+def test_a_socket_where_none_is_served_is_told_what_is(stage, path, said):
+    """A 403 without words would read like a wrong key."""
+    url = stage.url.replace("http", "ws", 1) + path
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, additional_headers=BEARER, open_timeout=DEADLINE_S, proxy=None)
+
+    reply = refused.value.response
+    assert reply.status_code == 404
+    assert json.loads(reply.body)["error"]["message"].startswith(said)
