@@ -131,6 +131,7 @@ def test_the_pages_receivers_take_what_is_posted_and_nothing_else(tmp_path):
         exec(named(name), scope)
         assert scope["is_ours"](posted.headers, posted.body, proof), name
         assert not scope["is_ours"](posted.headers, posted.body + b" ", proof), name
+    assert not scope["is_ours"](posted.headers, posted.body, jwks, "alice"), "dev's, not alice's"
 
 
 def test_every_command_the_readme_shows_exists():
