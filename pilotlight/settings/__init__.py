@@ -205,7 +205,10 @@ class Settings(Group):
     def reaches_itself(self) -> bool:
         """What ``allow_loopback`` comes to: services of this machine trust whoever is on it, and a
         caller from elsewhere is not."""
-        if self.allow_loopback is False or not (self.mode == "local" or self.aws.emulated):
+        aws_is_here = self.aws.emulated or is_here(
+            urlsplit(self.aws.endpoint_url or "").hostname or ""
+        )
+        if self.allow_loopback is False or not (self.mode == "local" or aws_is_here):
             return False
         url = self.ingress.public_url
         hosts = [self.ingress.host, *([] if url is None else [urlsplit(url).hostname or ""])]

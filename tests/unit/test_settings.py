@@ -49,6 +49,20 @@ REACH = [
     pytest.param({"mode": "aws"}, False, id="a deployment"),
     pytest.param({"mode": "aws", "allow_loopback": True}, False, id="a deployment in any case"),
     pytest.param({"mode": "aws", "aws": {"emulated": True}}, True, id="an emulated one"),
+    pytest.param(
+        {"mode": "aws", "aws": {"endpoint_url": "http://127.0.0.1:4566"}, "allow_loopback": True},
+        True,
+        id="a stack on an emulator, with its own roles",
+    ),
+    pytest.param(
+        {
+            "mode": "aws",
+            "aws": {"endpoint_url": "https://vpce.example.org"},
+            "allow_loopback": True,
+        },
+        False,
+        id="a deployment by another way to AWS",
+    ),
 ]
 
 
