@@ -1,7 +1,8 @@
 """``pilotlight up``: the ingress, upkeep, the dispatcher and the fleet of one machine.
 
 The first SIGTERM or SIGINT asks everybody to finish, the second ends everything at once; both
-leave nothing behind, and the exit code is 0.
+leave nothing behind, and the exit code is 0. A terminal that is closed only asks, however often: the
+shell and the kernel both say so.
 """
 
 from __future__ import annotations
@@ -139,6 +140,8 @@ class _House:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: let it run on
+            loop.add_signal_handler(signal.SIGHUP, self._asked.set)
         self._services.fleet.on_end = self._services.controller.lit.set
         for replica_id in self._services.fleet.recover():
             self._services.reaper.reap_owner(replica_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import resource
 import shutil
 import socket
@@ -137,7 +138,8 @@ def _port_trouble(host: str, port: int) -> str | None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        return f"{host}:{port}: {error.strerror}; choose another with --port"
+        why = os.strerror(error.errno) if error.errno else str(error)  # Python says more than that
+        return f"{host}:{port}: {why}; choose another with --port"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ import pytest
 from handlers.upkeep import Upkeep, local_chores
 from pilotlight import bootstrap
 from pilotlight.adapters.local import processes
+from pilotlight.adapters.local.database import Database
+from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.contracts.job import Job, JobStatus
 from pilotlight.settings import JobSettings, ReplicaSettings, Settings
 from pilotlight.settings.scaling import ScalingSettings
@@ -214,6 +217,20 @@ def test_a_second_signal_ends_it_without_waiting(tmp_path, environment):
 
         assert house.process.wait(30) == 0
         until(lambda: not house.processes(), what="every process to go")
+
+
+def test_a_terminal_that_is_closed_lets_running_jobs_finish(tmp_path, environment):
+    """It is said twice, by the shell and by the kernel: that is no second Ctrl-C."""
+    with up(tmp_path / "data", settings=environment | {"REPLICA__GRACE_S": "60"}) as house:
+        job_id = house.submit("test/blink", {"run_s": 2})
+        until(lambda: house.status("test/blink", job_id)["status"] == "IN_PROGRESS", what="a run")
+        house.process.send_signal(signal.SIGHUP)
+        house.process.send_signal(signal.SIGHUP)
+
+        assert house.process.wait(30) == 0
+        until(lambda: not house.processes(), what="every process to go")
+        with contextlib.closing(Database(house.data / "jobs.db")) as database:
+            assert SqliteStore(database).get(job_id).status is JobStatus.SUCCEEDED
 
 
 def test_replicas_do_not_outlive_a_killed_supervisor_and_the_next_one_goes_on(

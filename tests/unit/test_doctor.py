@@ -63,7 +63,8 @@ def test_a_taken_port_is_named(tmp_path):
         found = findings(tmp_path, ingress={"port": port})
 
     assert found[f"port {port}"].state == "broken"
-    assert "choose another with --port" in found[f"port {port}"].said
+    said = f"127.0.0.1:{port}: Address already in use; choose another with --port"
+    assert found[f"port {port}"].said == said
 
 
 def test_a_folder_without_workers_is_told_what_is_missing(tmp_path):
