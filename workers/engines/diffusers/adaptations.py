@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pilotlight import InvalidInput, PilotlightError, Problem
 from workers.engines.diffusers.fitting import misfit
 from workers.engines.diffusers.memory import bounded
+from workers.engines.diffusers.spelling import plain
 from workers.engines.quiet import quiet
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Adaptations:
     def _add(self, one: Wanted) -> None:
         from safetensors.torch import load_file
 
-        weights = load_file(one.path)
+        weights = plain(load_file(one.path), self.pipe.transformer)
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # several at once are what this is for
             if words := misfit(self.pipe, weights):
