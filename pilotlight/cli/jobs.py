@@ -10,6 +10,7 @@ import typer
 
 from pilotlight.cli.options import DATA, AsJson, Data, JobId, Key, Url, api
 from pilotlight.errors import InvalidInput
+from pilotlight.observability.terminal import harmless
 
 
 def status(
@@ -38,7 +39,11 @@ def status(
             "of which job? `pilotlight jobs` lists them, `pilotlight fleet` what runs"
         )
     said = api(url, key, data).status(job_id, attempts=attempts)
-    typer.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else sentence(look(said)))
+    typer.echo(
+        json.dumps(said, indent=2, ensure_ascii=False)
+        if as_json
+        else harmless(sentence(look(said)))
+    )
     if attempts and not as_json:
         _show_attempts(said.get("attempts") or [])
 
@@ -75,7 +80,7 @@ def logs(
 
     $ pilotlight logs -f 01983f60-...
 
-    Lines go to standard output as they are. Following ends with the job.
+    Lines go to standard output, control characters in words. Following ends with the job.
     """
     from pilotlight.cli import follow as following
 
@@ -85,11 +90,11 @@ def logs(
 
         for seen in following.follow(server, job_id, clock=SystemClock()):
             for line in seen.lines:
-                typer.echo(line)
+                typer.echo(harmless(line))
         return
     lines = server.status(job_id).get("logs") or []
     for line in lines:
-        typer.echo(line["message"])
+        typer.echo(harmless(line["message"]))
     if not lines:
         typer.secho("It has logged nothing so far.", dim=True, err=True)
 

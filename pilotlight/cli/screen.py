@@ -13,6 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from pilotlight.cli.follow import Look, about, sentence
+from pilotlight.observability.terminal import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,12 @@ def watch(looks: Iterator[Look], *, console: Console | None = None, margin: str 
         return
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        # Not markup: a model's own words may have brackets.
+        TextColumn(
+            "{task.description}",
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+            markup=False,
+        ),
         BarColumn(bar_width=24),
         _Share(),
         _Seconds(),
@@ -52,7 +58,8 @@ def watch(looks: Iterator[Look], *, console: Console | None = None, margin: str 
         task = progress.add_task("submitted", total=None, ready_at=None)
         for seen in looks:
             for line in seen.lines:
-                progress.console.print(Text(margin + line, style="dim"), soft_wrap=True)
+                shown = Text(margin + harmless(line), style="dim")
+                progress.console.print(shown, soft_wrap=True)
             _move(progress, task, seen)
 
 
@@ -61,7 +68,7 @@ def _move(progress: Progress, task: object, seen: Look) -> None:
     fraction = 1.0 if seen.over else seen.fraction
     progress.update(
         task,  # type: ignore[arg-type]  # rich's TaskID is a NewType of int
-        description=seen.words,
+        description=harmless(seen.words),
         total=None if fraction is None else 1.0,
         completed=fraction or 0.0,
         ready_at=None if seen.eta_s is None else now + seen.eta_s,
@@ -73,7 +80,7 @@ def _say(looks: Iterator[Look], console: Console, margin: str) -> None:
     said = ""
     for seen in looks:
         for line in seen.lines:
-            console.print(Text(margin + line), soft_wrap=True)
+            console.print(Text(margin + harmless(line)), soft_wrap=True)
         if seen.words != said and not seen.over:  # the end is said by whoever waits for it
             said = seen.words
             console.print(Text(margin + sentence(seen)), soft_wrap=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from pilotlight.observability.terminal import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,7 +42,7 @@ def show(
         # What is first is what is copied: an id in two pieces is none.
         table.add_column(title, overflow="fold", no_wrap=whole and place == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console.print(table)
 
 

@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from pilotlight.observability.terminal import plain
+from pilotlight.observability.terminal import harmless, plain
 from pilotlight.observability.trace import current
 
 if TYPE_CHECKING:
@@ -55,11 +55,16 @@ class _Lines(logging.Formatter):
             head = {"at": record.created, "level": record.levelname.lower()}
             return json.dumps({**head, "event": record.getMessage(), **fields}, default=str)
         told = {name: value for name, value in fields.items() if value is not None}
-        tail = " ".join(f"{name}={value}" for name, value in told.items())
+        tail = " ".join(f"{name}={_shown(name, value)}" for name, value in told.items())
         level = record.levelname.lower()
         ink, end = (self._inks[level], _PLAIN) if level in self._inks else ("", "")
         at = self.formatTime(record, self.datefmt)
         return f"{at} {ink}{level:<7}{end} {record.getMessage()}  {tail}"
+
+
+def _shown(name: str, value: object) -> str:
+    text = harmless(str(value))
+    return text if name == "traceback" else text.replace("\n", "\\n")
 
 
 def configure(level: str) -> None:

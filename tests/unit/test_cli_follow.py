@@ -173,3 +173,13 @@ def test_on_a_terminal_log_lines_stay_and_the_bar_goes():
 
 def test_a_log_line_is_never_taken_for_markup():
     assert "[red]" in drawn([Look("running", lines=("[red]",))], force_terminal=False)
+
+
+def test_a_models_words_are_neither_markup_nor_obeyed_by_the_terminal():
+    told = drawn(
+        [Look("at [/red] \x1b]0;mine\x07", lines=("\x1b]52;c;bWluZQ==\x07",))], force_terminal=True
+    )
+
+    assert r"at [/red] \x1b]0;mine\x07" in told
+    assert r"\x1b]52;c;bWluZQ==\x07" in told
+    assert "\x1b]" not in told

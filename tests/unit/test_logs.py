@@ -39,6 +39,18 @@ def test_a_warning_stands_out_on_a_terminal_that_wants_colours(monkeypatch, writ
     assert stream.getvalue()[8:] == f" {level} jobs.failed  worker=echo\n"
 
 
+def test_words_of_others_are_shown_and_not_obeyed(monkeypatch, written):
+    """The window's title, the clipboard, and a line that nobody wrote."""
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    logs.configure("info")
+
+    logs.event("job.failed", error="\x1b]0;mine\x07\x9b31m \u202egnp\n12:00:00 info  all.well")
+
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith(r"error=\x1b]0;mine\x07\x9b31m \u202egnp\n12:00:00 info  all.well")
+
+
 SECRET = "-".join(("a", "secret"))
 """Not as a traceback shows the line that has it."""
 
