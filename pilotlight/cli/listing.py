@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pilotlight.cli.counting import By, counted
 from pilotlight.cli.lengths import length_of
 from pilotlight.cli.options import DATA, AsJson, Data
 from pilotlight.contracts.job import JobStatus
@@ -30,6 +31,9 @@ def jobs(
         str | None, typer.Option(metavar="LENGTH", help="Made since then: 90s, 30m, 6h, 2d.")
     ] = None,
     most: Annotated[int, typer.Option("--most", "-n", min=1, help="How many, newest first.")] = 20,
+    by: Annotated[
+        By | None, typer.Option(help="Count all of them by this instead, the most frequent first.")
+    ] = None,
     as_json: AsJson = False,
     data: Data = DATA,
 ) -> None:
@@ -37,6 +41,8 @@ def jobs(
 
     $ pilotlight jobs
     $ pilotlight jobs --status failed --since 2d
+    $ pilotlight jobs --status failed --since 1d --by why
+    $ pilotlight jobs --since 1h --by caller
     $ pilotlight jobs -s failed --json | jq -r '.[].id' | xargs pilotlight retry
 
     Reads the data folder, so it also works while nothing runs.
@@ -59,9 +65,13 @@ def jobs(
             now = services.clock.now()
             since_s = 0.0 if length_s is None else now - length_s
             young = takewhile(lambda job: job.created_at >= since_s, services.store.every())
-            rows = [_facts(services, job) for job in islice(filter(wanted, young), most)]
+            told = (_facts(services, job) for job in filter(wanted, young))
+            rows = list(islice(told, most)) if by is None else counted(told, by)[:most]
     if as_json:
         tables.show_json(rows)
+    elif rows and by is not None:
+        titles = ("JOBS", by.upper(), "FIRST", "LAST", "ITS ID")
+        tables.show(titles, [_count(one, by, now) for one in rows], spare=("FIRST",))
     elif rows:
         spare = ("CALLER", "TOOK")
         tables.show(_TITLES, [_row(one, now) for one in rows], spare=spare)
@@ -85,6 +95,13 @@ def _facts(services: Services, job: Job) -> dict[str, Any]:
         "attempts": job.attempts,
         "error": services.control.error(job).message if failed else None,
     }
+
+
+def _count(one: dict[str, Any], by: By, now: float) -> tuple[str, ...]:
+    from pilotlight.cli.tables import ago
+
+    first, last = ago(one["first_at"], now), ago(one["last_at"], now)
+    return str(one["jobs"]), one[by] or "-", first, last, one["last_id"]
 
 
 def _row(one: dict[str, Any], now: float) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pilotlight.bootstrap.local import database_path
 from pilotlight.cli import app, running, tables
 from pilotlight.cli.lengths import length_of
 from pilotlight.contracts import moves
+from pilotlight.contracts.job import JobError
 from pilotlight.errors import InvalidInput, Unauthenticated
 
 
@@ -101,6 +102,31 @@ def test_the_scaler_thinks_by_the_settings_of_the_up_that_runs(run, services, ma
 
 def test_a_fleet_that_nobody_would_start_is_told_so(run, services):
     assert "Nor does `pilotlight up`" in run("fleet").stderr
+
+
+def test_jobs_are_counted_by_caller_and_by_why_they_failed(run, services, make_job):
+    now = services.clock.now()
+    for n, (caller, why) in enumerate(
+        [("alice", "no room"), ("bob", "no weights"), ("bob", "no room"), ("bob", None)]
+    ):
+        job = make_job(id=f"job-{n}", caller=caller, created_at=now - 100 + n, due_at=now,
+                       start_by=now + 60)  # fmt: skip
+        services.store.create([job])
+        if why:
+            move = moves.lease(owner="echo-1", now=now, lease_s=60, margin_s=10)
+            held = services.store.move(job.id, move)
+            error = JobError("worker_error", f"{why}\nand a trace")
+            services.store.move(job.id, moves.fail(held, now=now, error=error))
+
+    found = json.loads(run("jobs", "--by", "caller", "--json").stdout)
+    assert [(one["jobs"], one["caller"], one["last_id"]) for one in found] == [
+        (3, "bob", "job-3"), (1, "alice", "job-0"),
+    ]  # fmt: skip
+    assert found[0]["first_at"] == pytest.approx(now - 99)
+    lines = run("jobs", "--status", "failed", "--by", "why").stdout.splitlines()
+    assert [line.split("  ")[0].strip() for line in lines] == ["JOBS", "2", "1"]
+    assert "no room" in lines[1]
+    assert "trace" not in lines[1]
 
 
 def test_jobs_of_all_callers_are_listed_newest_first_with_why_they_failed(run, services, make_job):
