@@ -16,6 +16,8 @@ _FILL: Final[dict[str, Any]] = {
     "boolean": True,
     "null": None,
 }
+_FILE: Final = "https://example.com/your-file"
+"""Where only a file of the reader's own will do."""
 
 
 def example_of(model: type[BaseModel]) -> Schema:
@@ -30,10 +32,14 @@ def example_in(schema: Schema) -> Schema:
 
 def _object(schema: Schema, defs: dict[str, Schema]) -> Schema:
     known = schema.get("properties", {})
-    shown = [name for name, one in known.items() if "examples" in one]
+    shown = [name for name, one in known.items() if _shows(one)]
     # A contract that asks for one of several fields can require none of them.
     names = schema.get("required") or shown[:1]
     return {name: _value(known[name], defs) for name in names}
+
+
+def _shows(schema: Schema) -> bool:
+    return "examples" in schema or any(_shows(one) for one in schema.get("anyOf", ()))
 
 
 def _value(schema: Schema, defs: dict[str, Schema]) -> Any:
@@ -50,4 +56,6 @@ def _value(schema: Schema, defs: dict[str, Schema]) -> Any:
     kind = schema.get("type", "object")
     if kind == "array":
         return [_value(schema.get("items", {}), defs)] * schema.get("minItems", 0)
+    if schema.get("format") == "uri":
+        return _FILE
     return _object(schema, defs) if kind == "object" else _FILL[kind]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, NonNegativeInt
 
-from pilotlight.contracts.media import AudioUrl, ImageUrl
+from pilotlight.contracts.media import SAMPLES, AudioUrl, ImageUrl
 from pilotlight.contracts.tasks.usage import Usage
 
 
@@ -150,7 +150,7 @@ class VisionChat(Chat):
                     "role": "user",
                     "content": [
                         {"type": "text", "text": "What is in this picture?"},
-                        {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
+                        {"type": "image_url", "image_url": {"url": SAMPLES["image"]}},
                     ],
                 }
             ]
