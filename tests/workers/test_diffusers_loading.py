@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 
 import pytest
@@ -82,6 +83,24 @@ def test_what_is_not_to_be_seen_is_the_makers_where_callers_say_nothing(name, sa
     asked = serves.endpoint.input.model_validate({"prompt": "a street", **said})
 
     assert wish(asked, model, serves.way, None, None).negative == heard
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [({}, "expandable_segments:True"), ({"PYTORCH_CUDA_ALLOC_CONF": "backend:native"}, None)],
+)
+def test_a_gpus_memory_is_taken_in_pieces_that_grow_unless_its_owner_says_otherwise(
+    shelf, monkeypatch, said, heard
+):
+    for name in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+
+    load(of(shelf.saved(KREA.repo)))
+
+    assert os.environ.get("PYTORCH_ALLOC_CONF") == heard  # noqa: TID251 - the library's, not ours
 
 
 def test_jobs_share_a_replica_only_where_they_can_share_a_call():

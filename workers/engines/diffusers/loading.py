@@ -30,6 +30,7 @@ def load(model: Diffused) -> Pipes:
     Safetensors only. Raises WeightsMissing where the repository or folder cannot be read.
     """
     with stage("imports"):
+        _allocate_in_pieces_that_grow()
         import torch
 
         with quiet():
@@ -49,6 +50,17 @@ def load(model: Diffused) -> Pipes:
             _melt(pipe, model.adaptation, melting.progress)
     pipe.set_progress_bar_config(disable=True)
     return Pipes(model, pipe, device)
+
+
+def _allocate_in_pieces_that_grow() -> None:
+    """Jobs of ever other sides would leave a GPU's memory in holes that no picture fits into
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management). Read at the first
+    import of torch; what the owner says stays."""
+    import os
+
+    settings = os.environ  # noqa: TID251 - the library's, not ours
+    if not {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"} & set(settings):
+        settings["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
 
 
 def pipeline_class(name: str) -> Any:
