@@ -43,7 +43,7 @@ class AttemptContext(Context):
         self.attempt = run.attempt
         self.streaming = run.streaming
         self.low_memory = run.low_memory
-        self._folder = Path(run.folder)
+        self._folder = run.folder
         self._files = run.files
         self._send = send
         self._stop = threading.Event()
@@ -62,8 +62,9 @@ class AttemptContext(Context):
     @cached_property
     def folder(self) -> Path:  # type: ignore[override] # nobody writes it
         """Made when first asked for: most jobs leave no files."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder
+        folder = Path(self._folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def cancelled(self) -> bool:
@@ -105,7 +106,9 @@ class AttemptContext(Context):
         body = output.model_dump_json(by_alias=True)
         if FILE_SCHEME in body:
             with contextlib.suppress(_TooLarge):
-                inlined = replace_files(json.loads(body), folder=self._folder, replace=_data_uri)
+                inlined = replace_files(
+                    json.loads(body), folder=Path(self._folder), replace=_data_uri
+                )
                 self._send(Partial(self.job_id, json.dumps(inlined)))
             return
         self._send(Partial(self.job_id, body))

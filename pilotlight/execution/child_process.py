@@ -57,10 +57,11 @@ class OutputPipe:
 
     def read(self) -> list[str]:
         """The whole lines that are there; after the end, what was left."""
-        received = b""
-        with contextlib.suppress(BlockingIOError):
+        try:
             received = os.read(self._descriptor, _CHUNK)
-            self.ended = not received
+        except BlockingIOError:  # as after most jobs
+            return []
+        self.ended = not received
         *lines, self._begun = (self._begun + received).split(b"\n")
         if self.ended or len(self._begun) > _MAX_LINE:
             lines, self._begun = [*lines, self._begun], b""

@@ -28,18 +28,18 @@ def lease_times(settings: LeaseSettings, *, expected_s: float) -> LeaseTimes:
 
 @dataclass(slots=True)
 class RunTimes:
-    """Running median of the newest run times, in seconds."""
+    """Running median of the newest run times, in seconds: asked for more often than added to."""
 
     _newest: deque[float] = field(default_factory=lambda: deque(maxlen=31))
+    _median: float | None = None
 
     def add(self, run_s: float) -> None:
         self._newest.append(run_s)
+        self._median = sorted(self._newest)[len(self._newest) // 2]
 
     def expected(self) -> float | None:
         """None until one run is known."""
-        if not self._newest:
-            return None
-        return sorted(self._newest)[len(self._newest) // 2]
+        return self._median
 
 
 def fits(*, elapsed_s: float, expected_s: float | None, left_s: float) -> bool:
