@@ -15,9 +15,9 @@ _FILL: Final[dict[str, Any]] = {
     "number": 1.0,
     "boolean": True,
     "null": None,
+    "uri": "https://example.com/your-file",
 }
-_FILE: Final = "https://example.com/your-file"
-"""Where only a file of the reader's own will do."""
+"""By type, or by format: only a file of the reader's own will do there."""
 
 
 def example_of(model: type[BaseModel]) -> Schema:
@@ -56,6 +56,5 @@ def _value(schema: Schema, defs: dict[str, Schema]) -> Any:
     kind = schema.get("type", "object")
     if kind == "array":
         return [_value(schema.get("items", {}), defs)] * schema.get("minItems", 0)
-    if schema.get("format") == "uri":
-        return _FILE
-    return _object(schema, defs) if kind == "object" else _FILL[kind]
+    fit = _FILL.get(schema.get("format", ""), _FILL.get(kind))
+    return _object(schema, defs) if kind == "object" else fit
