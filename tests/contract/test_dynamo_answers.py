@@ -57,6 +57,36 @@ def test_a_move_whose_answer_is_lost_was_done_once_and_says_so(
     assert len(store.attempts_of(job.id)) == (0 if name in ("lease", "storing") else 1)
 
 
+def test_the_rest_of_a_batch_is_asked_for_after_a_rest(aws, clock):
+    """A busy partition does a part of it; whoever asks at once for the rest keeps it busy."""
+    calls = Calls(aws.account.dynamodb, clock, chance=lambda: 1.0)
+    keys = [{"pk": {"S": f"KEY{number}"}, "sk": {"S": "x"}} for number in range(3)]
+    for key in keys:
+        calls("put_item", TableName=aws.table, Item=key)
+    began = clock.now()
+    left, rests = [1, 1], []
+
+    def cut_short(parsed, **_):
+        rests.append(clock.now() - began)
+        if left:
+            left.pop()
+            done = parsed["Responses"][aws.table]
+            rest = [{"pk": one["pk"], "sk": one["sk"]} for one in done[1:]]
+            parsed["Responses"] = {aws.table: done[:1]}
+            parsed["UnprocessedKeys"] = {aws.table: {"Keys": rest}}
+
+    events = aws.account.dynamodb.meta.events
+    events.register("after-call.dynamodb.BatchGetItem", cut_short)
+    try:
+        answers = list(calls.bit_by_bit("batch_get_item", {aws.table: {"Keys": keys}}))
+    finally:
+        events.unregister("after-call.dynamodb.BatchGetItem", cut_short)
+
+    found = [item["pk"]["S"] for one in answers for item in one["Responses"][aws.table]]
+    assert sorted(found) == ["KEY0", "KEY1", "KEY2"]
+    assert rests == pytest.approx([0, 0.05, 0.15])
+
+
 def test_a_lost_success_is_known_as_ours_even_when_its_webhook_was_taken_up_since(
     store, add, lease, clock, aws
 ):

@@ -24,14 +24,17 @@ from pilotlight.adapters.aws.skew import Skew
 from pilotlight.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from types_boto3_dynamodb import DynamoDBClient
 
     from pilotlight.ports.clock import Clock
 
 TRIES: Final = 3
+ROUNDS: Final = 20
+"""Of a batch: with its rests some ten seconds at most, five as a rule."""
 _FIRST_WAIT_S: Final = 0.05
+_LONGEST_WAIT_S: Final = 0.6
 _THROTTLED: Final = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -113,6 +116,22 @@ class Calls:
         raise Unavailable(
             f"DynamoDB did not answer {operation} in {TRIES} tries: {_words(trouble)}"
         ) from trouble
+
+    def bit_by_bit(self, operation: str, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """A batch request and its rest, as often as DynamoDB does a part of it: what it answers.
+
+        A part is all that fits into 16 MB, or all that a busy partition has room for just now: so
+        each time after a longer rest. Raises Unavailable when there is no end to it.
+        """
+        for number in range(ROUNDS):
+            answer = self(operation, RequestItems=wanted)
+            yield answer
+            wanted = answer.get("UnprocessedKeys") or answer.get("UnprocessedItems") or {}
+            if not wanted:
+                return
+            rest_s = min(_FIRST_WAIT_S * 2**number, _LONGEST_WAIT_S)
+            self._clock.sleep(self._chance() * rest_s)
+        raise Unavailable(f"DynamoDB did only a part of {operation}")
 
     def _sent(self, send: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
         asked_at = self._clock.now()

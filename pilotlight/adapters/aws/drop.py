@@ -118,11 +118,9 @@ class DynamoDropLedger:
         for first in range(0, len(ids), _MOST_KEYS):
             keys = [_key(f"DROP#{own_id}") for own_id in ids[first : first + _MOST_KEYS]]
             wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            while wanted:
-                answer = self._calls("batch_get_item", RequestItems=wanted)
+            for answer in self._calls.bit_by_bit("batch_get_item", wanted):
                 items = answer["Responses"].get(self._table, ())
                 found |= {item["pk"]["S"].removeprefix("DROP#") for item in items}
-                wanted = answer.get("UnprocessedKeys")
         return found
 
     def add(self, taken: Sequence[Taken]) -> None:

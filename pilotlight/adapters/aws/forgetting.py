@@ -20,7 +20,6 @@ from pilotlight.adapters.aws.rows import (
 )
 from pilotlight.adapters.aws.tables import FORGET, TTL, TTL_SLACK_S
 from pilotlight.adapters.aws.texts import is_shelved
-from pilotlight.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 25
 """Most writes that BatchWriteItem takes."""
-_MOST_ROUNDS: Final = 20
 AGAIN_S: Final = 3600.0
 """A row whose webhook is still tried is looked at again after this."""
 
@@ -94,12 +92,8 @@ class Forgetting:
 
     def _delete_all(self, keys: Sequence[Item]) -> None:
         wanted: dict[str, Any] = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
-        for _ in range(_MOST_ROUNDS):
-            answer = self._calls("batch_write_item", RequestItems=wanted)
-            wanted = answer.get("UnprocessedItems") or {}
-            if not wanted:
-                return
-        raise Unavailable("DynamoDB deleted only a part of what it was asked to")
+        for _ in self._calls.bit_by_bit("batch_write_item", wanted):
+            pass
 
     def _delete(self, job: Job, now: float) -> bool:
         deletes: list[dict[str, Any]] = [

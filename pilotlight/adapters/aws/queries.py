@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pilotlight.adapters.aws.tables import SHARDS
-from pilotlight.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 BATCH: Final = 100
 """Most keys that BatchGetItem takes."""
-_MOST_ROUNDS: Final = 20
-"""BatchGetItem returns 16 MB at most and names the rest, so that a batch may take a few rounds."""
 
 
 class Found(NamedTuple):
@@ -121,15 +118,11 @@ class Queries:
                 "ConsistentRead": True,
             }
         }
-        items: dict[str, Item] = {}
-        for _ in range(_MOST_ROUNDS):
-            answer = self._calls("batch_get_item", RequestItems=wanted)
-            for item in answer["Responses"].get(self._table, ()):
-                items[item["pk"]["S"]] = item
-            wanted = answer.get("UnprocessedKeys") or {}
-            if not wanted:
-                return items
-        raise Unavailable("DynamoDB gave only a part of the rows that were asked for")
+        return {
+            item["pk"]["S"]: item
+            for answer in self._calls.bit_by_bit("batch_get_item", wanted)
+            for item in answer["Responses"].get(self._table, ())
+        }
 
 
 def _merged(request: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from pilotlight.adapters.aws.calls import Refused
 from pilotlight.adapters.aws.queries import BATCH, Queries, Range
 from pilotlight.adapters.aws.rows import number
 from pilotlight.adapters.aws.tables import HOLDER
-from pilotlight.errors import Unavailable
 from pilotlight.ports.fleet import LIVE
 from pilotlight.ports.register import Fate, Open, fate
 
@@ -59,13 +58,8 @@ class DynamoRegister:
     def _batch(self, ids: list[str]) -> Iterator[Item]:
         keys = [items.row(one) for one in ids]
         wanted: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(_ROUNDS):
-            answer = self._calls("batch_get_item", RequestItems=wanted)
+        for answer in self._calls.bit_by_bit("batch_get_item", wanted):
             yield from answer["Responses"].get(self._table, ())
-            wanted = answer.get("UnprocessedKeys") or {}
-            if not wanted:
-                return
-        raise Unavailable("DynamoDB gave only a part of the replicas that were asked for")
 
     def add(self, replica_id: str, worker: str, *, slots: int, now: float, **more: Any) -> None:
         """``more`` are further attributes of the row. Asked twice, it is there once."""
