@@ -104,7 +104,8 @@ _CORS: Final = {
             "AllowedMethods": ["GET", "PUT", "HEAD"],
             "AllowedOrigins": ["*"],
             "AllowedHeaders": ["*"],
-            "ExposedHeaders": ["ETag"],
+            # A page that reads a large file in pieces asks how much there is.
+            "ExposedHeaders": ["ETag", "Accept-Ranges", "Content-Range", "Content-Disposition"],
             "MaxAge": 3600,
         }
     ]

@@ -7,6 +7,7 @@ import re
 from cfnlint.api import lint
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from handlers import cors
 from infra.template import bundle
 from infra.template.facts import GRACE_S
 from pilotlight.adapters.aws import tables
@@ -166,6 +167,14 @@ def test_buckets_are_private_encrypted_and_answer_tls_alone(packaged):
             for one in refused
             for expected in ("false", False)
         ), name
+
+
+def test_a_page_may_read_a_large_file_from_s3_as_it_may_from_the_ingress(packaged):
+    (rule,) = packaged.properties("FilesBucket")["CorsConfiguration"]["CorsRules"]
+    assert {"GET", "HEAD"} <= set(rule["AllowedMethods"])
+    exposed = {name.lower() for name in rule["ExposedHeaders"]}
+    assert exposed >= {"etag", "content-range", "accept-ranges", "content-disposition"}
+    assert exposed <= set(cors.EXPOSED.split(", "))
 
 
 def test_what_is_put_into_a_bucket_does_not_stay_for_ever(packaged):
