@@ -82,7 +82,8 @@ def page(catalogue: Catalogue, site: str) -> str:
         f"<p>The fal and OpenAI clients, unchanged: fal below <code>{escape(site)}/queue</code> and "
         f"<code>/run</code>, OpenAI at <code>{escape(site)}/v1</code>. "
         '<a href="openapi.json">openapi.json</a> has all of it. Every call wants a key, such as the '
-        "one that <code>pilotlight up</code> printed: <code>export PILOTLIGHT_KEY=...</code></p>"
+        "one that <code>pilotlight up</code> printed. Once, before the commands below:</p>"
+        f"<pre>export PILOTLIGHT_URL={escape(site)} PILOTLIGHT_KEY=...</pre>"
         f"<h2>{len(served)} endpoint{'' if len(served) == 1 else 's'}</h2>"
         f"{shown or '<p>None yet: copy <code>workers/echo.py</code> to add a model.</p>'}"
         f"{known if more else ''}</html>"

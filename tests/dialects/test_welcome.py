@@ -82,6 +82,8 @@ def test_every_field_is_told_with_its_kind_and_its_limits(drawn):
 
 
 def test_commands_to_paste_name_this_ingress(drawn):
+    """``pilotlight submit`` would look into the folder that it is pasted in."""
+    assert "export PILOTLIGHT_URL=http://gpu.example.org PILOTLIGHT_KEY=" in drawn
     assert "pilotlight submit acme/draw" in drawn
     assert "http://gpu.example.org/api/jobs" in drawn
 
