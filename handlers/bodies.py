@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 IDLE_S = 60.0
 """An upload that sends nothing for this long is given up."""
+SLOWEST_BYTES_PER_S = 8_000
+"""On average, after the first minute: a byte now and then would hold a thread for ever."""
 _UPLOADS_AT_ONCE = 32
 """Each holds a thread while its bytes arrive, so they have a pool of their own."""
 
@@ -71,8 +73,13 @@ async def streamed(request: Request, store: Callable[[Iterator[bytes]], T], max_
     source = request.stream()
 
     def chunks() -> Iterator[bytes]:
-        size = 0
-        while chunk := asyncio.run_coroutine_threadsafe(_next(source), loop).result():
+        size, began = 0, loop.time()
+
+        def following() -> bytes:
+            wait_s = patience_s(size, loop.time() - began)
+            return asyncio.run_coroutine_threadsafe(_next(source, wait_s), loop).result()
+
+        while chunk := following():
             size += len(chunk)
             if size > max_bytes:
                 raise too_large(max_bytes)
@@ -81,15 +88,22 @@ async def streamed(request: Request, store: Callable[[Iterator[bytes]], T], max_
     return await loop.run_in_executor(_pool(request), store, chunks())
 
 
-async def _next(source: AsyncIterator[bytes]) -> bytes:
+def patience_s(size: int, elapsed_s: float) -> float:
+    """How long the next bytes may take after so many in such a time; 0 or less: they are late."""
+    return min(IDLE_S, IDLE_S + size / SLOWEST_BYTES_PER_S - elapsed_s)
+
+
+async def _next(source: AsyncIterator[bytes], wait_s: float) -> bytes:
     """The next bytes, never empty; empty at the end."""
+    if wait_s <= 0:
+        raise stopped()
     try:
-        async with asyncio.timeout(IDLE_S):
+        async with asyncio.timeout(wait_s):
             async for chunk in source:
                 if chunk:
                     return chunk
     except (ClientDisconnect, TimeoutError):
-        raise Interrupted("the body stopped before its end") from None
+        raise stopped() from None
     return b""
 
 
@@ -99,6 +113,10 @@ def _pool(request: Request) -> ThreadPoolExecutor:
         state.uploads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
     pool: ThreadPoolExecutor = state.uploads
     return pool
+
+
+def stopped() -> Interrupted:
+    return Interrupted("the body stopped before its end, or came too slowly to wait for it")
 
 
 def too_large(max_bytes: int) -> BodyTooLarge:

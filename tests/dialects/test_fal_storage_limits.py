@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from handlers import bodies
 from handlers.app import create_app
 from pilotlight.settings import IngressSettings
 from tests.dialects.fal_uploads import HOUR, bearer, cdn_token, initiate
@@ -143,3 +144,34 @@ def peak_kib():
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize(
+    ("size", "elapsed_s", "patience_s"),
+    [
+        pytest.param(0, 0, 60, id="at first"),
+        pytest.param(0, 59, 1, id="nothing for a minute"),
+        pytest.param(10, 61, -1, id="a byte now and then"),
+        pytest.param(800_000, 100, 60, id="a slow line"),
+        pytest.param(800_000, 160, 0, id="a line that became too slow"),
+        pytest.param(5 * 1024**3, 3600, 60, id="a fast line"),
+    ],
+)
+def test_a_body_may_be_slow_and_not_drip(size, elapsed_s, patience_s):
+    assert bodies.patience_s(size, elapsed_s) == pytest.approx(patience_s, abs=0.01)
+
+
+def test_an_upload_that_drips_is_given_up_and_nothing_of_it_is_kept(
+    stage, client, anybody, monkeypatch
+):
+    monkeypatch.setattr(bodies, "patience_s", lambda size, _elapsed_s: 60 if size < 3 else 0)
+    said = initiate(client)
+
+    def drips():
+        for _ in range(10):
+            yield b"x"
+
+    reply = anybody.put(said["upload_url"], content=drips())
+
+    assert (reply.status_code, reply.json()["code"]) == (408, "interrupted")
+    assert anybody.get(said["file_url"]).status_code == 404

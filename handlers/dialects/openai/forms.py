@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from handlers.bodies import IDLE_S, Interrupted, measured, too_large
+from handlers.bodies import measured, patience_s, stopped, too_large
 from handlers.dialects.openai.errors import WrongUse
 from pilotlight.errors import PilotlightError
 
@@ -58,8 +58,9 @@ class _Parser(MultiPartParser):
         self._ended = True
 
     async def _counted(self, request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-        size, source = 0, request.stream()
-        while (chunk := await _next(source)) is not None:
+        size, source, clock = 0, request.stream(), asyncio.get_running_loop().time
+        began = clock()
+        while (chunk := await _next(source, patience_s(size, clock() - began))) is not None:
             size += len(chunk)
             if size > max_bytes:
                 raise _Broken(too_large(max_bytes))
@@ -91,12 +92,14 @@ async def form_of(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
         await data.close()
 
 
-async def _next(source: AsyncGenerator[bytes, None]) -> bytes | None:
+async def _next(source: AsyncGenerator[bytes, None], wait_s: float) -> bytes | None:
+    if wait_s <= 0:
+        raise _Broken(stopped())
     try:
-        async with asyncio.timeout(IDLE_S):
+        async with asyncio.timeout(wait_s):
             return await anext(source, None)
     except (ClientDisconnect, TimeoutError):
-        raise _Broken(Interrupted("the body stopped before its end")) from None
+        raise _Broken(stopped()) from None
 
 
 def _sorted(data: FormData) -> Form:
