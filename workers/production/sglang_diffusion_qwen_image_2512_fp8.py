@@ -20,6 +20,7 @@ MODEL: Final = Diffused(
     loras=False,
     batch=Limits(cost=110, megapixels=3.6),  # two pictures of its own size
     jobs=2,
+    timeout_s=3600,  # an L40S takes some four minutes for one picture, reckoned
 )
 # Guidance, steps and size: https://huggingface.co/Qwen/Qwen-Image-2512.
 DRAW: Final = Way(

@@ -17,6 +17,7 @@ MODEL: Final = Diffused(
     gpu_memory_gib=44,
     quantisation="fp8",
     loras=False,
+    timeout_s=3600,  # an L40S takes some four minutes for one picture, reckoned
 )
 # Guidance and steps: https://huggingface.co/Qwen/Qwen-Image-Edit-2511.
 EDIT: Final = Way(

@@ -21,6 +21,7 @@ MODEL: Final = Diffused(
     loras=False,
     schedule={"flow_shift": 12.0},
     timeout_s=3600,
+    load_timeout_s=3600,  # its two transformers lie there in 32 bits: 114 GB
 )
 # Two guidances, for the transformer of the first steps and that of the last ones; the repository's
 # shift of 3 would give the first one a third of the steps, its makers' gives it two:

@@ -166,7 +166,8 @@ class Diffused:
     batch: Limits = Limits()
     jobs: int = 1
     """That may share a call: slots of a replica."""
-    timeout_s: int = 300
+    timeout_s: int = 900
+    """For a job of four pictures that waits for those in the other slots: they share the GPU."""
     load_timeout_s: int = 1800
     keep_alive_s: int = 300
 
