@@ -103,7 +103,7 @@ def test_a_full_disk_is_not_ready_and_one_with_room_is(tmp_path, clock, monkeypa
         assert client.get("/readyz").status_code == 200
         free[0] -= 1
         assert client.get("/readyz").json()["not_ready"] == {
-            "disk": "the disk is full: 30 MiB are free"
+            "disk": "30 MiB of disk are free: make room"
         }
         assert client.get("/healthz").status_code == 200, "a restart makes no room"
 

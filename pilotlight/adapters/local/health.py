@@ -56,7 +56,7 @@ def room_trouble(data: Path) -> str | None:
     except OSError as error:
         return f"the data folder is not there: {error.strerror}"
     if free < LEAST_FREE:
-        return f"the disk is full: {free // 1024**2} MiB are free"
+        return f"{free // 1024**2} MiB of disk are free: make room"
     return None
 
 
