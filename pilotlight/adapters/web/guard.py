@@ -35,6 +35,7 @@ _REFUSED_V4: Final = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",  # carrier-grade NAT
         "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's own agent, on every host there
         "169.254.0.0/16",  # link-local, where clouds keep their metadata
         "172.16.0.0/12",
         "192.0.0.0/24",  # protocol assignments
