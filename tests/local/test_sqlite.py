@@ -15,7 +15,7 @@ from pilotlight.adapters.local.queue import TableQueueReceiver
 from pilotlight.adapters.local.schema import HELD_SQL
 from pilotlight.adapters.local.store import SqliteStore
 from pilotlight.adapters.local.wake import WakeSocket
-from pilotlight.contracts import moves
+from pilotlight.contracts import group, moves
 from pilotlight.contracts.job import JobStatus
 from pilotlight.errors import SettingsError, Unavailable
 
@@ -314,3 +314,19 @@ def test_all_rows_are_walked_over_many_pages(database, make_job):
     store.create([queued(make_job) for _ in range(1203)])
 
     assert len({job.id for job in store.every()}) == 1203
+
+
+def test_rows_with_long_texts_are_walked_a_few_at_a_time(database, make_job, monkeypatch):
+    """Five hundred outputs of a megabyte ended the operator's own command."""
+    monkeypatch.setattr(group, "MOST_CHARS", 2500)
+    store = SqliteStore(database)
+    jobs = [queued(make_job, input='"' + "x" * 998 + '"') for _ in range(7)]
+    store.create(jobs)
+    read = []
+    database.read("SELECT 1")
+    database._readers.connection.set_trace_callback(read.append)
+
+    walked = [job.id for job in store.every()]
+
+    assert walked == [job.id for job in reversed(jobs)]
+    assert len(read) == 4, "three, three, one and none"

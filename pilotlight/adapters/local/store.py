@@ -15,7 +15,7 @@ from pilotlight.contracts.lifecycle import TABLE
 from pilotlight.ports.store import MOST_AHEAD, Created, Load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pilotlight.adapters.local.database import Database
@@ -202,9 +202,19 @@ class SqliteStore:
     def every(self) -> Iterator[Job]:
         sql = f"SELECT seq, {SELECT_JOB} FROM job WHERE seq < ? ORDER BY seq DESC LIMIT {_PAGE}"
         before = _AFTER_ALL
-        while rows := self._db.read(sql, (before,)).fetchall():
-            yield from (job_of(row[1:]) for row in rows)
-            before = rows[-1][0]
+
+        def read(rows: Iterable[Sequence[Any]]) -> Iterator[Job]:
+            nonlocal before
+            for row in rows:
+                before = row[0]
+                yield job_of(row[1:])
+
+        while True:
+            with contextlib.closing(self._db.read(sql, (before,))) as rows:
+                page = portion(read(rows), _PAGE)
+            if not page:
+                return
+            yield from page
 
     def purge(self, *, now: float, limit: int = 500) -> list[Job]:
         with self._db.write() as execute:
