@@ -49,14 +49,19 @@ class Measure:
         services = self.services
         loads, replicas = services.store.load(now=now), services.fleet.replicas()
         ends = services.ends.fresh()
+        said, fleet_of = services.control.overrules, services.control.fleet_of
+        paused = None if said is None else {name for name, one in said.read().items() if one.paused}
         # Jobs are counted by worker, replicas by fleet: a pool has a line of its own.
         return {
-            name: figures_of(
-                loads.get(name, Load()),
-                [one for one in replicas if one.worker == name],
-                ends.get(name, Ended()),
-                now=now,
-                since=since,
+            name: replace(
+                figures_of(
+                    loads.get(name, Load()),
+                    [one for one in replicas if one.worker == name],
+                    ends.get(name, Ended()),
+                    now=now,
+                    since=since,
+                ),
+                paused=None if paused is None else fleet_of(name) in paused,
             )
             for name in (*services.catalogue.workers, *services.controller.pools.members)
         }

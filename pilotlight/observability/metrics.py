@@ -25,6 +25,8 @@ class WorkerFigures:
     oldest_queued_s: float = 0.0
     starting: int = 0
     ready: int = 0
+    paused: bool | None = None
+    """By an operator; None where looking it up is a request to a service."""
     load_failures: int = 0
     """Since the last look, as are the next two."""
     succeeded: int = 0
@@ -93,6 +95,7 @@ _GAUGES: Final = (
     ("queued", "Jobs that a replica could lease now.", "queued"),
     ("running", "Jobs that a replica holds.", "running"),
     ("oldest_queued_seconds", "Since when the first of them waits.", "oldest_queued_s"),
+    ("paused", "1 while an operator has paused it.", "paused"),
 )
 _WHOLE: Final = (
     ("overdue_seconds", "How long the most overdue row waits for upkeep.", "overdue_s"),
@@ -106,7 +109,10 @@ def prometheus(figures: Figures) -> str:
     """Text format 0.0.4. Counters count from the start of the process that tells them."""
     told: list[str] = []
     for name, words, attribute in _GAUGES:
-        values = ((_label(w), getattr(one, attribute)) for w, one in figures.workers.items())
+        known = ((_label(w), getattr(one, attribute)) for w, one in figures.workers.items())
+        values = [(label, value) for label, value in known if value is not None]
+        if figures.workers and not values:
+            continue
         told += _family(name, "gauge", words, values)
     stages = (
         (_label(worker, stage=stage), getattr(one, stage))

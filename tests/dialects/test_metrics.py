@@ -47,6 +47,16 @@ def test_what_waits_runs_and_ended_is_told_to_this_machine(stage, clock, make_jo
         assert samples(client.get("/metrics").text)[ended] == 1  # a counter never falls
 
 
+def test_a_paused_worker_is_told_so_that_no_alarm_rings_for_what_waits(stage, clock):
+    worker, sample = next(iter(stage.services.catalogue.workers)), "pilotlight_paused"
+    name = f'{sample}{{worker="{worker}"}}'
+    with stage.client() as client:
+        assert samples(client.get("/metrics").text)[name] == 0
+        stage.services.overrules.pause(worker, now=clock.now())
+        clock.sleep(2)
+        assert samples(client.get("/metrics").text)[name] == 1
+
+
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
 def test_a_proxy_on_this_machine_speaks_for_others(stage, header):
     with stage.client() as client:
