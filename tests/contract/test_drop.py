@@ -6,6 +6,7 @@ import pytest
 
 from pilotlight.adapters.aws.drop import DynamoDropLedger, S3DropFolder
 from pilotlight.adapters.local.drop import LocalDropFolder, SqliteDropLedger
+from pilotlight.errors import InvalidInput
 from pilotlight.ports.drop import Replaced, Taken
 
 KEYS = ("a/b.json", "a/c d+e%2F.jsonl", "ü/☃.png")
@@ -98,6 +99,15 @@ def test_another_content_is_another_version_and_the_old_one_cannot_be_read(there
     assert there.folder.look("a.json") != old
     with pytest.raises(Replaced):
         list(there.folder.read(old))
+
+
+def test_what_lies_in_an_archive_is_refused_in_words(moto):
+    """Else each message about it would come again until it is a dead letter."""
+    bucket, folder = moto.bucket, S3DropFolder(moto.bucket)
+    bucket.s3.put_object(Bucket=bucket.name, Key="drop/a.json", Body=b"{}", StorageClass="GLACIER")
+
+    with pytest.raises(InvalidInput, match="restore it, or put it again"):
+        list(folder.read(folder.look("a.json")))
 
 
 def test_a_result_is_written_over_and_taken_away(there):

@@ -19,7 +19,7 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from pilotlight.errors import SettingsError, Unavailable, UnknownFile
+from pilotlight.errors import InvalidInput, Problem, SettingsError, Unavailable, UnknownFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +31,9 @@ _AT_ONCE: Final = 64 * MIB
 """Larger bodies go up in parts of this size."""
 _DELETES: Final = 1000
 """Most keys that DeleteObjects takes."""
-
-
+_ARCHIVED: Final = (
+    "the file is in an archive of S3: restore it, or put it again in the class STANDARD"
+)
 _PASSING: Final = frozenset(
     {"RequestTimeout", "BadDigest", "IncompleteBody", "ExpiredToken", "TokenRefreshRequired"}
 )
@@ -45,29 +46,36 @@ class Changed(Exception):
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Raises UnknownFile, Changed, Unavailable, SettingsError in place of the vendor's errors."""
+    """Raises UnknownFile, Changed, Unavailable, SettingsError in place of the vendor's errors, and
+    InvalidInput for what whoever put it has to put again."""
     try:
         yield
     except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if error.response["Error"]["Code"] in {"NoSuchBucket", "AccessDenied"} or status == 403:
-            raise SettingsError(f"S3 refused {error.operation_name}: {error}") from error
-        if status == 404:
-            raise UnknownFile("no such file") from None
-        if status in {409, 412}:
-            raise Changed from None
-        if status >= 500 or _passes(error.response["Error"]["Code"]):
-            raise Unavailable(f"S3: {error}") from error
-        raise
+        meant = _meant(error)
+        if meant is None:
+            raise
+        raise meant from error
     except NoCredentialsError as error:
         raise SettingsError(f"AWS: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise Unavailable(f"S3: {error}") from error
 
 
-def _passes(code: str) -> bool:
-    """Also what KMS says through S3: too many keys were asked for at once."""
-    return code in _PASSING or "Throttling" in code
+def _meant(error: ClientError) -> Exception | None:
+    code = error.response["Error"]["Code"]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code == "InvalidObjectState":
+        return InvalidInput(_ARCHIVED, Problem(("body",), _ARCHIVED, "file_archived"))
+    if code in {"NoSuchBucket", "AccessDenied"} or status == 403:
+        return SettingsError(f"S3 refused {error.operation_name}: {error}")
+    if status == 404:
+        return UnknownFile("no such file")
+    if status in {409, 412}:
+        return Changed()
+    # KMS speaks through S3 too: of too many keys at once.
+    if status >= 500 or code in _PASSING or "Throttling" in code:
+        return Unavailable(f"S3: {error}")
+    return None
 
 
 class Bucket:
