@@ -11,13 +11,15 @@ from PIL import Image
 
 from tests.live import until, up
 from tests.workers.shelf import Desk
-from tests.workers.together.shapes_together import NAME, Together
-from tests.workers.twin_pictures import path_of, pixels, together
+from tests.workers.together.shapes_together import DRAW, NAME, Together
+from tests.workers.twin_pictures import batch_sizes, path_of, pixels, together
 from training.shapes.drawing import COLOURS
 from training.shapes.reading import read
 
 PROMPTS = ["a red circle on a white background", "a blue square on a yellow background",
            "a green triangle on a black background", "a yellow star on a blue background"]  # fmt: skip
+PASSES = 2 * DRAW.steps
+"""Of the transformer in a call: with guidance it is asked twice a step."""
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,7 @@ def worker():
 
 def test_four_jobs_of_one_call_get_what_each_of_them_asked_for(worker, tmp_path):
     takes, calls = worker.spec.endpoints[0].input, []
-    decoder = worker.easel.pipes.base.vae.decoder
-    counted = decoder.register_forward_pre_hook(lambda _m, given: calls.append(len(given[0])))
+    counted = batch_sizes(worker.easel.pipes.base.transformer, calls)
 
     def job(number, folder):
         (tmp_path / folder).mkdir()
@@ -42,7 +43,7 @@ def test_four_jobs_of_one_call_get_what_each_of_them_asked_for(worker, tmp_path)
     alone = [worker.run(*job(n, f"alone-{n}")) for n in range(4)]
     counted.remove()
 
-    assert calls == [1, 4, 1, 1, 1, 1]
+    assert calls[::PASSES] == [1, 4, 1, 1, 1, 1]
     for number, (one, other) in enumerate(zip(shared, alone, strict=True)):
         # The same noise and the same words: a batch adds its numbers in another order, no more.
         assert np.abs(pixels(one) - pixels(other)).max() <= 2
@@ -55,15 +56,14 @@ def test_four_jobs_of_one_call_get_what_each_of_them_asked_for(worker, tmp_path)
 
 def test_a_large_job_goes_in_calls_that_are_no_larger_than_said(worker, tmp_path):
     takes, calls = worker.spec.endpoints[0].input, []
-    decoder = worker.easel.pipes.base.vae.decoder
-    counted = decoder.register_forward_pre_hook(lambda _m, given: calls.append(len(given[0])))
+    counted = batch_sizes(worker.easel.pipes.base.transformer, calls)
     asked = takes(prompt=PROMPTS[0], seed=1, num_images=10, enable_safety_checker=False)
 
     output = worker.run(asked, Desk(tmp_path, NAME))
     counted.remove()
 
     assert len(output.images) == 10
-    assert calls == [5, 5]  # 96 x 96 pixels are 0.0092 megapixels: five of them are 0.046
+    assert calls[::PASSES] == [5, 5]  # 96 x 96 pixels are 0.0092 megapixels: five of them are 0.046
 
 
 @pytest.mark.slow
