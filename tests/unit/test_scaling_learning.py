@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from pilotlight import bootstrap, settings
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.learned import SqliteLearned
 from pilotlight.adapters.local.replicas import ReplicaRows
@@ -241,8 +242,14 @@ def test_until_is_nothing_else():
         moment("tomorrow", 0.0)
 
 
+def lit(data):
+    """A folder that `up` has used."""
+    bootstrap.services(settings.load(data=data)).close()
+
+
 def test_the_command_leaves_word_for_the_scaler(tmp_path, monkeypatch):
     monkeypatch.setenv("PILOTLIGHT_WORKERS", '["workers"]')
+    lit(tmp_path / "d")
     said = CliRunner().invoke(
         app, ["warm", "echo", "--until", "2h", "--replicas", "2", "--data", str(tmp_path / "d")]
     )
@@ -256,8 +263,10 @@ def test_the_command_leaves_word_for_the_scaler(tmp_path, monkeypatch):
 
 
 def test_the_command_knows_its_workers(tmp_path):
+    lit(tmp_path / "d")
     said = CliRunner().invoke(
         app, ["warm", "nobody", "--until", "2h", "--data", str(tmp_path / "d")]
     )
 
     assert said.exit_code == 4
+    assert "nobody" in said.output
