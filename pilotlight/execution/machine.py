@@ -101,16 +101,21 @@ class ThisMachine:
 
     @contextmanager
     def signals(self, stop: Callable[[], None]) -> Iterator[None]:
-        """SIGTERM and SIGINT stop; outside of the main thread nothing does."""
+        """SIGTERM and SIGINT stop; outside of the main thread nothing does.
+
+        Afterwards they do nothing: who has left already is on the way out, and a signal that comes
+        late must not make its end look like a crash.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         ours = (signal.SIGTERM, signal.SIGINT)
-        before = [signal.signal(number, lambda *_: stop()) for number in ours]
+        for number in ours:
+            signal.signal(number, lambda *_: stop())
         descriptor = signal.set_wakeup_fd(self._waking.signal_fd, warn_on_full_buffer=False)
         try:
             yield
         finally:
+            for number in ours:
+                signal.signal(number, signal.SIG_IGN)
             signal.set_wakeup_fd(descriptor)
-            for number, handler in zip(ours, before, strict=True):
-                signal.signal(number, handler)

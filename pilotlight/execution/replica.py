@@ -116,16 +116,16 @@ class Replica:
         self._listen_to(self._ports.queue.fileno(), self._on_queue)
         if self._supervisor_fd is not None:
             self._listen_to(self._supervisor_fd, self._on_supervisor)
-        with self._machine.signals(self.stop):
-            try:
+        try:
+            with self._machine.signals(self.stop):
                 self._start_child()
                 while not self._finished():
                     for key, _ in self._selector.select(self._wait_s()):
                         key.data()
                     self._turn()
                 self._farewell()
-            finally:
-                self._close()
+        finally:
+            self._close()
         return self._exit_code
 
     # One turn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,6 +57,17 @@ def test_a_second_sigterm_hands_the_job_back(process_of, tmp_path):
     job = rig.job(job_id)
     assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
     assert not is_running(child)
+
+
+def test_signals_that_come_late_make_no_crash_of_a_good_end(process_of):
+    rig, process = process_of("waits")
+    rig.until(lambda: rig.replica_row().stage == "ready")
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.002)
+    assert process.returncode == 0
+    assert rig.replica_row().stage == "gone"
 
 
 @pytest.mark.parametrize("worker", ["ignores-cancel", "hangs-in-run", "holds-interpreter"])
