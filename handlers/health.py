@@ -27,10 +27,8 @@ async def ready(request: Request) -> Response:
         "store": await ask(services, _store, services),
         "catalogue": None if services.catalogue.endpoints else "no worker serves any endpoint",
     }
-    if not services.store.remote:
-        from pilotlight.adapters.local.health import room_trouble  # noqa: PLC0415 - not on AWS
-
-        checks["disk"] = room_trouble(services.settings.data)
+    if services.disk_trouble is not None:
+        checks["disk"] = services.disk_trouble()
     troubles = {name: trouble for name, trouble in checks.items() if trouble}
     if troubles:
         return JSONResponse({"status": "not ready", "not_ready": troubles}, 503)

@@ -100,6 +100,7 @@ class Services:
     """None where the queue cannot give up on a message."""
     orphans: Orphans
     checkpoint: Callable[[], bool] | None
+    disk_trouble: Callable[[], str | None] | None
     close: Callable[[], None]
     """Lets go of what is open. Replicas are the fleet's to stop."""
 
@@ -191,6 +192,7 @@ def assemble(
         dead_letters=_undertaker(settings, parts, let_go),
         orphans=_orphans(parts, clock),
         checkpoint=parts.checkpoint,
+        disk_trouble=parts.disk_trouble,
         close=parts.close,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets as chance
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pilotlight.adapters.local.blobs import FolderBlobs
@@ -71,6 +72,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
     from pilotlight.adapters.local.files import SqliteFiles  # noqa: PLC0415
     from pilotlight.adapters.local.fleet import LocalFleet  # noqa: PLC0415
     from pilotlight.adapters.local.groups import SqliteGroups  # noqa: PLC0415
+    from pilotlight.adapters.local.health import room_trouble  # noqa: PLC0415
     from pilotlight.adapters.local.keys import SqliteKeys  # noqa: PLC0415
     from pilotlight.adapters.local.learned import SqliteLearned  # noqa: PLC0415
     from pilotlight.adapters.local.overrules import SqliteOverrules  # noqa: PLC0415
@@ -103,6 +105,7 @@ def parts(settings: Settings, specs: Mapping[str, WorkerSpec], clock: Clock) -> 
         secrets=secrets,
         drop=(LocalDropFolder(settings.data), SqliteDropLedger(database)),
         checkpoint=database.checkpoint,
+        disk_trouble=partial(room_trouble, settings.data),
         close=close,
     )
 

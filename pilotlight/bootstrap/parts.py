@@ -61,5 +61,7 @@ class IngressParts:
     """Where files are dropped, and what was taken of them."""
     checkpoint: Callable[[], bool] | None = None
     """Folds the store's log, where it has one."""
+    disk_trouble: Callable[[], str | None] | None = None
+    """What is wrong with this machine's disk; None where rows and files are elsewhere."""
     close: Callable[[], None]
     """Lets go of files, sockets and connections."""

@@ -8,37 +8,15 @@ import os
 
 import pytest
 import standardwebhooks
-from typer.testing import CliRunner
 
-from pilotlight import bootstrap, settings
 from pilotlight.adapters.local.database import Database
 from pilotlight.adapters.local.replicas import ReplicaRows
 from pilotlight.adapters.local.roster import SqliteRoster
 from pilotlight.bootstrap.local import database_path
-from pilotlight.cli import app, running
+from pilotlight.cli import running
 from pilotlight.contracts import moves
 from pilotlight.contracts.job import JobError
 from pilotlight.errors import Unauthenticated
-
-
-@pytest.fixture
-def data(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def run(data):
-    def run(*words):
-        return CliRunner().invoke(app, [*words, "--data", str(data)])
-
-    return run
-
-
-@pytest.fixture
-def services(data):
-    opened = bootstrap.services(settings.load(data=data))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -5,29 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from pilotlight import bootstrap, settings
-from pilotlight.cli import app, checkup
+from pilotlight import settings
+from pilotlight.cli import checkup
 from pilotlight.contracts import moves
 from pilotlight.intake.cold_start import PAUSED
-
-
-@pytest.fixture
-def data(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def run(data):
-    return lambda *words: CliRunner().invoke(app, [*words, "--data", str(data)])
-
-
-@pytest.fixture
-def services(data):
-    opened = bootstrap.services(settings.load(data=data))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ def plain(weights: Mapping[str, Tensor], transformer: Any) -> dict[str, Tensor]:
         parts.setdefault(stem, {})[part] = weights[key]
     if any({"A", "B"} - set(one) for one in parts.values()):
         return dict(weights)
-    layers = {name for name, _ in transformer.named_modules()}
+    names = [name for name, _ in transformer.named_modules()]
+    layers = {name.replace(".", "_"): name for name in names} | {name: name for name in names}
     own = {stem: _own(stem, layers) for stem in parts}
     if all(own.values()):
         return _written(((f"transformer.{own[stem]}", one) for stem, one in parts.items()), "AB")
@@ -68,16 +69,12 @@ def _cut(key: str) -> tuple[str, str] | None:
     return None
 
 
-def _own(stem: str, layers: set[str]) -> str:
-    """The model's layer of that name; empty where it has none."""
-    bare = _bare(stem)
-    if bare in layers:
-        return bare
+def _own(stem: str, layers: dict[str, str]) -> str:
+    """The model's layer of that name, with dots or without; empty where it has none."""
     for prefix in _FLAT_PREFIXES:
         if stem.startswith(prefix):
-            flat = stem.removeprefix(prefix)
-            return next((name for name in layers if name.replace(".", "_") == flat), "")
-    return ""
+            return layers.get(stem.removeprefix(prefix), "")
+    return layers.get(_bare(stem), "")
 
 
 def _bare(stem: str) -> str:
